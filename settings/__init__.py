@@ -1,0 +1,13 @@
+"""The only reader of Pulumi configuration: frozen models, and every check that needs no AWS.
+
+Owns what a stack file may say and what each mistake costs. Refuses to own what is built from it (components/) and
+whether a change of weights is safe now, which only AWS can tell.
+
+Mistakes are found in two layers, each reported at once: first the fields, then the rules between fields, since those
+only make sense over fields that are right. Nothing has been created when a mistake is reported.
+"""
+
+from settings.models import Settings
+from settings.reading import SettingsError, load, parse
+
+__all__ = ["Settings", "SettingsError", "load", "parse"]

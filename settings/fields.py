@@ -1,0 +1,255 @@
+"""The kinds of value that a stack file holds: what each takes, what another value would cost, what to write instead.
+
+Refuses to own which key holds which kind (models.py) and rules over several keys (rules.py).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, SecretStr
+from pydantic_core import PydanticCustomError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_ROUTE_PRIORITY = 1000
+
+_KEY = re.compile(r"v(?P<major>1)-(?P<minor>\d{2})(?:-(?P<again>[b-d]))?")
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def rule(holds: Callable[[Any], bool], says: str) -> BeforeValidator:
+    """Check a value before its type is looked at, so that a wrong type and a wrong value get the same answer."""
+
+    def check(value: Any) -> Any:
+        if not holds(value):
+            raise PydanticCustomError("rule", "{text}", {"text": says})
+        return value
+
+    return BeforeValidator(check)
+
+
+def text(pattern: str | re.Pattern[str]) -> Callable[[Any], bool]:
+    """Hold for text that the whole pattern matches."""
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+def whole(least: int, most: int) -> Callable[[Any], bool]:
+    """Hold for whole numbers from ``least`` to ``most``; true and false are none."""
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def cidr(value: Any, shortest: int = 0, longest: int = 32) -> bool:
+    """Tell whether ``value`` is an IPv4 range whose prefix length lies between two lengths."""
+    try:
+        return shortest <= ipaddress.IPv4Network(value).prefixlen <= longest
+    except (ValueError, TypeError):
+        return False
+
+
+def seconds(least: int, most: int, what: str, example: str) -> BeforeValidator:
+    """Take whole seconds in ELB's bounds for ``what``."""
+    return rule(whole(least, most), f"{what} is {least} to {most} seconds. ELB would refuse it. Write {example}")
+
+
+def version_of(key: str) -> tuple[int, int, int]:
+    """Return (major, minor, repetition) of a cluster's key: v1-36 is (1, 36, 0), v1-36-b is (1, 36, 1).
+
+    :raises ValueError: it is no key of a cluster
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(key)
+    return int(match["major"]), int(match["minor"]), "abcd".index(match["again"] or "a")
+
+
+ClusterKey = Annotated[
+    str,
+    rule(
+        text(_KEY),
+        "a cluster's key is its version, such as v1-36, and v1-36-b, -c or -d for another cluster of that version. "
+        "A key that hides the version lets an edit upgrade the cluster that serves. Begin with the version",
+    ),
+]
+Weight = Annotated[
+    int,
+    rule(
+        whole(0, 999),
+        "a weight is a whole number from 0 to 999. ELB would refuse the rule, and the shift would stop at this route. "
+        "Write a share such as 10, without quotes",
+    ),
+]
+Version = Annotated[
+    str,
+    rule(
+        text(r"1\.\d{2}"),
+        'a Kubernetes version is text such as "1.36". Without quotes YAML reads a number, and 1.30 becomes 1.3. '
+        "Write it in quotes, without a patch level",
+    ),
+]
+Cidr = Annotated[
+    str,
+    rule(
+        cidr,
+        "this is no IPv4 range. AWS would refuse it halfway through the update. "
+        "Write its first address and its length, such as 10.20.0.0/16",
+    ),
+]
+VpcCidr = Annotated[
+    str,
+    rule(
+        lambda value: cidr(value, 16, 21),
+        "a new network is a range from /16 to /21. AWS has no VPC above /16, and below /21 the public subnets would be "
+        "too small for a load balancer. Write e.g. 10.20.0.0/16",
+    ),
+]
+ServiceCidr = Annotated[
+    str,
+    rule(
+        lambda value: cidr(value, 12, 24) and ipaddress.IPv4Network(value).is_private,
+        "a service range is a private IPv4 range from /12 to /24. EKS would refuse the cluster. "
+        "Write e.g. 172.20.0.0/16, or leave it out",
+    ),
+]
+Port = Annotated[
+    int,
+    rule(
+        whole(1, 65535),
+        "a port is a whole number from 1 to 65535. No target could be registered. Write e.g. 80, without quotes",
+    ),
+]
+DnsLabel = Annotated[
+    str,
+    rule(
+        text(_DNS_LABEL),
+        "this is no Kubernetes name: lower-case letters, digits and hyphens, at most 63. The API server would refuse "
+        "it once the cluster is up. Write the name as kubectl shows it",
+    ),
+]
+DomainName = Annotated[
+    str,
+    rule(
+        text(r"(?=.{1,253}$)[a-z0-9_*]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"),
+        "this is no DNS name. Route 53 would refuse the record. Write e.g. app.example.com, in lower case, "
+        "without a dot at the end",
+    ),
+]
+Name = Annotated[
+    str,
+    rule(
+        text(r"[a-z]([a-z0-9-]*[a-z0-9])?"),
+        "a name here is lower-case letters, digits and hyphens, and begins with a letter: AWS names are made of it. "
+        "Write e.g. web",
+    ),
+]
+HostPattern = Annotated[
+    str,
+    rule(
+        text(r"[A-Za-z0-9.*?-]{1,128}"),
+        "a host condition is at most 128 letters, digits, dots, hyphens, * and ?. ELB would refuse the rule. "
+        "Write e.g. app.example.com",
+    ),
+]
+PathPattern = Annotated[
+    str,
+    rule(
+        text(r"/[A-Za-z0-9_.$/~\"'@:+*?&-]{0,127}"),
+        "a path condition begins with / and has at most 128 characters of those that ELB takes. ELB would refuse the "
+        "rule. Write e.g. /* or /api/*",
+    ),
+]
+ChartVersion = Annotated[
+    str,
+    rule(
+        text(r"\d+\.\d+\.\d+"),
+        "a chart version is text such as 3.5.0. A range or a number would let the controller change unplanned. "
+        "Write all three parts",
+    ),
+]
+AddonVersion = Annotated[
+    str,
+    rule(
+        text(r"v\d+\.\d+\.\d+-eksbuild\.\d+"),
+        "an add-on version is text such as v1.20.4-eksbuild.2. An unpinned add-on updates unplanned. Take one from "
+        "`aws eks describe-addon-versions`",
+    ),
+]
+RoleArn = Annotated[
+    str,
+    rule(
+        text(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+"),
+        "this is no ARN of an IAM role or user. AWS would refuse it. Write e.g. arn:aws:iam::123456789012:role/sre",
+    ),
+]
+
+
+AttributeKey = Annotated[
+    str,
+    rule(
+        lambda value: text(r"[!-~]{1,255}")(value) and not value.startswith("AWS_"),
+        "an attribute's key is 1 to 255 visible characters and does not begin with AWS_, which Cloud Map keeps for "
+        "itself. No instance could be registered. Write e.g. team",
+    ),
+]
+AttributeValue = Annotated[
+    str,
+    rule(
+        text(r"(?=.{1,1024}$)[!-~]([ -~]*[!-~])?"),
+        "an attribute's value is text of 1 to 1024 visible characters. No instance could be registered. Write e.g. dev",
+    ),
+]
+Interval = Annotated[int, seconds(5, 300, "a health check's interval", "e.g. 15")]
+Timeout = Annotated[int, seconds(2, 120, "a health check's timeout", "e.g. 5")]
+Threshold = Annotated[int, rule(whole(2, 10), "a threshold is 2 to 10 checks. ELB would refuse it. Write e.g. 2")]
+DeregistrationDelay = Annotated[int, seconds(0, 3600, "a deregistration delay", "e.g. 300")]
+StickinessDuration = Annotated[int, seconds(1, 604800, "stickiness", "e.g. 300, or leave stickiness out")]
+SlowStart = Annotated[
+    int,
+    rule(
+        lambda value: whole(0, 0)(value) or whole(30, 900)(value),
+        "slow start is 0, or 30 to 900 seconds. ELB would refuse it. Write e.g. 30, or leave it out",
+    ),
+]
+RoutePriority = Annotated[
+    int,
+    rule(
+        whole(1, MAX_ROUTE_PRIORITY),
+        f"a priority is a whole number from 1 to {MAX_ROUTE_PRIORITY}. There is no room for its rules on the listener. "
+        "Write its place in the order of the routes, 1 first",
+    ),
+]
+RuleQuota = Annotated[
+    int,
+    rule(
+        whole(1, 1000),
+        "a quota of rules is a whole number from 1 to 1000. Rules above it are refused halfway through an update. "
+        "Write what Service Quotas shows for this account",
+    ),
+]
+RestrictedCidr = Annotated[
+    str,
+    rule(
+        lambda value: cidr(value, shortest=1),
+        "this is no IPv4 range, or it is everyone. A Kubernetes API open to everyone is one leaked token from a lost "
+        "cluster. Write the ranges of offices and runners, or leave publicCidrs out",
+    ),
+]
+HeaderName = Annotated[
+    str,
+    rule(
+        text(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}"),
+        "this is no HTTP header name of at most 40 characters. ELB would refuse the rules. "
+        "Write e.g. X-Cutover-Cluster",
+    ),
+]
+PreviewSecret = Annotated[
+    SecretStr,
+    rule(
+        text(r"[A-Za-z0-9_-]{16,100}"),
+        "a preview secret is 16 to 100 letters, digits, _ and -: it becomes a pattern of the rules, in which * and ? "
+        "would let strangers in. Set another with `pulumi config set --secret --path`",
+    ),
+]

@@ -1,0 +1,407 @@
+"""What a stack file may say: frozen models, whose field descriptions are the reference, and questions to the whole.
+
+Refuses to own what a single value may be (fields.py) and rules over several keys (rules.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.alias_generators import to_camel
+
+from settings.fields import (
+    AddonVersion,
+    AttributeKey,
+    AttributeValue,
+    ChartVersion,
+    Cidr,
+    ClusterKey,
+    DeregistrationDelay,
+    DnsLabel,
+    DomainName,
+    HeaderName,
+    HostPattern,
+    Interval,
+    Name,
+    PathPattern,
+    Port,
+    PreviewSecret,
+    RestrictedCidr,
+    RoleArn,
+    RoutePriority,
+    RuleQuota,
+    ServiceCidr,
+    SlowStart,
+    StickinessDuration,
+    Threshold,
+    Timeout,
+    Version,
+    VpcCidr,
+    Weight,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+NODE_PORTS = (30000, 32767)  # the API server's default range
+_EVERYONE = ("0.0.0.0/0",)
+
+
+class Model(BaseModel):
+    """What all parts of the configuration share: frozen, camelCase in YAML, no key that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class AssumedRole(Model):
+    """A role that the AWS provider assumes."""
+
+    role_arn: RoleArn = Field(description="the role")
+    session_name: str | None = Field(default=None, description="how the session is named in CloudTrail")
+    external_id: str | None = Field(default=None, description="the external id that the role's trust asks for")
+
+
+class DefaultTags(Model):
+    """Tags of every resource."""
+
+    tags: dict[str, str] = Field(description="tags of every resource that the stack makes")
+
+
+class Aws(Model):
+    """The ``aws:`` configuration, which the stack's one explicit provider is given."""
+
+    region: str = Field(description="the region, such as ap-northeast-1")
+    profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
+    assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="roles to assume, one after the other")
+    allowed_account_ids: tuple[str, ...] = Field(default=(), description="refuse to run in any other account")
+    default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
+
+    def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
+        """Return the arguments of the explicit provider, which tags every resource with its project and stack."""
+        own = self.default_tags.tags if self.default_tags else {}
+        return {
+            "region": self.region,
+            "profile": self.profile,
+            "assume_roles": [role.model_dump(exclude_none=True) for role in self.assume_roles] or None,
+            "allowed_account_ids": self.allowed_account_ids or None,
+            "default_tags": {"tags": {"pulumi:project": project, "pulumi:stack": stack, **own}},
+        }
+
+
+class NewNetwork(Model):
+    """A VPC of the stack's own, with a public and a private subnet in every zone."""
+
+    cidr: VpcCidr = Field(description="the range of the VPC, /16 to /21; it cannot be changed later")
+    zones: tuple[str, ...] = Field(
+        min_length=2, max_length=6, description="2 to 6 availability zones; add a zone at the end, never in between"
+    )
+    nat_gateways: Literal["single", "perZone"] = Field(
+        default="single", description="one NAT gateway, or one in every zone"
+    )
+
+
+class ExistingNetwork(Model):
+    """A VPC that was made elsewhere and is only read."""
+
+    vpc_id: str = Field(description="the VPC")
+    public_subnet_ids: tuple[str, ...] = Field(default=(), description="subnets of internet-facing load balancers")
+    private_subnet_ids: tuple[str, ...] = Field(
+        min_length=2, description="subnets of nodes, control planes and internal load balancers"
+    )
+
+
+Network = Annotated[
+    Annotated[NewNetwork, Tag("new")] | Annotated[ExistingNetwork, Tag("existing")],
+    Discriminator(lambda value: "existing" if isinstance(value, dict) and "vpcId" in value else "new"),
+]
+
+
+class LoadBalancer(Model):
+    """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
+
+    scheme: Literal["internet-facing", "internal"] = Field(description="who can reach it")
+    zone: DomainName | None = Field(default=None, description="the Route 53 hosted zone of the names; it must exist")
+    names: tuple[DomainName, ...] = Field(default=(), description="the names that are made to point to it")
+    certificate_arn: str | None = Field(
+        default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
+    )
+    ingress_cidrs: tuple[Cidr, ...] | None = Field(
+        default=None,
+        description="who may connect; left out: everyone (internet-facing), or the new VPC (internal)",
+    )
+    deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
+    rule_quota: RuleQuota = Field(default=100, description="the account's quota of rules per load balancer")
+
+    @property
+    def https(self) -> bool:
+        """Whether there is, or can be, a certificate; without one the load balancer speaks plain HTTP."""
+        return self.certificate_arn is not None or bool(self.names)
+
+
+class Nodes(Model):
+    """The managed node group of a cluster."""
+
+    instance_types: tuple[str, ...] = Field(min_length=1, description="EC2 instance types; a change replaces the group")
+    min_size: int = Field(ge=0, description="the least number of nodes")
+    desired_size: int = Field(ge=1, description="the number of nodes at the start")
+    max_size: int = Field(ge=1, description="the greatest number of nodes")
+    operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(default="AL2023", description="the node image")
+    capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(default="ON_DEMAND", description="how the nodes are bought")
+
+
+class Addons(Model):
+    """The EKS add-ons of a cluster, each pinned: an unpinned one updates unplanned."""
+
+    vpc_cni: AddonVersion = Field(description="vpc-cni")
+    kube_proxy: AddonVersion = Field(description="kube-proxy")
+    pod_identity_agent: AddonVersion = Field(description="eks-pod-identity-agent")
+    coredns: AddonVersion = Field(description="coredns")
+    metrics_server: AddonVersion = Field(description="metrics-server")
+
+
+class Controllers(Model):
+    """Chart versions of what runs in the cluster."""
+
+    load_balancer: ChartVersion = Field(description="chart aws-load-balancer-controller")
+    app_mesh: ChartVersion | None = Field(default=None, description="chart appmesh-controller, for mesh.kind appMesh")
+
+
+class Endpoint(Model):
+    """Who reaches the Kubernetes API from outside the VPC."""
+
+    public_cidrs: tuple[RestrictedCidr, ...] = Field(
+        default=(), description="ranges that reach the public endpoint; empty: private only"
+    )
+
+
+class AccessEntry(Model):
+    """A principal that may use the Kubernetes API. The role that runs `pulumi up` is an administrator already."""
+
+    principal_arn: RoleArn = Field(description="the IAM role or user")
+    policies: tuple[str, ...] = Field(
+        default=("AmazonEKSClusterAdminPolicy",), description="EKS access policies, cluster-wide"
+    )
+
+
+class Cluster(Model):
+    """One EKS cluster. Clusters differ in this data only."""
+
+    version: Version = Field(description="the Kubernetes version; a new version is a new key")
+    nodes: Nodes = Field(description="its nodes")
+    addons: Addons = Field(description="its add-ons")
+    controllers: Controllers = Field(description="its controllers")
+    endpoint: Endpoint = Field(default=Endpoint(), description="its API endpoint")
+    access_entries: dict[Name, AccessEntry] = Field(default={}, description="who may use its API")
+    log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = Field(
+        default=("api", "audit", "authenticator"), description="control-plane logs"
+    )
+    support_type: Literal["STANDARD", "EXTENDED"] = Field(
+        default="EXTENDED",
+        description="under STANDARD EKS upgrades the cluster by itself when standard support ends",
+    )
+    deletion_protection: bool = Field(default=False, description="refuse its deletion in AWS")
+    service_cidr: ServiceCidr | None = Field(
+        default=None, description="the range of Services; left out: EKS chooses; it cannot be changed later"
+    )
+    mesh_name: DnsLabel | None = Field(
+        default=None, description="the name of its App Mesh mesh; left out: <stack>-<cluster>"
+    )
+
+
+class Service(Model):
+    """The Kubernetes Service behind a route."""
+
+    namespace: DnsLabel = Field(description="its namespace")
+    name: DnsLabel = Field(description="its name")
+    port: Port = Field(description="its port")
+    pod_port: Port | None = Field(
+        default=None, description="the port of the pods, for targetType ip; left out: the Service's port"
+    )
+
+    @property
+    def target_port(self) -> int:
+        """The port on which a pod is reached."""
+        return self.pod_port or self.port
+
+
+class HealthCheck(Model):
+    """How the load balancer finds out that a target is healthy."""
+
+    path: PathPattern = Field(description="the path, or for GRPC the method, that is asked")
+    matcher: str | None = Field(default=None, description='codes that count; left out: "200", for GRPC "0"')
+    interval: Interval = Field(default=15, description="seconds between two checks, 5 to 300")
+    timeout: Timeout = Field(default=5, description="seconds until a check has failed, 2 to 120, below the interval")
+    healthy_threshold: Threshold = Field(default=2, description="checks that must pass, 2 to 10")
+    unhealthy_threshold: Threshold = Field(default=2, description="checks that must fail, 2 to 10")
+
+
+class Stickiness(Model):
+    """Keeps a client at the cluster that it met first, against the weights, until the cookie ends."""
+
+    duration: StickinessDuration = Field(
+        description="seconds, 1 to 604800; an old cluster must stay that long after its weight reached 0"
+    )
+
+
+class Route(Model):
+    """Hosts and paths on a load balancer, and the Service behind them in every cluster."""
+
+    load_balancer: Name | None = Field(default=None, description="which load balancer; left out where there is one")
+    priority: RoutePriority = Field(description="the order among routes, 1 first")
+    hosts: tuple[HostPattern, ...] = Field(default=(), description="host names, * and ? allowed")
+    paths: tuple[PathPattern, ...] = Field(default=(), description="paths, * and ? allowed")
+    target_type: Literal["instance", "ip"] = Field(
+        description="register nodes (instance) or pods (ip); a change replaces the target groups"
+    )
+    protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
+        default="HTTP1", description="what the targets speak; a change replaces the target groups"
+    )
+    service: Service = Field(description="the Service behind it")
+    health_check: HealthCheck = Field(description="its health check")
+    deregistration_delay: DeregistrationDelay = Field(
+        default=300, description="seconds that a leaving target may finish its requests, 0 to 3600"
+    )
+    slow_start: SlowStart = Field(default=0, description="seconds in which a new target's load grows; 0: off")
+    algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = Field(
+        default="round_robin", description="how targets of one group share its load"
+    )
+    stickiness: Stickiness | None = Field(default=None, description="left out: off")
+    weights: dict[ClusterKey, Weight] | None = Field(
+        default=None, description="weights of this route alone, in place of the stack's"
+    )
+    live: bool = Field(
+        default=True, description="false keeps a new route to its preview rules until its targets are healthy"
+    )
+
+
+class Preview(Model):
+    """How a request asks for one cluster, whatever the weights say."""
+
+    header: HeaderName = Field(default="X-Cutover-Cluster", description="the header; its value is a cluster's key")
+    secret: PreviewSecret | None = Field(
+        default=None, description="appended to the value as KEY.SECRET, so that strangers cannot ask"
+    )
+    source_cidrs: tuple[Cidr, ...] = Field(default=(), description="who may ask; empty: everyone")
+
+
+class VirtualNode(Model):
+    """The pods of a Cloud Map service, as the mesh sees them."""
+
+    namespace: DnsLabel = Field(description="their namespace")
+    pod_labels: dict[str, str] = Field(min_length=1, description="the labels that select them")
+    port: Port = Field(description="the port that they listen on")
+    protocol: Literal["http", "http2", "grpc", "tcp"] = Field(description="what they speak")
+
+
+class CloudMapService(Model):
+    """A Cloud Map service in the shared namespace; no controller owns it."""
+
+    virtual_node: VirtualNode | None = Field(default=None, description="its pods, for mesh.kind appMesh")
+
+
+class ServiceDiscovery(Model):
+    """The Cloud Map namespace that all clusters share."""
+
+    namespace: DomainName = Field(description="its name, unique in account and region; a private DNS name in the VPC")
+    services: dict[Name, CloudMapService] = Field(default={}, description="its services")
+    attributes: dict[AttributeKey, AttributeValue] = Field(
+        default={},
+        description="attributes of every instance, beside ver (the cluster's key); env is the stack unless given here",
+    )
+
+
+class Mesh(Model):
+    """The service mesh inside the clusters."""
+
+    kind: Literal["appMesh", "none"] = Field(default="none", description="AWS App Mesh, which ended on 2026-09-30")
+
+
+_APP_MESH_ENDED = (
+    "mesh.kind is appMesh, and AWS ended App Mesh on 2026-09-30: its API may answer no longer, and then this stack can "
+    "change nothing in the mesh. Move the services to VPC Lattice or plain Cloud Map, then set mesh.kind to none."
+)
+
+
+class Settings(Model):
+    """A whole stack file, checked. ``stack`` and ``aws`` come from Pulumi, the rest from the project's own keys."""
+
+    stack: str
+    aws: Aws
+    network: Network = Field(description="a new VPC ({cidr, zones}) or an existing one ({vpcId, ...})")
+    load_balancers: dict[Name, LoadBalancer] = Field(min_length=1, description="the load balancers by name")
+    clusters: dict[ClusterKey, Cluster] = Field(min_length=1, description="the clusters by key, such as v1-36")
+    weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
+    routes: dict[Name, Route] = Field(default={}, description="the routes by name")
+    preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
+    existing_namespaces: tuple[DnsLabel, ...] = Field(
+        default=(), description="Kubernetes namespaces that somebody else makes in every cluster"
+    )
+    service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
+    mesh: Mesh = Field(default=Mesh(), description="the service mesh")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user is told on every run although nothing is wrong."""
+        return (_APP_MESH_ENDED,) if self.mesh.kind == "appMesh" else ()
+
+    def ingress_cidrs(self, load_balancer: str) -> tuple[str, ...]:
+        """Return who may connect to a load balancer: whom it names, else everyone, or for an internal one the VPC."""
+        wanted = self.load_balancers[load_balancer]
+        if wanted.ingress_cidrs is not None:
+            return wanted.ingress_cidrs
+        return (
+            (self.network.cidr,) if wanted.scheme == "internal" and isinstance(self.network, NewNetwork) else _EVERYONE
+        )
+
+    def weights_of(self, route: str) -> Mapping[str, int]:
+        """Return the weights that count for a route: its own, or the stack's."""
+        own = self.routes[route].weights
+        return self.weights if own is None else own
+
+    def serves(self, route: str, cluster: str) -> bool:
+        """Tell whether the route's weighted rule sends requests to the cluster."""
+        return self.routes[route].live and self.weights_of(route)[cluster] > 0
+
+    def serving(self, cluster: str) -> bool:
+        """Tell whether the cluster's weight is above 0 in any route, live or not."""
+        return any(weights[cluster] > 0 for weights in (self.weights, *map(self.weights_of, self.routes)))
+
+    def load_balancer_of(self, route: str) -> str:
+        """Return the name of the load balancer on which a route lies."""
+        return self.routes[route].load_balancer or next(iter(self.load_balancers))
+
+    def mesh_name(self, cluster: str) -> str:
+        """Return the name of the cluster's mesh: one name in two clusters would be adopted, silently, by both."""
+        return self.clusters[cluster].mesh_name or f"{self.stack}-{cluster}"
+
+    def attributes(self, cluster: str) -> dict[str, str]:
+        """Return the Cloud Map attributes of a cluster's instances: ``ver``, ``env`` and the user's own."""
+        own = self.service_discovery.attributes if self.service_discovery else {}
+        return {"ver": cluster, "env": self.stack, **own}
+
+    def target_ports(self, load_balancer: str) -> list[tuple[int, int]]:
+        """Return the (first, last) port ranges on which a load balancer reaches targets, in order, each once."""
+        return sorted(
+            {
+                NODE_PORTS
+                if route.target_type == "instance"
+                else (route.service.target_port, route.service.target_port)
+                for name, route in self.routes.items()
+                if self.load_balancer_of(name) == load_balancer
+            }
+        )
+
+    def namespaces(self) -> dict[str, bool]:
+        """Return the Kubernetes namespaces that the stack makes in every cluster, and whether each is in the mesh."""
+        meshed = {node.namespace for node in self.virtual_nodes().values()}
+        wanted = meshed | {route.service.namespace for route in self.routes.values()}
+        return {name: name in meshed for name in sorted(wanted.difference(self.existing_namespaces))}
+
+    def virtual_nodes(self) -> dict[str, VirtualNode]:
+        """Return the pods in the mesh by Cloud Map service; none where there is no mesh."""
+        if self.mesh.kind == "none" or self.service_discovery is None:
+            return {}
+        services = self.service_discovery.services
+        return {name: service.virtual_node for name, service in services.items() if service.virtual_node}
