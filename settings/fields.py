@@ -7,18 +7,27 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MAX_ROUTE_PRIORITY = 1000
 
-_KEY = re.compile(r"v(?P<major>1)-(?P<minor>\d{2})(?:-(?P<again>[b-d]))?")
-_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_KEY = re.compile(r"v(?P<major>1)-(?P<minor>[0-9]{2})(?:-(?P<again>[b-d]))?")
+_DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS_NAME = rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})+"
+
+# AWS gives a target group's or load balancer's name 32 characters, of which Pulumi's auto-naming takes a hyphen and 7
+# digits. A target group is named after its route and its cluster, whose key has at most 7 characters (v1-36-b).
+_LONGEST_LOAD_BALANCER = 32 - len("-1234567")
+_LONGEST_ROUTE = 32 - len("-v1-36-b-1234567")
+
+# EKS takes the range of Services from one of these.
+_PRIVATE = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 
 def rule(holds: Callable[[Any], bool], says: str) -> BeforeValidator:
@@ -43,16 +52,35 @@ def whole(least: int, most: int) -> Callable[[Any], bool]:
 
 
 def cidr(value: Any, shortest: int = 0, longest: int = 32) -> bool:
-    """Tell whether ``value`` is an IPv4 range whose prefix length lies between two lengths."""
+    """Tell whether ``value`` is an IPv4 range as AWS writes it, whose prefix length lies between two lengths."""
     try:
-        return shortest <= ipaddress.IPv4Network(value).prefixlen <= longest
+        network = ipaddress.IPv4Network(value)
     except (ValueError, TypeError):
         return False
+    return str(network) == value and shortest <= network.prefixlen <= longest
+
+
+def distinct(values: Sequence[Any]) -> Sequence[Any]:
+    """Check that nothing stands in a list twice."""
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            says = f"{value} stands there twice. The second would be refused, or mean nothing. Leave one out"
+            raise PydanticCustomError("rule", "{text}", {"text": says})
+    return values
 
 
 def seconds(least: int, most: int, what: str, example: str) -> BeforeValidator:
     """Take whole seconds in ELB's bounds for ``what``."""
     return rule(whole(least, most), f"{what} is {least} to {most} seconds. ELB would refuse it. Write {example}")
+
+
+def nodes(least: int) -> BeforeValidator:
+    """Take a number of nodes of at least ``least``."""
+    return rule(
+        lambda value: type(value) is int and value >= least,
+        f"a number of nodes here is a whole number of at least {least}. EKS would refuse another, or have no node "
+        "for the add-ons. Write e.g. 3, without quotes",
+    )
 
 
 def version_of(key: str) -> tuple[int, int, int]:
@@ -66,6 +94,24 @@ def version_of(key: str) -> tuple[int, int, int]:
     return int(match["major"]), int(match["minor"]), "abcd".index(match["again"] or "a")
 
 
+T = TypeVar("T")
+Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
+
+StackName = Annotated[
+    str,
+    rule(
+        text(r"(?=.{1,55}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
+        "a stack's name here is at most 55 lower-case letters, digits and hyphens: EKS clusters and meshes are named "
+        "after it, and AWS would refuse them. Make the stack under another name with `pulumi stack init`",
+    ),
+]
+Region = Annotated[
+    str,
+    rule(
+        text(r"[a-z]{2}(-[a-z]+)+-[0-9]"),
+        "this is no region. No call to AWS would find its way. Write e.g. ap-northeast-1",
+    ),
+]
 ClusterKey = Annotated[
     str,
     rule(
@@ -85,7 +131,7 @@ Weight = Annotated[
 Version = Annotated[
     str,
     rule(
-        text(r"1\.\d{2}"),
+        text(r"1\.[0-9]{2}"),
         'a Kubernetes version is text such as "1.36". Without quotes YAML reads a number, and 1.30 becomes 1.3. '
         "Write it in quotes, without a patch level",
     ),
@@ -103,15 +149,15 @@ VpcCidr = Annotated[
     rule(
         lambda value: cidr(value, 16, 21),
         "a new network is a range from /16 to /21. AWS has no VPC above /16, and below /21 the public subnets would be "
-        "too small for a load balancer. Write e.g. 10.20.0.0/16",
+        "too small for a load balancer. Write its first address and its length, such as 10.20.0.0/16",
     ),
 ]
 ServiceCidr = Annotated[
     str,
     rule(
-        lambda value: cidr(value, 12, 24) and ipaddress.IPv4Network(value).is_private,
-        "a service range is a private IPv4 range from /12 to /24. EKS would refuse the cluster. "
-        "Write e.g. 172.20.0.0/16, or leave it out",
+        lambda value: cidr(value, 12, 24) and any(map(ipaddress.IPv4Network(value).subnet_of, _PRIVATE)),
+        "a service range is /12 to /24, inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16. EKS would refuse the "
+        "cluster. Write e.g. 172.20.0.0/16, or leave it out",
     ),
 ]
 Port = Annotated[
@@ -132,25 +178,59 @@ DnsLabel = Annotated[
 DomainName = Annotated[
     str,
     rule(
-        text(r"(?=.{1,253}$)[a-z0-9_*]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+"),
+        text(rf"(?=.{{1,253}}$){_DNS_NAME}"),
+        "this is no DNS name. Route 53 has no zone of such a name. Write e.g. example.com, in lower case, "
+        "without a dot at the end",
+    ),
+]
+RecordName = Annotated[
+    str,
+    rule(
+        text(rf"(?=.{{1,253}}$)(\*\.)?{_DNS_NAME}"),
         "this is no DNS name. Route 53 would refuse the record. Write e.g. app.example.com, in lower case, "
         "without a dot at the end",
+    ),
+]
+CertificateArn = Annotated[
+    str,
+    rule(
+        text(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+"),
+        "this is no ARN of an ACM certificate. ELB would refuse the listener. Take one from "
+        "`aws acm list-certificates`, or leave it out",
     ),
 ]
 Name = Annotated[
     str,
     rule(
-        text(r"[a-z]([a-z0-9-]*[a-z0-9])?"),
-        "a name here is lower-case letters, digits and hyphens, and begins with a letter: AWS names are made of it. "
-        "Write e.g. web",
+        text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
+        "a name here is at most 63 lower-case letters, digits and hyphens, and begins with a letter. AWS and "
+        "Kubernetes would refuse another. Write e.g. web",
+    ),
+]
+LoadBalancerName = Annotated[
+    str,
+    rule(
+        text(rf"(?=.{{1,{_LONGEST_LOAD_BALANCER}}}$)(?!internal(-|$))[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a load balancer's name is at most {_LONGEST_LOAD_BALANCER} lower-case letters, digits and hyphens, begins "
+        "with a letter, and not with internal, which ELB refuses. AWS takes 32 characters, and auto-naming adds 8, "
+        "without which a replacement could not stand beside what it replaces. Write e.g. public",
+    ),
+]
+RouteName = Annotated[
+    str,
+    rule(
+        text(rf"(?=.{{1,{_LONGEST_ROUTE}}}$)[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and hyphens, and begins with a letter. "
+        "AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming another "
+        "8, without which a replacement could not stand beside what it replaces. Write e.g. web",
     ),
 ]
 HostPattern = Annotated[
     str,
     rule(
-        text(r"[A-Za-z0-9.*?-]{1,128}"),
-        "a host condition is at most 128 letters, digits, dots, hyphens, * and ?. ELB would refuse the rule. "
-        "Write e.g. app.example.com",
+        text(r"(?=.{1,128}$)[A-Za-z0-9.*?-]*\.[A-Za-z]+"),
+        "a host condition is at most 128 letters, digits, dots, hyphens, * and ?, with only letters after the last "
+        "dot. ELB would refuse the rule. Write e.g. app.example.com or *.example.com",
     ),
 ]
 PathPattern = Annotated[
@@ -164,7 +244,7 @@ PathPattern = Annotated[
 ChartVersion = Annotated[
     str,
     rule(
-        text(r"\d+\.\d+\.\d+"),
+        text(r"[0-9]+\.[0-9]+\.[0-9]+"),
         "a chart version is text such as 3.5.0. A range or a number would let the controller change unplanned. "
         "Write all three parts",
     ),
@@ -172,7 +252,7 @@ ChartVersion = Annotated[
 AddonVersion = Annotated[
     str,
     rule(
-        text(r"v\d+\.\d+\.\d+-eksbuild\.\d+"),
+        text(r"v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+"),
         "an add-on version is text such as v1.20.4-eksbuild.2. An unpinned add-on updates unplanned. Take one from "
         "`aws eks describe-addon-versions`",
     ),
@@ -180,12 +260,20 @@ AddonVersion = Annotated[
 RoleArn = Annotated[
     str,
     rule(
-        text(r"arn:aws[a-z-]*:iam::\d{12}:(role|user)/.+"),
+        text(r"arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+"),
         "this is no ARN of an IAM role or user. AWS would refuse it. Write e.g. arn:aws:iam::123456789012:role/sre",
     ),
 ]
-
-
+AccessPolicy = Annotated[
+    str,
+    rule(
+        text(r"Amazon[A-Za-z]+Policy"),
+        "an EKS access policy is named like AmazonEKSViewPolicy, without an ARN. EKS would refuse the entry once the "
+        "cluster is up. Take one from `aws eks list-access-policies`",
+    ),
+]
+NodeMinimum = Annotated[int, nodes(0)]
+NodeCount = Annotated[int, nodes(1)]
 AttributeKey = Annotated[
     str,
     rule(
@@ -199,6 +287,22 @@ AttributeValue = Annotated[
     rule(
         text(r"(?=.{1,1024}$)[!-~]([ -~]*[!-~])?"),
         "an attribute's value is text of 1 to 1024 visible characters. No instance could be registered. Write e.g. dev",
+    ),
+]
+HealthCheckPath = Annotated[
+    str,
+    rule(
+        text(r"/[!-~]{0,1023}"),
+        "a health check's path begins with /, has no space and at most 1024 characters. ELB would refuse the target "
+        "group. Write e.g. /healthz, or for GRPC /grpc.health.v1.Health/Check",
+    ),
+]
+Matcher = Annotated[
+    str,
+    rule(
+        text(r"[0-9]{1,3}([,-][0-9]{1,3})*"),
+        'this is no list of codes. ELB would refuse the target group. Write them in quotes, e.g. "200", "200,204" or '
+        '"200-299"',
     ),
 ]
 Interval = Annotated[int, seconds(5, 300, "a health check's interval", "e.g. 15")]
@@ -240,16 +344,17 @@ RestrictedCidr = Annotated[
 HeaderName = Annotated[
     str,
     rule(
-        text(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,40}"),
-        "this is no HTTP header name of at most 40 characters. ELB would refuse the rules. "
-        "Write e.g. X-Cutover-Cluster",
+        # ELB takes more, but the load balancer drops every header with another character before it looks at its rules.
+        text(r"(?i)(?!host$)[a-z0-9-]{1,40}"),
+        "a preview header is 1 to 40 letters, digits and hyphens, and not Host. The load balancer would drop the "
+        "header, and no preview rule would match. Write e.g. X-Cutover-Cluster",
     ),
 ]
 PreviewSecret = Annotated[
     SecretStr,
     rule(
         text(r"[A-Za-z0-9_-]{16,100}"),
-        "a preview secret is 16 to 100 letters, digits, _ and -: it becomes a pattern of the rules, in which * and ? "
-        "would let strangers in. Set another with `pulumi config set --secret --path`",
+        "a preview secret is 16 to 100 letters, digits, _ and -. A shorter one could be guessed, and since rules match "
+        "patterns, * and ? would let strangers in. Set another with `pulumi config set --secret --path` and this key",
     ),
 ]

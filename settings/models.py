@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
 from settings.fields import (
+    AccessPolicy,
     AddonVersion,
     AttributeKey,
     AttributeValue,
+    CertificateArn,
     ChartVersion,
     Cidr,
     ClusterKey,
@@ -21,18 +23,28 @@ from settings.fields import (
     DnsLabel,
     DomainName,
     HeaderName,
+    HealthCheckPath,
     HostPattern,
     Interval,
+    LoadBalancerName,
+    Matcher,
     Name,
+    NodeCount,
+    NodeMinimum,
     PathPattern,
     Port,
     PreviewSecret,
+    RecordName,
+    Region,
     RestrictedCidr,
     RoleArn,
+    RouteName,
     RoutePriority,
     RuleQuota,
     ServiceCidr,
+    Several,
     SlowStart,
+    StackName,
     StickinessDuration,
     Threshold,
     Timeout,
@@ -72,10 +84,10 @@ class DefaultTags(Model):
 class Aws(Model):
     """The ``aws:`` configuration, which the stack's one explicit provider is given."""
 
-    region: str = Field(description="the region, such as ap-northeast-1")
+    region: Region = Field(description="the region, such as ap-northeast-1")
     profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
     assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="roles to assume, one after the other")
-    allowed_account_ids: tuple[str, ...] = Field(default=(), description="refuse to run in any other account")
+    allowed_account_ids: Several[str] = Field(default=(), description="refuse to run in any other account")
     default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
 
     def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
@@ -94,7 +106,7 @@ class NewNetwork(Model):
     """A VPC of the stack's own, with a public and a private subnet in every zone."""
 
     cidr: VpcCidr = Field(description="the range of the VPC, /16 to /21; it cannot be changed later")
-    zones: tuple[str, ...] = Field(
+    zones: Several[str] = Field(
         min_length=2, max_length=6, description="2 to 6 availability zones; add a zone at the end, never in between"
     )
     nat_gateways: Literal["single", "perZone"] = Field(
@@ -106,8 +118,8 @@ class ExistingNetwork(Model):
     """A VPC that was made elsewhere and is only read."""
 
     vpc_id: str = Field(description="the VPC")
-    public_subnet_ids: tuple[str, ...] = Field(default=(), description="subnets of internet-facing load balancers")
-    private_subnet_ids: tuple[str, ...] = Field(
+    public_subnet_ids: Several[str] = Field(default=(), description="subnets of internet-facing load balancers")
+    private_subnet_ids: Several[str] = Field(
         min_length=2, description="subnets of nodes, control planes and internal load balancers"
     )
 
@@ -123,12 +135,13 @@ class LoadBalancer(Model):
 
     scheme: Literal["internet-facing", "internal"] = Field(description="who can reach it")
     zone: DomainName | None = Field(default=None, description="the Route 53 hosted zone of the names; it must exist")
-    names: tuple[DomainName, ...] = Field(default=(), description="the names that are made to point to it")
-    certificate_arn: str | None = Field(
+    names: Several[RecordName] = Field(default=(), description="the names that are made to point to it")
+    certificate_arn: CertificateArn | None = Field(
         default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
     )
-    ingress_cidrs: tuple[Cidr, ...] | None = Field(
+    ingress_cidrs: Several[Cidr] | None = Field(
         default=None,
+        min_length=1,
         description="who may connect; left out: everyone (internet-facing), or the new VPC (internal)",
     )
     deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
@@ -143,10 +156,10 @@ class LoadBalancer(Model):
 class Nodes(Model):
     """The managed node group of a cluster."""
 
-    instance_types: tuple[str, ...] = Field(min_length=1, description="EC2 instance types; a change replaces the group")
-    min_size: int = Field(ge=0, description="the least number of nodes")
-    desired_size: int = Field(ge=1, description="the number of nodes at the start")
-    max_size: int = Field(ge=1, description="the greatest number of nodes")
+    instance_types: Several[str] = Field(min_length=1, description="EC2 instance types; a change replaces the group")
+    min_size: NodeMinimum = Field(description="the least number of nodes")
+    desired_size: NodeCount = Field(description="the number of nodes at the start")
+    max_size: NodeCount = Field(description="the greatest number of nodes")
     operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(default="AL2023", description="the node image")
     capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(default="ON_DEMAND", description="how the nodes are bought")
 
@@ -171,7 +184,7 @@ class Controllers(Model):
 class Endpoint(Model):
     """Who reaches the Kubernetes API from outside the VPC."""
 
-    public_cidrs: tuple[RestrictedCidr, ...] = Field(
+    public_cidrs: Several[RestrictedCidr] = Field(
         default=(), description="ranges that reach the public endpoint; empty: private only"
     )
 
@@ -180,7 +193,7 @@ class AccessEntry(Model):
     """A principal that may use the Kubernetes API. The role that runs `pulumi up` is an administrator already."""
 
     principal_arn: RoleArn = Field(description="the IAM role or user")
-    policies: tuple[str, ...] = Field(
+    policies: Several[AccessPolicy] = Field(
         default=("AmazonEKSClusterAdminPolicy",), description="EKS access policies, cluster-wide"
     )
 
@@ -194,7 +207,7 @@ class Cluster(Model):
     controllers: Controllers = Field(description="its controllers")
     endpoint: Endpoint = Field(default=Endpoint(), description="its API endpoint")
     access_entries: dict[Name, AccessEntry] = Field(default={}, description="who may use its API")
-    log_types: tuple[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"], ...] = Field(
+    log_types: Several[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]] = Field(
         default=("api", "audit", "authenticator"), description="control-plane logs"
     )
     support_type: Literal["STANDARD", "EXTENDED"] = Field(
@@ -229,8 +242,8 @@ class Service(Model):
 class HealthCheck(Model):
     """How the load balancer finds out that a target is healthy."""
 
-    path: PathPattern = Field(description="the path, or for GRPC the method, that is asked")
-    matcher: str | None = Field(default=None, description='codes that count; left out: "200", for GRPC "0"')
+    path: HealthCheckPath = Field(description="the path, or for GRPC the method, that is asked")
+    matcher: Matcher | None = Field(default=None, description='codes that count; left out: "200", for GRPC "0"')
     interval: Interval = Field(default=15, description="seconds between two checks, 5 to 300")
     timeout: Timeout = Field(default=5, description="seconds until a check has failed, 2 to 120, below the interval")
     healthy_threshold: Threshold = Field(default=2, description="checks that must pass, 2 to 10")
@@ -248,10 +261,12 @@ class Stickiness(Model):
 class Route(Model):
     """Hosts and paths on a load balancer, and the Service behind them in every cluster."""
 
-    load_balancer: Name | None = Field(default=None, description="which load balancer; left out where there is one")
+    load_balancer: LoadBalancerName | None = Field(
+        default=None, description="which load balancer; left out where there is one"
+    )
     priority: RoutePriority = Field(description="the order among routes, 1 first")
-    hosts: tuple[HostPattern, ...] = Field(default=(), description="host names, * and ? allowed")
-    paths: tuple[PathPattern, ...] = Field(default=(), description="paths, * and ? allowed")
+    hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
+    paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
     target_type: Literal["instance", "ip"] = Field(
         description="register nodes (instance) or pods (ip); a change replaces the target groups"
     )
@@ -283,7 +298,7 @@ class Preview(Model):
     secret: PreviewSecret | None = Field(
         default=None, description="appended to the value as KEY.SECRET, so that strangers cannot ask"
     )
-    source_cidrs: tuple[Cidr, ...] = Field(default=(), description="who may ask; empty: everyone")
+    source_cidrs: Several[Cidr] = Field(default=(), description="who may ask; empty: everyone")
 
 
 class VirtualNode(Model):
@@ -327,15 +342,15 @@ _APP_MESH_ENDED = (
 class Settings(Model):
     """A whole stack file, checked. ``stack`` and ``aws`` come from Pulumi, the rest from the project's own keys."""
 
-    stack: str
+    stack: StackName
     aws: Aws
     network: Network = Field(description="a new VPC ({cidr, zones}) or an existing one ({vpcId, ...})")
-    load_balancers: dict[Name, LoadBalancer] = Field(min_length=1, description="the load balancers by name")
+    load_balancers: dict[LoadBalancerName, LoadBalancer] = Field(min_length=1, description="the load balancers by name")
     clusters: dict[ClusterKey, Cluster] = Field(min_length=1, description="the clusters by key, such as v1-36")
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
-    routes: dict[Name, Route] = Field(default={}, description="the routes by name")
+    routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
     preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
-    existing_namespaces: tuple[DnsLabel, ...] = Field(
+    existing_namespaces: Several[DnsLabel] = Field(
         default=(), description="Kubernetes namespaces that somebody else makes in every cluster"
     )
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
@@ -400,8 +415,6 @@ class Settings(Model):
         return {name: name in meshed for name in sorted(wanted.difference(self.existing_namespaces))}
 
     def virtual_nodes(self) -> dict[str, VirtualNode]:
-        """Return the pods in the mesh by Cloud Map service; none where there is no mesh."""
-        if self.mesh.kind == "none" or self.service_discovery is None:
-            return {}
-        services = self.service_discovery.services
+        """Return the pods in the mesh by Cloud Map service; where there is no mesh, none may be described."""
+        services = self.service_discovery.services if self.service_discovery else {}
         return {name: service.virtual_node for name, service in services.items() if service.virtual_node}

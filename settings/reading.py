@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import json
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import pulumi
 from pydantic import ValidationError
 
-from settings.models import Model, Settings
+from settings.models import ExistingNetwork, Model, NewNetwork, Settings
 from settings.rules import Mistake, mistakes
 
 if TYPE_CHECKING:
@@ -21,22 +21,23 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
+_NOT_WRITTEN = {"stack", "aws"}  # fields of Settings that are not keys of the project
+
+
 class SettingsError(pulumi.RunError):
     """The stack file is wrong. The message names every mistake of one layer: key, value, consequence and cure."""
 
 
-# What pydantic says of a value that no rule above speaks of.
-_WANTED = {
-    "string_type": "it must be text. Put it in quotes",
-    "bool_type": "it must be true or false",
-    "int_type": "it must be a whole number, without quotes",
-    "dict_type": "it must be a map of keys and values",
-    "model_type": "it must be a map of keys and values",
-    "model_attributes_type": "it must be a map of keys and values",
-    "tuple_type": "it must be a list",
-    "too_short": "it has too few entries",
-    "too_long": "it has too many entries",
-    "greater_than_equal": "it is too small",
+# The cure for a value of another form than the one that belongs there, by pydantic's word for it.
+_CURES = {
+    "string_type": "Write text, in quotes",
+    "bool_type": "Write true or false",
+    "dict_type": "Write a map of keys and values",
+    "model_type": "Write a map of keys and values",
+    "tuple_type": "Write a list",
+    "too_short": "Write more, at least {min_length}",
+    "too_long": "Write fewer, at most {max_length}",
+    "literal_error": "Write {expected}",
 }
 
 
@@ -71,12 +72,14 @@ def parse(config: Mapping[str, Any], project: str, stack: str) -> Settings:
     strangers: list[Mistake] = []
     for full_key, value in config.items():
         namespace, _, key = full_key.partition(":")
-        if namespace == project and key not in {"stack", "aws"}:
+        if namespace == project and key in _NOT_WRITTEN:
+            strangers.append(Mistake(full_key, _stranger([key])))
+        elif namespace == project:
             raw[key] = value
         elif namespace == "aws":
             raw["aws"][key] = value
         elif namespace != "pulumi":
-            text = "nothing reads this namespace. The value would have no effect"
+            text = f"nothing reads the namespace {namespace}. What it says would be ignored without a word"
             strangers.append(Mistake(full_key, f"{text}. Remove it, or write {project}:{key}"))
     try:
         settings = Settings.model_validate_json(json.dumps(raw))
@@ -90,9 +93,11 @@ def parse(config: Mapping[str, Any], project: str, stack: str) -> Settings:
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
+    # Every single value at the top is text, even one that could be read as a number.
+    return value if isinstance(value, dict | list) else text
 
 
 def _error(stack: str, mistakes: list[Mistake]) -> SettingsError:
@@ -102,20 +107,29 @@ def _error(stack: str, mistakes: list[Mistake]) -> SettingsError:
 
 
 def _field_mistake(detail: dict[str, Any], project: str) -> Mistake:
-    # A union's tag and "[key]" (a map's key is what is wrong) stand in pydantic's path, but not in the file.
-    path = [part for part in detail["loc"] if part not in {"new", "existing", "[key]"}]
-    namespace, inside = ("aws", path[1:]) if path[0] == "aws" else (project, path)
-    key = f"{namespace}:{_dotted(inside)}"
+    path = list(detail["loc"])
+    if path[0] == "network":
+        del path[1:2]  # which of its two kinds pydantic took it for
+    if path[-1] == "[key]":
+        path.pop()  # a map's key is what is wrong
+    key = _written(path, project)
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         return Mistake(key, _stranger(path))
     if kind == "missing":
-        return Mistake(key, f"missing: {_description(path)}. Nothing can be built without it. Write it")
-    shown = "the value" if "secret" in path else _shown(value)
+        return Mistake(key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
+    shown = "the value" if path[:2] in (["preview"], ["preview", "secret"]) else _shown(value)
     if kind == "rule":
         return Mistake(key, f"{shown}: {detail['ctx']['text']}")
-    wanted = _WANTED.get(kind) or detail["msg"][:1].lower() + detail["msg"][1:]
-    return Mistake(key, f"{shown}: {wanted}. This is: {_description(path)}. Nothing can be built from another form")
+    cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]
+    return Mistake(key, f"{shown} does not belong here ({_description(path)}). Nothing can be built from it. {cure}")
+
+
+def _written(path: list[str | int], project: str) -> str:
+    """Return the key at ``path`` as Pulumi and the stack file have it."""
+    if path[0] == "stack":
+        return "the stack's name"
+    return f"aws:{_dotted(path[1:])}" if path[0] == "aws" else f"{project}:{_dotted(path)}"
 
 
 def _shown(value: Any) -> str:
@@ -129,11 +143,13 @@ def _dotted(path: list[str | int]) -> str:
 
 def _stranger(path: list[str | int]) -> str:
     """Say of a key that nobody reads which one may have been meant."""
-    known = [name for name, _ in _fields(path[:-1])]
-    if len(path) == 1:
-        known = [name for name in known if name not in {"stack", "aws"}]
+    known = [name for name, _ in _fields(path[:-1]) if len(path) > 1 or name not in _NOT_WRITTEN]
     if path[-1] in known:
-        return f"{path[-1]} and its neighbours exclude each other. Known here together: {', '.join(known)}"
+        new, existing = (", ".join(name for name, _ in _named(kind)) for kind in (NewNetwork, ExistingNetwork))
+        return (
+            f"a new network ({new}) and an existing one ({existing}) exclude each other. It is not clear which one is "
+            "meant. Keep the keys of one"
+        )
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
     cure = f"Meant is perhaps {near[0]}" if near else f"Known here: {', '.join(known)}"
     return f"nothing reads this key. What it says would be ignored without a word. {cure}"
@@ -151,11 +167,15 @@ def _description(path: list[str | int]) -> str:
 def _fields(path: list[str | int]) -> list[tuple[str, FieldInfo]]:
     """Return the fields, by their names in YAML, of the model that stands at ``path``; none where none stands."""
     models: list[type[Model]] = [Settings]
+    many = False  # whether the next part is a map's key or a place in a list, which the user chose
     for part in path:
+        if many:
+            many = False
+            continue
         inside = [field.annotation for model in models for name, field in _named(model) if name == part]
-        # A key of a map, or a place in a list, stands for the same models as the map or list itself.
-        models = [model for annotation in inside for model in _models(annotation)] or models
-    return [pair for model in models for pair in _named(model)]
+        models = [model for annotation in inside for model in _models(annotation)]
+        many = any(get_origin(annotation) in {dict, tuple} for annotation in inside)
+    return [] if many else [pair for model in models for pair in _named(model)]
 
 
 def _named(model: type[Model]) -> list[tuple[str, FieldInfo]]:

@@ -7,6 +7,7 @@ kinds of value (fields.py) and how a mistake is shown (reading.py).
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from settings.fields import version_of
 from settings.models import ExistingNetwork, NewNetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Mapping
 
     from settings.models import LoadBalancer, Preview, Route, Settings
 
@@ -24,10 +25,8 @@ MAX_GROUPS_PER_ACTION = 5
 MAX_GROUPS_PER_LOAD_BALANCER = 100
 MAX_CONDITION_VALUES = 5
 MAX_WILDCARDS = 6
-# 32 characters for a target group's or load balancer's name, of which Pulumi's auto-naming takes a hyphen and 7 digits.
-MAX_LOGICAL_NAME = 24
 MAX_ATTRIBUTES = 30  # custom attributes of one Cloud Map instance
-PROGRAM_ATTRIBUTES = ("ver", "env")  # set on every virtual node, so that clusters and environments can be told apart
+CONTROLLER_ATTRIBUTES = 6  # which the App Mesh controller adds: pod, namespace, mesh, virtual node, region and zone
 MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take one priority
 
 
@@ -44,10 +43,10 @@ def _cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
         begins = "v" + cluster.version.replace(".", "-")
         if key != begins and not key.startswith(f"{begins}-"):
             yield Mistake(
-                f"clusters.{key}",
-                f"the key of a {cluster.version} cluster is {begins} (or {begins}-b, -c, -d). EKS changes a version in "
-                "place, so an edited version under an old key would upgrade the cluster that serves. "
-                "Add the new version as a new key",
+                f"clusters.{key}.version",
+                f"{cluster.version} does not go with the key {key}. EKS changes a version in place, so the cluster "
+                "that serves would be upgraded, with no way back. Put the key's version back, and add "
+                f"{cluster.version} as a new cluster under the key {begins}",
             )
         nodes = cluster.nodes
         if not nodes.min_size <= nodes.desired_size <= nodes.max_size:
@@ -55,6 +54,13 @@ def _cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"clusters.{key}.nodes",
                 f"minSize {nodes.min_size}, desiredSize {nodes.desired_size}, maxSize {nodes.max_size} are not in "
                 "order. EKS would refuse the node group once the cluster is up. Order them",
+            )
+        principals = {name: entry.principal_arn for name, entry in cluster.access_entries.items()}
+        for name, first in _alike(principals):
+            yield Mistake(
+                f"clusters.{key}.accessEntries.{name}.principalArn",
+                f"{principals[name]} is also the principal of {first}. EKS would refuse a second entry once the "
+                "cluster is up. Leave one out",
             )
         if settings.mesh.kind == "appMesh" and cluster.controllers.app_mesh is None:
             yield Mistake(
@@ -82,13 +88,13 @@ def _weight_mistakes(settings: Settings) -> Iterator[Mistake]:
         f"routes.{name}.weights": route.weights for name, route in settings.routes.items() if route.weights is not None
     }
     for key, weights in maps.items():
-        for cluster in settings.clusters.keys() - weights.keys():
+        for cluster in (cluster for cluster in settings.clusters if cluster not in weights):
             yield Mistake(
                 f"{key}.{cluster}",
                 "missing. A target group that no rule names is not health-checked, and could not be told from a "
                 "forgotten one. Every cluster stands in weights: write 0 for one that does not serve",
             )
-        for cluster in weights.keys() - settings.clusters.keys():
+        for cluster in (cluster for cluster in weights if cluster not in settings.clusters):
             yield Mistake(
                 f"{key}.{cluster}",
                 f"there is no cluster {cluster} (there are {', '.join(settings.clusters)}). Its share would go "
@@ -106,8 +112,6 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     names: Counter[str] = Counter()
     for key, balancer in settings.load_balancers.items():
         where = f"loadBalancers.{key}"
-        if len(key) > MAX_LOGICAL_NAME:
-            yield Mistake(where, _too_long(key))
         names.update(balancer.names)
         if balancer.names and balancer.zone is None:
             yield Mistake(
@@ -122,6 +126,12 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
                     f"{name} does not lie in the zone {balancer.zone}. The record would never be asked for. "
                     "Correct the name, or the zone",
                 )
+        if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
+            yield Mistake(
+                f"{where}.certificateArn",
+                f"{balancer.certificate_arn} does not lie in {settings.aws.region}. ELB would refuse the listener. "
+                "Give a certificate of that region",
+            )
         if isinstance(settings.network, ExistingNetwork):
             if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
                 yield Mistake(
@@ -135,7 +145,6 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
                     "missing for an internal load balancer in an existing VPC, whose range is not known here. Nobody "
                     "could connect. Give the ranges of the clients",
                 )
-        yield from _doubled(f"{where}.ingressCidrs", balancer.ingress_cidrs or ())
         yield from _rule_mistakes(settings, key, balancer)
     for name in (name for name, count in names.items() if count > 1):
         yield Mistake(
@@ -146,9 +155,14 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 
 def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
-    on_it = [name for name in settings.routes if settings.load_balancer_of(name) == key]
+    alone = len(settings.load_balancers) == 1  # where there are several, a route that names none lies on none
+    on_it = {
+        name: route
+        for name, route in settings.routes.items()
+        if route.load_balancer == key or (alone and not route.load_balancer)
+    }
     groups = len(on_it) * len(settings.clusters)
-    rules = groups + sum(settings.routes[name].live for name in on_it)
+    rules = groups + sum(route.live for route in on_it.values())
     if groups > MAX_GROUPS_PER_LOAD_BALANCER:
         yield Mistake(
             f"loadBalancers.{key}",
@@ -162,25 +176,19 @@ def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iter
             f"{balancer.rule_quota}. The update would stop halfway. Move routes to another load balancer, or have the "
             "quota raised in Service Quotas and write it here",
         )
-    priorities = Counter(settings.routes[name].priority for name in on_it)
-    for priority in (priority for priority, count in priorities.items() if count > 1):
-        same = [name for name in on_it if settings.routes[name].priority == priority]
+    priorities = {name: route.priority for name, route in on_it.items()}
+    for name, first in _alike(priorities):
         yield Mistake(
-            f"routes.{same[1]}.priority",
-            f"{priority} is also the priority of {same[0]}. Two rules would want one place, and ELB would refuse the "
-            "second (PriorityInUse). Give each route of a load balancer a place of its own",
+            f"routes.{name}.priority",
+            f"{priorities[name]} is also the priority of {first}. Two rules would want one place, and ELB would refuse "
+            "the second (PriorityInUse). Give each route of a load balancer a place of its own",
         )
-    conditions = Counter((frozenset(settings.routes[n].hosts), frozenset(settings.routes[n].paths)) for n in on_it)
-    for (hosts, paths), count in conditions.items():
-        if count > 1:
-            same = [
-                n for n in on_it if (set(settings.routes[n].hosts), set(settings.routes[n].paths)) == (hosts, paths)
-            ]
-            yield Mistake(
-                f"routes.{same[-1]}",
-                f"it has the hosts and paths of {same[0]}. The one with the higher priority number would never get a "
-                "request. Tell them apart by hosts or paths",
-            )
+    for name, first in _alike({name: (set(route.hosts), set(route.paths)) for name, route in on_it.items()}):
+        yield Mistake(
+            f"routes.{name}",
+            f"it has the hosts and paths of {first}. The one with the higher priority number would never get a "
+            "request. Tell them apart by hosts or paths",
+        )
 
 
 def _route_mistakes(settings: Settings) -> Iterator[Mistake]:
@@ -199,11 +207,11 @@ def _route_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"there is no load balancer {route.load_balancer} (there are {', '.join(settings.load_balancers)}). "
                 "The route would have no listener. Correct the name",
             )
-        elif route.protocol_version == "GRPC" and not balancer.https:
+        elif route.protocol_version != "HTTP1" and not balancer.https:
             yield Mistake(
                 f"{where}.protocolVersion",
-                f"GRPC wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no certificate. ELB would "
-                "refuse the rule. Give the load balancer names in a zone, or a certificateArn",
+                f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
+                "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
             )
         if not route.hosts and not route.paths:
             yield Mistake(
@@ -211,19 +219,24 @@ def _route_mistakes(settings: Settings) -> Iterator[Mistake]:
                 "it has neither hosts nor paths. A rule without a condition does not exist. "
                 'Write paths: ["/*"] for every request',
             )
-        for key in settings.clusters:
-            if len(f"{name}-{key}") > MAX_LOGICAL_NAME:
-                yield Mistake(where, _too_long(f"{name}-{key}"))
         yield from _condition_mistakes(where, route, settings.preview)
         yield from _target_mistakes(where, route)
 
 
 def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
-    if route.slow_start and route.algorithm == "least_outstanding_requests":
+    if route.slow_start and route.algorithm != "round_robin":
         yield Mistake(
             f"{where}.slowStart",
-            "slow start and least_outstanding_requests exclude each other. ELB would refuse the target group. "
+            f"slow start and {route.algorithm} exclude each other. ELB would refuse the target group. "
             "Leave one of them out",
+        )
+    least, most = (0, 99) if route.protocol_version == "GRPC" else (200, 499)
+    matcher = route.health_check.matcher
+    if matcher and not all(least <= int(code) <= most for code in re.split("[,-]", matcher)):
+        yield Mistake(
+            f"{where}.healthCheck.matcher",
+            f"{matcher} is not within {least} to {most}, the codes of {route.protocol_version}. ELB would refuse the "
+            "target group. Correct it, or leave it out",
         )
     if route.health_check.timeout >= route.health_check.interval:
         yield Mistake(
@@ -234,8 +247,8 @@ def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
     if route.target_type == "instance" and route.service.pod_port is not None:
         yield Mistake(
             f"{where}.service.podPort",
-            "nodes are registered with their node port; podPort would be read by nobody. Leave it out, or set "
-            "targetType to ip",
+            "nodes are registered with their node port. What podPort says would be ignored without a word. Leave it "
+            "out, or set targetType to ip",
         )
 
 
@@ -261,7 +274,13 @@ def _condition_mistakes(where: str, route: Route, preview: Preview) -> Iterator[
 def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
     if not isinstance(settings.network, NewNetwork):
         return
-    yield from _doubled("network.zones", settings.network.zones)
+    region = settings.aws.region
+    for zone in (zone for zone in settings.network.zones if not zone.startswith(region)):
+        yield Mistake(
+            "network.zones",
+            f"{zone} is no zone of {region}. AWS would refuse its subnets halfway through the update. "
+            f"Write one such as {region}a",
+        )
     vpc = ipaddress.IPv4Network(settings.network.cidr)
     for key, cluster in settings.clusters.items():
         if cluster.service_cidr and vpc.overlaps(ipaddress.IPv4Network(cluster.service_cidr)):
@@ -273,56 +292,57 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 
 def _mesh_mistakes(settings: Settings) -> Iterator[Mistake]:
+    where = "serviceDiscovery"
     discovery = settings.service_discovery
-    meshed = [n for n, s in discovery.services.items() if s.virtual_node] if discovery else []
+    services, attributes = (discovery.services, discovery.attributes) if discovery else ({}, {})
     if settings.mesh.kind == "none":
-        for name in meshed:
+        unread = [f"{where}.services.{name}.virtualNode" for name, s in services.items() if s.virtual_node]
+        for key in [*unread, *([f"{where}.attributes"] if attributes else [])]:
             yield Mistake(
-                f"serviceDiscovery.services.{name}.virtualNode",
-                "there is no mesh; it would be read by nobody. Leave it out, or set mesh.kind to appMesh",
+                key,
+                "there is no mesh, and nothing else reads this. What it says would be ignored without a word. "
+                "Leave it out, or set mesh.kind to appMesh",
             )
-    else:
-        if not meshed:
-            yield Mistake(
-                "serviceDiscovery.services",
-                "mesh.kind is appMesh, but no service has a virtualNode. The mesh would be empty, and pods in it "
-                "refused. Describe the pods of a service, or set mesh.kind to none",
-            )
-        users = Counter(settings.mesh_name(key) for key in settings.clusters)
-        for name in (name for name, count in users.items() if count > 1):
-            same = [key for key in settings.clusters if settings.mesh_name(key) == name]
-            yield Mistake(
-                f"clusters.{same[1]}.meshName",
-                f"{name} is also the mesh of {same[0]}. Both clusters' controllers would write one mesh, and deleting "
-                "one cluster would delete what the other uses. Give each cluster a mesh name of its own",
-            )
-    if discovery is None:
         return
-    if "ver" in discovery.attributes:
+    nodes = settings.virtual_nodes()
+    if not nodes:
         yield Mistake(
-            "serviceDiscovery.attributes.ver",
+            f"{where}.services",
+            "mesh.kind is appMesh, but no service has a virtualNode. The mesh would be empty, and pods in it "
+            "refused. Describe the pods of a service, or set mesh.kind to none",
+        )
+    meshes = {key: settings.mesh_name(key) for key in settings.clusters}
+    for key, first in _alike(meshes):
+        yield Mistake(
+            f"clusters.{key}.meshName",
+            f"{meshes[key]} is also the mesh of {first}. Both clusters' controllers would write one mesh, and deleting "
+            "one cluster would delete what the other uses. Give each cluster a mesh name of its own",
+        )
+    if "ver" in attributes:
+        yield Mistake(
+            f"{where}.attributes.ver",
             "doubled: the program sets ver to the cluster's key. Clients that ask for one cluster would get both. "
             "Choose another key",
         )
-    custom = {*discovery.attributes, *PROGRAM_ATTRIBUTES}
-    if len(custom) > MAX_ATTRIBUTES:
-        yield Mistake(
-            "serviceDiscovery.attributes",
-            f"{len(custom)} attributes, ver and env among them, and an instance holds {MAX_ATTRIBUTES}. No instance "
-            "could be registered. Leave some out",
-        )
+    own = settings.attributes(next(iter(settings.clusters)))
+    for name, node in nodes.items():
+        count = len({*own, *node.pod_labels}) + CONTROLLER_ATTRIBUTES
+        if count > MAX_ATTRIBUTES:
+            yield Mistake(
+                f"{where}.attributes",
+                f"a pod of {name} would have {count} attributes ({len(own)} with ver and env, its labels, and "
+                f"{CONTROLLER_ATTRIBUTES} of the controller), and Cloud Map takes {MAX_ATTRIBUTES}. It would refuse "
+                "the pod, and clients would not find it. Leave some out",
+            )
 
 
-def _doubled(key: str, values: Iterable[str]) -> Iterator[Mistake]:
-    for value in (value for value, count in Counter(values).items() if count > 1):
-        yield Mistake(key, f"{value} stands there twice. AWS would refuse the second. Leave one out")
-
-
-def _too_long(name: str) -> str:
-    return (
-        f"the name {name} has {len(name)} characters; {MAX_LOGICAL_NAME} leave room for the 8 that auto-naming adds, "
-        "without which a replacement could not exist beside what it replaces. Shorten it"
-    )
+def _alike(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield every key whose value an earlier key has already, and that earlier key."""
+    keys = list(values)
+    for place, key in enumerate(keys):
+        first = next((earlier for earlier in keys[:place] if values[earlier] == values[key]), None)
+        if first is not None:
+            yield key, first
 
 
 def mistakes(settings: Settings) -> list[Mistake]:

@@ -1,0 +1,1 @@
+"""The tests, room by room as the program has them; engine/ runs the real engine."""
