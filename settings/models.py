@@ -96,7 +96,7 @@ class Aws(Model):
         return {
             "region": self.region,
             "profile": self.profile,
-            "assume_roles": [role.model_dump(exclude_none=True) for role in self.assume_roles] or None,
+            "assume_roles": [role.model_dump(by_alias=True, exclude_none=True) for role in self.assume_roles] or None,
             "allowed_account_ids": self.allowed_account_ids or None,
             "default_tags": {"tags": {"pulumi:project": project, "pulumi:stack": stack, **own}},
         }
@@ -158,7 +158,7 @@ class Nodes(Model):
 
     instance_types: Several[str] = Field(min_length=1, description="EC2 instance types; a change replaces the group")
     min_size: NodeMinimum = Field(description="the least number of nodes")
-    desired_size: NodeCount = Field(description="the number of nodes at the start")
+    desired_size: NodeCount = Field(description="the number of nodes at the start; later an autoscaler's")
     max_size: NodeCount = Field(description="the greatest number of nodes")
     operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(default="AL2023", description="the node image")
     capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(default="ON_DEMAND", description="how the nodes are bought")
@@ -268,10 +268,10 @@ class Route(Model):
     hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
     paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
     target_type: Literal["instance", "ip"] = Field(
-        description="register nodes (instance) or pods (ip); a change replaces the target groups"
+        description="register nodes (instance) or pods (ip); to change it, add a new route"
     )
     protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
-        default="HTTP1", description="what the targets speak; a change replaces the target groups"
+        default="HTTP1", description="what the targets speak; to change it, add a new route"
     )
     service: Service = Field(description="the Service behind it")
     health_check: HealthCheck = Field(description="its health check")

@@ -154,7 +154,7 @@ def test_the_aws_provider_is_given_all_that_the_file_says_of_aws() -> None:
     assert settings_of("dev", said).aws.provider_arguments(PROJECT, "dev") == {
         "region": "ap-northeast-1",
         "profile": "team",
-        "assume_roles": [{"role_arn": role, "external_id": "from-ci"}],
+        "assume_roles": [{"roleArn": role, "externalId": "from-ci"}],
         "allowed_account_ids": ("123456789012",),
         "default_tags": {"tags": {"pulumi:project": PROJECT, "pulumi:stack": "dev", "team": "platform"}},
     }

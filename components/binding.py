@@ -1,0 +1,60 @@
+"""A binding: the TargetGroupBinding that lets a cluster's controller register targets in its own target group.
+
+Owns the object's shape, which must never be replaced while it is live: that would deregister every target. Refuses to
+judge by its status whether anything is registered; only DescribeTargetHealth tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from settings.models import Service
+
+
+@dataclass(frozen=True, kw_only=True)
+class BindingArgs:
+    """A Service and a target group of one cluster.
+
+    ``after`` are the preview rule, which attaches the group so that it is health-checked, the controller, whose webhook
+    takes the object, and the namespace where the stack makes it.
+    """
+
+    route: str
+    service: Service
+    target_type: str
+    target_group_arn: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+    after: Sequence[pulumi.Resource]
+    deleted_with: pulumi.Resource
+
+
+class Binding(pulumi.ComponentResource):
+    """A TargetGroupBinding named after its route."""
+
+    def __init__(self, name: str, args: BindingArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("eks-cutover:binding:Binding", name, None, opts)
+        k8s.apiextensions.CustomResource(
+            name,
+            api_version="elbv2.k8s.aws/v1beta1",
+            kind="TargetGroupBinding",
+            metadata=k8s.meta.v1.ObjectMetaArgs(name=args.route, namespace=args.service.namespace),
+            spec={
+                "serviceRef": {"name": args.service.name, "port": args.service.port},
+                # The webhook fills the next five on creation only; a later apply without them would be refused.
+                "targetGroupARN": args.target_group_arn,
+                "targetType": args.target_type,
+                "targetGroupProtocol": "HTTP",
+                "ipAddressType": "ipv4",
+                "vpcID": args.vpc_id,
+            },
+            opts=ResourceOptions(parent=self, depends_on=args.after, deleted_with=args.deleted_with),
+        )
+        self.register_outputs({})

@@ -1,0 +1,199 @@
+"""One EKS cluster: control plane, nodes, add-ons, and the Kubernetes provider that talks to it.
+
+Owns all that dies with the cluster in AWS. Refuses to know listeners and routes: it is given security groups and the
+ports on which they reach its nodes.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
+import pulumi_kubernetes as k8s
+from pulumi import ResourceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from settings.models import AccessEntry
+    from settings.models import Cluster as ClusterSettings
+
+_NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadBalancerAccess:
+    """A load balancer's security group, and the (first, last) port ranges on which it reaches targets."""
+
+    security_group_id: pulumi.Input[str]
+    ports: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterArgs:
+    """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region."""
+
+    cluster: ClusterSettings
+    eks_name: str
+    vpc_id: pulumi.Input[str]
+    private_subnet_ids: Sequence[pulumi.Input[str]]
+    load_balancers: Mapping[str, LoadBalancerAccess]
+
+
+class Cluster(pulumi.ComponentResource):
+    """An EKS cluster.
+
+    ``eks`` is what objects inside the cluster are ``deleted_with``; ``kubernetes`` is the provider for them, and waits
+    until nodes and add-ons work. Protected as a whole while it serves: the caller sets ``protect``.
+    """
+
+    eks: eks.Cluster
+    eks_name: pulumi.Output[str]
+    version: pulumi.Output[str]
+    kubernetes: k8s.Provider
+
+    def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("eks-cutover:cluster:Cluster", name, None, opts)
+        self._name, self._args = name, args
+        self.eks = self._control_plane()
+        before_nodes = [
+            self._addon("vpc-cni", args.cluster.addons.vpc_cni),
+            self._addon("kube-proxy", args.cluster.addons.kube_proxy),
+            self._addon("eks-pod-identity-agent", args.cluster.addons.pod_identity_agent),
+        ]
+        nodes = self._nodes(before_nodes)
+        # These run on nodes: inside the EKS component they would be waited for before any node could exist.
+        on_nodes = [
+            self._addon("coredns", args.cluster.addons.coredns, after=[nodes]),
+            self._addon("metrics-server", args.cluster.addons.metrics_server, after=[nodes]),
+        ]
+        self._let_load_balancers_in()
+        self.eks_name = self.eks.eks_cluster.name
+        self.version = self.eks.eks_cluster.version
+        for entry, access in args.cluster.access_entries.items():
+            self._grant_access(entry, access)
+        self.kubernetes = k8s.Provider(
+            name,
+            kubeconfig=self.eks.kubeconfig_json,
+            # Without it, a changed endpoint or certificate would replace the provider and all objects with it.
+            cluster_identifier=args.eks_name,
+            # One unreachable cluster must not stop a shift away from it.
+            skip_update_unreachable=True,
+            opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
+        )
+        self.register_outputs({"eksName": self.eks_name})
+
+    def _control_plane(self) -> eks.Cluster:
+        cluster = self._args.cluster
+        return eks.Cluster(
+            self._name,
+            name=self._args.eks_name,
+            version=cluster.version,
+            vpc_id=self._args.vpc_id,
+            private_subnet_ids=self._args.private_subnet_ids,
+            authentication_mode=eks.AuthenticationMode.API,
+            skip_default_node_group=True,
+            skip_default_security_groups=True,
+            bootstrap_self_managed_addons=False,
+            use_default_vpc_cni=True,
+            kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(enabled=False),
+            coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
+            endpoint_private_access=True,
+            endpoint_public_access=bool(cluster.endpoint.public_cidrs),
+            public_access_cidrs=cluster.endpoint.public_cidrs or None,
+            upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=cluster.support_type),
+            enabled_cluster_log_types=cluster.log_types,
+            kubernetes_service_ip_address_range=cluster.service_cidr,
+            deletion_protection=cluster.deletion_protection,
+            opts=ResourceOptions(parent=self),
+        )
+
+    def _addon(self, addon: str, version: str, after: Sequence[pulumi.Resource] = ()) -> eks.Addon:
+        return eks.Addon(
+            f"{self._name}-{addon}",
+            cluster=self.eks,
+            addon_name=addon,
+            addon_version=version,
+            resolve_conflicts_on_create="OVERWRITE",
+            resolve_conflicts_on_update="OVERWRITE",
+            opts=ResourceOptions(parent=self, depends_on=after),
+        )
+
+    def _nodes(self, after: Sequence[pulumi.Resource]) -> eks.ManagedNodeGroup:
+        name, nodes = f"{self._name}-nodes", self._args.cluster.nodes
+        role = aws.iam.Role(
+            name,
+            assume_role_policy=json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "ec2.amazonaws.com"},
+                            "Action": "sts:AssumeRole",
+                        }
+                    ],
+                }
+            ),
+            opts=ResourceOptions(parent=self),
+        )
+        attachments = [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=role.name,
+                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+                opts=ResourceOptions(parent=self),
+            )
+            for policy in _NODE_POLICIES
+        ]
+        return eks.ManagedNodeGroup(
+            name,
+            cluster=self.eks,
+            node_role_arn=role.arn,
+            subnet_ids=self._args.private_subnet_ids,
+            operating_system=eks.OperatingSystem[nodes.operating_system],
+            instance_types=nodes.instance_types,
+            capacity_type=nodes.capacity_type,
+            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
+                min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
+            ),
+            enable_imd_sv2=True,
+            # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
+            ignore_scaling_changes=True,
+            opts=ResourceOptions(parent=self, depends_on=[*after, *attachments]),
+        )
+
+    def _let_load_balancers_in(self) -> None:
+        for name, access in self._args.load_balancers.items():
+            for first, last in access.ports:
+                aws.vpc.SecurityGroupIngressRule(
+                    f"{self._name}-from-{name}-{first}-{last}",
+                    # Managed nodes have only the security group that EKS makes for the cluster.
+                    security_group_id=self.eks.eks_cluster.vpc_config.cluster_security_group_id,
+                    referenced_security_group_id=access.security_group_id,
+                    ip_protocol="tcp",
+                    from_port=first,
+                    to_port=last,
+                    # A route that changes its port must be able to leave the old one behind while the cluster serves.
+                    opts=ResourceOptions(parent=self, protect=False),
+                )
+
+    def _grant_access(self, entry: str, access: AccessEntry) -> None:
+        # Not through the EKS component, whose children are protected while the cluster serves: access must be taken
+        # back at any time.
+        child = ResourceOptions(parent=self, protect=False)
+        name, partition = f"{self._name}-access-{entry}", access.principal_arn.split(":")[1]
+        made = aws.eks.AccessEntry(name, cluster_name=self.eks_name, principal_arn=access.principal_arn, opts=child)
+        for policy in access.policies:
+            aws.eks.AccessPolicyAssociation(
+                f"{name}-{policy}",
+                cluster_name=self.eks_name,
+                principal_arn=made.principal_arn,
+                policy_arn=f"arn:{partition}:eks::aws:cluster-access-policy/{policy}",
+                access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
+                opts=child,
+            )

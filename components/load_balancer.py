@@ -1,0 +1,173 @@
+"""A load balancer that belongs to the stack, with its certificate and the DNS records that never move.
+
+Owns listeners and their default answer, 404. Refuses to own rules (route.py) and anything that knows a cluster: that is
+why clusters can come and go behind it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from settings.models import LoadBalancer
+
+# AWS's recommended policy; the API's default, ELBSecurityPolicy-2016-08, still speaks TLS 1.0.
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedLoadBalancerArgs:
+    """What a load balancer stands on. ``zone_id`` is the hosted zone of its names, where it has names."""
+
+    load_balancer: LoadBalancer
+    vpc_id: pulumi.Input[str]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    ingress_cidrs: Sequence[str]
+    zone_id: pulumi.Input[str] | None
+
+
+class SharedLoadBalancer(pulumi.ComponentResource):
+    """An ALB. ``listener_arn`` is the listener on which routes put their rules."""
+
+    security_group_id: pulumi.Output[str]
+    dns_name: pulumi.Output[str]
+    listener_arn: pulumi.Output[str]
+    urls: list[pulumi.Output[str]]
+
+    def __init__(self, name: str, args: SharedLoadBalancerArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("eks-cutover:load_balancer:SharedLoadBalancer", name, None, opts)
+        self._name, self._child = name, ResourceOptions(parent=self)
+        # An edit of names or ranges replaces these, and AWS deletes no certificate that is in use: protected, they
+        # would stop the edit and save nothing.
+        self._replaceable = ResourceOptions(parent=self, protect=False)
+        wanted = args.load_balancer
+        self.security_group_id = self._security_group(args)
+        balancer = aws.lb.LoadBalancer(
+            name,
+            load_balancer_type="application",
+            internal=wanted.scheme == "internal",
+            security_groups=[self.security_group_id],
+            subnets=args.subnet_ids,
+            drop_invalid_header_fields=True,
+            enable_deletion_protection=wanted.deletion_protection,
+            opts=self._child,
+        )
+        self.dns_name = balancer.dns_name
+        if wanted.https:
+            self._listener(balancer, 80, _TO_HTTPS)
+            certificate = wanted.certificate_arn or self._certificate(args)
+            self.listener_arn = self._listener(balancer, 443, _NOT_FOUND, certificate).arn
+        else:
+            self.listener_arn = self._listener(balancer, 80, _NOT_FOUND).arn
+        for record in wanted.names:
+            aws.route53.Record(
+                f"{name}-{record}",
+                zone_id=args.zone_id,
+                name=record,
+                type="A",
+                aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
+                opts=self._child,
+            )
+        scheme = "https" if wanted.https else "http"
+        self.urls = [pulumi.Output.concat(scheme, "://", host) for host in wanted.names or [balancer.dns_name]]
+        self.register_outputs({"dnsName": self.dns_name, "listenerArn": self.listener_arn})
+
+    def _security_group(self, args: SharedLoadBalancerArgs) -> pulumi.Output[str]:
+        group = aws.ec2.SecurityGroup(
+            f"{self._name}-alb",
+            vpc_id=args.vpc_id,
+            description=f"Load balancer {self._name} of the stack",
+            opts=self._child,
+        )
+        for port in (80, 443) if args.load_balancer.https else (80,):
+            for cidr in args.ingress_cidrs:
+                aws.vpc.SecurityGroupIngressRule(
+                    f"{self._name}-{port}-{cidr}",
+                    security_group_id=group.id,
+                    cidr_ipv4=cidr,
+                    ip_protocol="tcp",
+                    from_port=port,
+                    to_port=port,
+                    opts=self._replaceable,
+                )
+        aws.vpc.SecurityGroupEgressRule(
+            f"{self._name}-out",
+            security_group_id=group.id,
+            cidr_ipv4="0.0.0.0/0",
+            ip_protocol="-1",
+            opts=self._child,
+        )
+        return group.id
+
+    def _certificate(self, args: SharedLoadBalancerArgs) -> pulumi.Output[str]:
+        first, *others = args.load_balancer.names
+        certificate = aws.acm.Certificate(
+            f"{self._name}-certificate",
+            domain_name=first,
+            subject_alternative_names=others,
+            validation_method="DNS",
+            opts=self._replaceable,
+        )
+        records = [self._validation_record(certificate, domain, args) for domain in args.load_balancer.names]
+        validation = aws.acm.CertificateValidation(
+            f"{self._name}-certificate",
+            certificate_arn=certificate.arn,
+            validation_record_fqdns=[record.fqdn for record in records],
+            opts=self._replaceable,
+        )
+        return validation.certificate_arn
+
+    def _validation_record(
+        self, certificate: aws.acm.Certificate, domain: str, args: SharedLoadBalancerArgs
+    ) -> aws.route53.Record:
+        option = certificate.domain_validation_options.apply(
+            lambda options: next(option for option in options if option.domain_name == domain)
+        )
+        return aws.route53.Record(
+            f"{self._name}-validation-{domain}",
+            zone_id=args.zone_id,
+            name=option.resource_record_name,
+            type=option.resource_record_type,
+            records=[option.resource_record_value],
+            ttl=300,
+            allow_overwrite=True,  # a name and its wildcard are validated by one and the same record
+            opts=self._replaceable,
+        )
+
+    def _listener(
+        self,
+        balancer: aws.lb.LoadBalancer,
+        port: int,
+        default: aws.lb.ListenerDefaultActionArgs,
+        certificate_arn: pulumi.Input[str] | None = None,
+    ) -> aws.lb.Listener:
+        return aws.lb.Listener(
+            f"{self._name}-{port}",
+            load_balancer_arn=balancer.arn,
+            port=port,
+            protocol="HTTPS" if certificate_arn else "HTTP",
+            certificate_arn=certificate_arn,
+            ssl_policy=TLS_POLICY if certificate_arn else None,
+            routing_http_response_server_enabled=False,
+            default_actions=[default],
+            opts=self._child,
+        )
+
+
+_NOT_FOUND = aws.lb.ListenerDefaultActionArgs(
+    type="fixed-response",
+    fixed_response=aws.lb.ListenerDefaultActionFixedResponseArgs(
+        content_type="text/plain", message_body="No route", status_code="404"
+    ),
+)
+_TO_HTTPS = aws.lb.ListenerDefaultActionArgs(
+    type="redirect",
+    redirect=aws.lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301"),
+)

@@ -1,0 +1,187 @@
+"""A route: per cluster a target group and a preview rule, and one weighted rule over all of them.
+
+Owns the order of the rules on a listener. Refuses to know Kubernetes, and whether new weights are safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from settings.fields import MAX_ROUTE_PRIORITY, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
+
+    from settings.models import Preview, Stickiness
+    from settings.models import Route as RouteSettings
+
+_SLOTS_PER_ROUTE = 40  # ten minor versions, four clusters of each
+_FIRST_WEIGHTED = MAX_ROUTE_PRIORITY * _SLOTS_PER_ROUTE
+
+# A target is always registered with a port of its own, so the group's port is a default that nothing uses. It is the
+# same for every route, because a change of it would replace the group.
+_UNUSED_PORT = 80
+
+
+def preview_priority(route_priority: int, cluster: str) -> int:
+    """Return the listener priority of a preview rule, 1 to 40000: in the order of the routes.
+
+    Each route has 40 places, and each of its clusters one of them. They depend on nothing but the two, so adding or
+    removing a route or a cluster moves no rule that exists (two rules that swap their priorities in one update collide:
+    PriorityInUse).
+    """
+    _, minor, again = version_of(cluster)
+    return (route_priority - 1) * _SLOTS_PER_ROUTE + (minor % 10) * 4 + again + 1
+
+
+def weighted_priority(route_priority: int) -> int:
+    """Return the listener priority of a weighted rule, 40001 to 41000: behind every preview rule, in route order."""
+    return _FIRST_WEIGHTED + route_priority
+
+
+# The tags by which rules and target groups are found in AWS without the state and without the stack file, and by which
+# a cluster's controller is let into its own groups.
+STACK_TAG, ROUTE_TAG, CLUSTER_TAG = "eks-cutover:stack", "eks-cutover:route", "eks-cutover:cluster"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteArgs:
+    """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests."""
+
+    route: RouteSettings
+    weights: Mapping[str, int]
+    serving: Set[str]
+    preview: Preview
+    listener_arn: pulumi.Input[str]
+    vpc_id: pulumi.Input[str]
+
+
+class Route(pulumi.ComponentResource):
+    """The rules and target groups of a route. What serves is protected: a program that drops it fails its preview."""
+
+    target_group_arns: dict[str, pulumi.Output[str]]
+    preview_rules: dict[str, aws.lb.ListenerRule]
+    rule_arn: pulumi.Output[str | None]
+    weights: pulumi.Output[dict[str, int]]
+
+    def __init__(self, name: str, args: RouteArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("eks-cutover:route:Route", name, None, opts)
+        self._name, self._args = name, args
+        self.target_group_arns = {cluster: self._target_group(cluster) for cluster in args.weights}
+        self.preview_rules = {cluster: self._preview_rule(cluster) for cluster in args.weights}
+        if args.route.live:
+            rule = self._weighted_rule()
+            self.rule_arn = rule.arn
+            # From the rule, not from the settings: after an update with --target the settings are not what is live.
+            self.weights = pulumi.Output.all(rule.actions.apply(_weight_by_arn), self.target_group_arns).apply(
+                lambda both: {cluster: both[0].get(arn, 0) for cluster, arn in both[1].items()}
+            )
+        else:
+            self.rule_arn, self.weights = pulumi.Output.from_input(None), pulumi.Output.from_input({})
+        self.register_outputs({"ruleArn": self.rule_arn, "weights": self.weights})
+
+    def _target_group(self, cluster: str) -> pulumi.Output[str]:
+        route, check = self._args.route, self._args.route.health_check
+        grpc = route.protocol_version == "GRPC"
+        return aws.lb.TargetGroup(
+            f"{self._name}-{cluster}",
+            vpc_id=self._args.vpc_id,
+            port=_UNUSED_PORT,
+            protocol="HTTP",
+            protocol_version=route.protocol_version,
+            target_type=route.target_type,
+            deregistration_delay=route.deregistration_delay,
+            slow_start=route.slow_start,
+            load_balancing_algorithm_type=route.algorithm,
+            health_check=aws.lb.TargetGroupHealthCheckArgs(
+                enabled=True,
+                path=check.path,
+                matcher=check.matcher or ("0" if grpc else "200"),
+                interval=check.interval,
+                timeout=check.timeout,
+                healthy_threshold=check.healthy_threshold,
+                unhealthy_threshold=check.unhealthy_threshold,
+                port="traffic-port",
+                protocol="HTTP",
+            ),
+            tags=self._tags(cluster),
+            opts=ResourceOptions(parent=self, protect=cluster in self._args.serving),
+        ).arn
+
+    def _preview_rule(self, cluster: str) -> aws.lb.ListenerRule:
+        preview = self._args.preview
+        value: pulumi.Input[str] = cluster
+        if preview.secret:
+            value = pulumi.Output.secret(f"{cluster}.{preview.secret.get_secret_value()}")
+        conditions = [
+            *self._conditions(),
+            aws.lb.ListenerRuleConditionArgs(
+                http_header=aws.lb.ListenerRuleConditionHttpHeaderArgs(http_header_name=preview.header, values=[value])
+            ),
+        ]
+        if preview.source_cidrs:
+            source = aws.lb.ListenerRuleConditionSourceIpArgs(values=preview.source_cidrs)
+            conditions.append(aws.lb.ListenerRuleConditionArgs(source_ip=source))
+        return aws.lb.ListenerRule(
+            f"{self._name}-{cluster}-preview",
+            listener_arn=self._args.listener_arn,
+            priority=preview_priority(self._args.route.priority, cluster),
+            conditions=conditions,
+            # Never sticky: the cookie would keep a browser that previewed a cluster on it, against the weights.
+            actions=[self._forward({cluster: 1}, None)],
+            tags=self._tags(cluster),
+            opts=ResourceOptions(parent=self, protect=cluster in self._args.serving),
+        )
+
+    def _weighted_rule(self) -> aws.lb.ListenerRule:
+        return aws.lb.ListenerRule(
+            f"{self._name}-weighted",
+            listener_arn=self._args.listener_arn,
+            priority=weighted_priority(self._args.route.priority),
+            conditions=self._conditions(),
+            actions=[self._forward(self._args.weights, self._args.route.stickiness)],
+            tags=self._tags(),
+            opts=ResourceOptions(parent=self, protect=True),
+        )
+
+    def _forward(self, weights: Mapping[str, int], sticky: Stickiness | None) -> aws.lb.ListenerRuleActionArgs:
+        return aws.lb.ListenerRuleActionArgs(
+            type="forward",
+            forward=aws.lb.ListenerRuleActionForwardArgs(
+                target_groups=[
+                    aws.lb.ListenerRuleActionForwardTargetGroupArgs(
+                        arn=self.target_group_arns[cluster], weight=weights[cluster]
+                    )
+                    for cluster in sorted(weights, key=version_of)
+                ],
+                # Said even when off: ELB answers with a duration of its own, which a refresh would take for a change.
+                stickiness=aws.lb.ListenerRuleActionForwardStickinessArgs(
+                    enabled=sticky is not None, duration=sticky.duration if sticky else 1
+                ),
+            ),
+        )
+
+    def _conditions(self) -> list[aws.lb.ListenerRuleConditionArgs]:
+        route = self._args.route
+        conditions: list[aws.lb.ListenerRuleConditionArgs] = []
+        if route.hosts:
+            host = aws.lb.ListenerRuleConditionHostHeaderArgs(values=route.hosts)
+            conditions.append(aws.lb.ListenerRuleConditionArgs(host_header=host))
+        if route.paths:
+            path = aws.lb.ListenerRuleConditionPathPatternArgs(values=route.paths)
+            conditions.append(aws.lb.ListenerRuleConditionArgs(path_pattern=path))
+        return conditions
+
+    def _tags(self, cluster: str | None = None) -> dict[str, str]:
+        tags = {STACK_TAG: pulumi.get_stack(), ROUTE_TAG: self._name}
+        return {**tags, CLUSTER_TAG: cluster} if cluster else tags
+
+
+def _weight_by_arn(actions: Sequence[aws.lb.outputs.ListenerRuleAction]) -> dict[str, int]:
+    forward = actions[0].forward
+    return {group.arn: int(group.weight or 0) for group in forward.target_groups} if forward else {}

@@ -1,0 +1,184 @@
+"""One EKS cluster: its shape, the order in which it comes up, and who reaches it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi import ResourceOptions
+
+from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
+from settings.models import Cluster as ClusterSettings
+from tests.conftest import KUBECONFIG, record, settings_of, stack_config
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+NODE_PORTS = LoadBalancerAccess(security_group_id="sg-alb", ports=[(30000, 32767)])
+
+
+def _recorded(
+    balancers: dict[str, LoadBalancerAccess] | None = None, protect: bool = False, **changes: Any
+) -> Recorder:
+    wanted = stack_config("prod")["eks-cutover:clusters"]["v1-36"] | changes
+    args = ClusterArgs(
+        cluster=ClusterSettings.model_validate_json(json.dumps(wanted)),
+        eks_name="prod-v1-36",
+        vpc_id="vpc-1",
+        private_subnet_ids=["private-1", "private-2"],
+        load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
+    )
+
+    def declare() -> None:
+        cluster = Cluster("v1-36", args, ResourceOptions(protect=protect))
+        pulumi.export("name", cluster.eks_name)
+        pulumi.export("version", cluster.version)
+
+    return record(declare)
+
+
+def _eks(recorder: Recorder) -> dict[str, Any]:
+    return recorder.of("eks:index:Cluster")["v1-36"].inputs
+
+
+def test_the_control_plane_has_its_own_name_and_version_and_stands_in_private_subnets() -> None:
+    recorder = _recorded()
+    eks = _eks(recorder)
+    assert (eks["name"], eks["version"], eks["vpcId"]) == ("prod-v1-36", "1.36", "vpc-1")
+    assert eks["privateSubnetIds"] == ["private-1", "private-2"]
+    assert recorder.exports == {"name": "prod-v1-36", "version": "1.36"}
+
+
+def test_only_access_entries_open_the_api_and_nothing_is_made_that_the_stack_did_not_ask_for() -> None:
+    eks = _eks(_recorded())
+    assert eks["authenticationMode"] == "API"
+    assert eks["skipDefaultNodeGroup"] is eks["skipDefaultSecurityGroups"] is True
+    assert eks["bootstrapSelfManagedAddons"] is False
+
+
+def test_the_components_own_addons_are_off_because_they_would_be_waited_for_before_any_node_exists() -> None:
+    eks = _eks(_recorded())
+    assert eks["corednsAddonOptions"]["enabled"] is eks["kubeProxyAddonOptions"]["enabled"] is False
+    assert eks["useDefaultVpcCni"] is True
+
+
+def test_every_addon_is_pinned_and_wins_over_what_it_finds() -> None:
+    addons = _recorded().of("eks:index:Addon")
+    assert {addon.inputs["addonName"]: addon.inputs["addonVersion"] for addon in addons.values()} == {
+        "vpc-cni": "v1.21.1-eksbuild.1",
+        "kube-proxy": "v1.36.0-eksbuild.1",
+        "eks-pod-identity-agent": "v1.3.10-eksbuild.1",
+        "coredns": "v1.13.1-eksbuild.1",
+        "metrics-server": "v0.8.0-eksbuild.6",
+    }
+    for addon in addons.values():
+        assert addon.inputs["resolveConflictsOnCreate"] == addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
+
+
+def test_network_addons_come_before_nodes_and_what_runs_on_nodes_comes_after_them() -> None:
+    recorder = _recorded()
+    addons = recorder.of("eks:index:Addon")
+    before_nodes = recorder.waits_for(recorder.of("ManagedNodeGroup")["v1-36-nodes"])
+    assert {"v1-36-vpc-cni", "v1-36-kube-proxy", "v1-36-eks-pod-identity-agent"} <= before_nodes
+    assert {"v1-36-coredns", "v1-36-metrics-server"}.isdisjoint(before_nodes)
+    assert "v1-36-nodes-AmazonEKS_CNI_Policy" in before_nodes
+    for addon in ("v1-36-coredns", "v1-36-metrics-server"):
+        assert "v1-36-nodes" in recorder.waits_for(addons[addon])
+
+
+def test_nodes_stand_in_private_subnets_and_give_their_credentials_to_no_pod() -> None:
+    nodes = _recorded().of("ManagedNodeGroup")["v1-36-nodes"].inputs
+    assert nodes["subnetIds"] == ["private-1", "private-2"]
+    assert nodes["enableIMDSv2"] is True
+    assert nodes["instanceTypes"] == ["m7i.xlarge", "m6i.xlarge"]
+    assert nodes["operatingSystem"] == "AL2023"
+    assert nodes["scalingConfig"] == {"minSize": 3, "desiredSize": 6, "maxSize": 12}
+
+
+def test_the_api_is_private_unless_ranges_are_named() -> None:
+    private = _eks(_recorded())
+    assert (private["endpointPrivateAccess"], private["endpointPublicAccess"]) == (True, False)
+    assert "publicAccessCidrs" not in private
+    opened = _eks(_recorded(endpoint={"publicCidrs": ["192.0.2.0/24"]}))
+    assert (opened["endpointPrivateAccess"], opened["endpointPublicAccess"]) == (True, True)
+    assert opened["publicAccessCidrs"] == ["192.0.2.0/24"]
+
+
+def test_control_plane_logs_upgrade_policy_and_deletion_protection_are_the_clusters_data() -> None:
+    eks = _eks(_recorded(logTypes=["audit"], supportType="STANDARD", deletionProtection=True))
+    assert eks["enabledClusterLogTypes"] == ["audit"]
+    assert eks["upgradePolicy"] == {"supportType": "STANDARD"}
+    assert eks["deletionProtection"] is True
+
+
+def test_a_principal_gets_the_policies_that_its_access_entry_names_in_its_own_partition() -> None:
+    role = "arn:aws-cn:iam::123456789012:role/sre"
+    entry = {"principalArn": role, "policies": ["AmazonEKSViewPolicy"]}
+    recorder = _recorded(accessEntries={"sre": entry})
+    assert recorder.of("AccessEntry")["v1-36-access-sre"].inputs == {"clusterName": "prod-v1-36", "principalArn": role}
+    assert recorder.of("AccessPolicyAssociation")["v1-36-access-sre-AmazonEKSViewPolicy"].inputs == {
+        "clusterName": "prod-v1-36",
+        "principalArn": role,
+        "policyArn": "arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+        "accessScope": {"type": "cluster"},
+    }
+
+
+def test_each_load_balancer_reaches_the_nodes_on_the_ports_of_its_own_targets() -> None:
+    access = {
+        "public": LoadBalancerAccess(security_group_id="sg-public", ports=[(8080, 8080), (30000, 32767)]),
+        "internal": LoadBalancerAccess(security_group_id="sg-internal", ports=[(9000, 9000)]),
+    }
+    rules = _recorded(access).of("SecurityGroupIngressRule").values()
+    found = {(one.inputs["referencedSecurityGroupId"], one.inputs["fromPort"], one.inputs["toPort"]) for one in rules}
+    assert found == {("sg-public", 8080, 8080), ("sg-public", 30000, 32767), ("sg-internal", 9000, 9000)}
+    assert {one.inputs["securityGroupId"] for one in rules} == {"sg-v1-36"}, "managed nodes have EKS's own group only"
+
+
+def test_a_pod_port_where_the_node_ports_begin_is_a_rule_of_its_own() -> None:
+    both = LoadBalancerAccess(security_group_id="sg-public", ports=[(30000, 30000), (30000, 32767)])
+    recorder = _recorded({"public": both})
+    assert len(recorder.of("SecurityGroupIngressRule")) == 2
+    assert recorder.doubled() == []
+
+
+def test_objects_in_the_cluster_wait_until_nodes_and_addons_work_and_an_unreachable_cluster_stops_no_update() -> None:
+    recorder = _recorded()
+    provider = recorder.of("providers:kubernetes")["v1-36"]
+    assert provider.inputs["kubeconfig"] == KUBECONFIG
+    assert provider.inputs["skipUpdateUnreachable"] == "true"
+    assert provider.inputs["clusterIdentifier"] == "prod-v1-36", "else a new endpoint would replace all objects"
+    assert {"v1-36-nodes", "v1-36-coredns", "v1-36-metrics-server"} <= recorder.waits_for(provider)
+
+
+def test_protection_covers_the_whole_cluster_but_not_who_may_use_it_nor_a_port_that_its_routes_have_left() -> None:
+    entry = {"principalArn": "arn:aws:iam::123456789012:role/sre"}
+    recorder = _recorded(protect=True, accessEntries={"sre": entry})
+    assert {one.name for one in recorder.recorded if not one.protect} == {
+        "v1-36-access-sre",
+        "v1-36-access-sre-AmazonEKSClusterAdminPolicy",
+        "v1-36-from-public-30000-32767",
+    }
+
+
+def test_nothing_of_a_cluster_that_does_not_serve_is_protected() -> None:
+    assert not [one.name for one in _recorded(protect=False).recorded if one.protect]
+
+
+def test_two_clusters_differ_in_their_data_only() -> None:
+    old, new = (settings_of("prod").clusters[key] for key in ("v1-35", "v1-36"))
+    assert old.model_dump().keys() == new.model_dump().keys()
+
+    def shape(key: str, cluster: ClusterSettings) -> list[tuple[str, str]]:
+        args = ClusterArgs(
+            cluster=cluster,
+            eks_name=f"prod-{key}",
+            vpc_id="vpc-1",
+            private_subnet_ids=["private-1"],
+            load_balancers={"public": NODE_PORTS},
+        )
+        recorder = record(lambda: Cluster(key, args))
+        return sorted((one.type, one.name.removeprefix(key)) for one in recorder.recorded)
+
+    assert shape("v1-35", old) == shape("v1-36", new)

@@ -1,0 +1,120 @@
+"""The shared load balancer: listeners, certificate, records, and who may connect."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pulumi import ResourceOptions
+
+from components.load_balancer import TLS_POLICY, SharedLoadBalancer, SharedLoadBalancerArgs
+from settings.models import LoadBalancer
+from tests.conftest import record
+
+if TYPE_CHECKING:
+    from tests.conftest import Recorder
+
+
+def _recorded(protect: bool = False, ingress: tuple[str, ...] = ("0.0.0.0/0",), **wanted: Any) -> Recorder:
+    balancer = LoadBalancer.model_validate_json(json.dumps({"scheme": "internet-facing", **wanted}))
+    args = SharedLoadBalancerArgs(
+        load_balancer=balancer, vpc_id="vpc-1", subnet_ids=["s-1", "s-2"], ingress_cidrs=ingress, zone_id="Z-EXAMPLE"
+    )
+    return record(lambda: SharedLoadBalancer("public", args, ResourceOptions(protect=protect)))
+
+
+def _named(**wanted: Any) -> Recorder:
+    return _recorded(zone="example.com", names=("app.example.com", "grpc.example.com"), **wanted)
+
+
+def test_https_speaks_the_recommended_tls_policy_and_answers_404_where_no_rule_fits() -> None:
+    listener = _named().of("Listener")["public-443"].inputs
+    assert listener["protocol"] == "HTTPS"
+    assert listener["sslPolicy"] == TLS_POLICY == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+    assert listener["certificateArn"] == "arn:public-certificate"
+    assert listener["defaultActions"][0]["fixedResponse"]["statusCode"] == "404"
+    assert listener["routingHttpResponseServerEnabled"] is False
+
+
+def test_http_sends_the_client_to_https() -> None:
+    listener = _named().of("Listener")["public-80"].inputs
+    redirect = {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
+    assert listener["defaultActions"] == [{"type": "redirect", "redirect": redirect}]
+
+
+def test_a_load_balancer_without_a_certificate_speaks_plain_http() -> None:
+    recorder = _recorded()
+    listeners = recorder.of("Listener")
+    assert list(listeners) == ["public-80"]
+    assert listeners["public-80"].inputs["defaultActions"][0]["type"] == "fixed-response"
+    assert "sslPolicy" not in listeners["public-80"].inputs
+    assert list(recorder.of("SecurityGroupIngressRule")) == ["public-80-0.0.0.0/0"]
+
+
+def test_a_certificate_is_made_for_all_names_and_validated_in_their_zone() -> None:
+    recorder = _named()
+    certificate = recorder.of("certificate:Certificate")["public-certificate"].inputs
+    assert (certificate["domainName"], certificate["subjectAlternativeNames"]) == (
+        "app.example.com",
+        ["grpc.example.com"],
+    )
+    validation = recorder.of("Record")["public-validation-grpc.example.com"].inputs
+    assert (validation["name"], validation["records"], validation["zoneId"]) == (
+        "_grpc.example.com",
+        ["grpc.example.com.acm"],
+        "Z-EXAMPLE",
+    )
+    assert "public-certificate" in recorder.waits_for(recorder.of("Listener")["public-443"])
+    assert "public-validation-app.example.com" in recorder.waits_for(recorder.of("Listener")["public-443"])
+
+
+def test_a_certificate_that_is_given_is_used_and_none_is_made() -> None:
+    recorder = _named(certificateArn="arn:aws:acm:ap-northeast-1:123456789012:certificate/1")
+    listener = recorder.of("Listener")["public-443"].inputs
+    assert listener["certificateArn"] == "arn:aws:acm:ap-northeast-1:123456789012:certificate/1"
+    assert not recorder.of("certificate:Certificate")
+    assert not [name for name in recorder.of("Record") if "validation" in name]
+
+
+def test_every_name_is_an_alias_of_the_load_balancer() -> None:
+    records = _named().of("Record")
+    alias = {"name": "public.elb.test", "zoneId": "Z-ELB", "evaluateTargetHealth": False}
+    for name in ("app.example.com", "grpc.example.com"):
+        assert records[f"public-{name}"].inputs == {
+            "zoneId": "Z-EXAMPLE",
+            "name": name,
+            "type": "A",
+            "aliases": [alias],
+        }
+
+
+def test_only_the_ranges_that_are_named_may_connect_on_both_ports() -> None:
+    rules = _named(ingress=("10.0.0.0/8", "192.0.2.0/24")).of("SecurityGroupIngressRule").values()
+    assert {(rule.inputs["cidrIpv4"], rule.inputs["fromPort"], rule.inputs["toPort"]) for rule in rules} == {
+        ("10.0.0.0/8", 80, 80),
+        ("10.0.0.0/8", 443, 443),
+        ("192.0.2.0/24", 80, 80),
+        ("192.0.2.0/24", 443, 443),
+    }
+
+
+def test_an_internal_load_balancer_is_internal() -> None:
+    assert _recorded(scheme="internal").of("LoadBalancer")["public"].inputs["internal"] is True
+    assert _recorded().of("LoadBalancer")["public"].inputs["internal"] is False
+
+
+def test_requests_with_broken_headers_are_dropped() -> None:
+    assert _recorded().of("LoadBalancer")["public"].inputs["dropInvalidHeaderFields"] is True
+
+
+def test_deletion_protection_covers_what_clients_hold_on_to_and_leaves_names_and_ranges_editable() -> None:
+    recorder = _named(protect=True, deletionProtection=True)
+    assert recorder.of("LoadBalancer")["public"].inputs["enableDeletionProtection"] is True
+    replaceable = {one.name for one in recorder.recorded if not one.protect}
+    assert replaceable == {
+        "public-certificate",
+        "public-validation-app.example.com",
+        "public-validation-grpc.example.com",
+        "public-80-0.0.0.0/0",
+        "public-443-0.0.0.0/0",
+    }

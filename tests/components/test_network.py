@@ -1,0 +1,110 @@
+"""The shared network: how the range is cut, and what stands in it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import pulumi_aws as aws
+import pytest
+
+from components.network import Network, plan_subnets
+from settings.models import ExistingNetwork
+from tests.conftest import record
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+ZONES = ("a", "b", "c", "d", "e", "f")
+
+
+@pytest.mark.parametrize("cidr", ["10.20.0.0/16", "10.20.8.0/21"])
+def test_adding_a_zone_moves_no_subnet(cidr: str) -> None:
+    for count in range(1, len(ZONES)):
+        assert plan_subnets(cidr, ZONES[: count + 1])[:count] == plan_subnets(cidr, ZONES[:count])
+
+
+@pytest.mark.parametrize("cidr", ["10.20.0.0/16", "10.20.8.0/21"])
+def test_subnets_lie_in_the_range_and_overlap_nowhere(cidr: str) -> None:
+    plan = plan_subnets(cidr, ZONES)
+    subnets = [IPv4Network(subnet) for zone in plan for subnet in (zone.public, zone.private)]
+    assert [zone.zone for zone in plan] == list(ZONES)
+    assert all(subnet.subnet_of(IPv4Network(cidr)) for subnet in subnets)
+    assert not any(one.overlaps(other) for one, other in combinations(subnets, 2))
+
+
+def test_the_smallest_range_leaves_every_public_subnet_the_addresses_that_a_load_balancer_wants() -> None:
+    assert {IPv4Network(zone.public).prefixlen for zone in plan_subnets("10.20.0.0/21", ZONES)} == {27}
+
+
+def test_load_balancers_and_nodes_find_their_subnets_by_the_tags_that_eks_asks_for(dev: Settings) -> None:
+    subnets = record(lambda: Network("network", dev.network)).of("subnet:Subnet")
+    roles = {name: {key for key in subnet.inputs["tags"] if "/role/" in key} for name, subnet in subnets.items()}
+    assert roles == {
+        "network-ap-northeast-1a-public": {"kubernetes.io/role/elb"},
+        "network-ap-northeast-1a-private": {"kubernetes.io/role/internal-elb"},
+        "network-ap-northeast-1c-public": {"kubernetes.io/role/elb"},
+        "network-ap-northeast-1c-private": {"kubernetes.io/role/internal-elb"},
+    }
+
+
+def test_no_subnet_knows_a_cluster_because_clusters_come_and_go(prod: Settings) -> None:
+    subnets = record(lambda: Network("network", prod.network)).of("subnet:Subnet").values()
+    assert not [key for subnet in subnets for key in subnet.inputs["tags"] if key.startswith("kubernetes.io/cluster/")]
+
+
+def test_a_single_nat_gateway_is_the_way_out_of_all_zones(dev: Settings) -> None:
+    recorder = record(lambda: Network("network", dev.network))
+    routes = recorder.of("route:Route")
+    assert len(recorder.of("NatGateway")) == len(recorder.of("Eip")) == 1
+    assert routes["network-ap-northeast-1a-private-out"].inputs["natGatewayId"] == "network-ap-northeast-1a-nat-id"
+    assert routes["network-ap-northeast-1c-private-out"].inputs["natGatewayId"] == "network-ap-northeast-1a-nat-id"
+
+
+def test_with_a_nat_gateway_per_zone_the_loss_of_a_zone_leaves_the_others_their_way_out(prod: Settings) -> None:
+    recorder = record(lambda: Network("network", prod.network))
+    routes, gateways = recorder.of("route:Route"), recorder.of("NatGateway")
+    for zone in ("ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"):
+        assert gateways[f"network-{zone}-nat"].inputs == {
+            "subnetId": f"network-{zone}-public-id",
+            "allocationId": f"network-{zone}-nat-allocation",
+        }
+        assert routes[f"network-{zone}-private-out"].inputs["natGatewayId"] == f"network-{zone}-nat-id"
+
+
+def test_only_public_subnets_are_reached_from_the_internet(dev: Settings) -> None:
+    recorder = record(lambda: Network("network", dev.network))
+    tables = {one.inputs["routeTableId"] for one in recorder.of("route:Route").values() if "gatewayId" in one.inputs}
+    associated = recorder.of("RouteTableAssociation")
+    reached = {name for name, one in associated.items() if one.inputs["routeTableId"] in tables}
+    assert reached == {"network-ap-northeast-1a-public", "network-ap-northeast-1c-public"}
+
+
+def test_what_stands_in_a_subnet_waits_for_the_subnets_way_out(dev: Settings) -> None:
+    def declare() -> None:
+        network = Network("network", dev.network)
+        aws.lb.LoadBalancer("public", subnets=network.public_subnet_ids)
+        aws.ec2.Instance("node", subnet_id=network.private_subnet_ids[1])
+
+    recorder = record(declare)
+    assert "network-internet" in recorder.waits_for(recorder.of("LoadBalancer")["public"])
+    assert "network-ap-northeast-1c-private-out" in recorder.waits_for(recorder.of("Instance")["node"])
+
+
+def test_an_existing_network_is_only_handed_on() -> None:
+    existing = ExistingNetwork.model_validate_json(
+        '{"vpcId": "vpc-1", "publicSubnetIds": ["public-1"], "privateSubnetIds": ["private-1", "private-2"]}'
+    )
+
+    def declare() -> None:
+        network = Network("network", existing)
+        aws.ec2.SecurityGroup("in-it", vpc_id=network.vpc_id)
+        aws.lb.LoadBalancer("public", subnets=network.public_subnet_ids)
+        aws.lb.LoadBalancer("internal", subnets=network.private_subnet_ids)
+
+    recorder = record(declare)
+    assert recorder.of("SecurityGroup")["in-it"].inputs["vpcId"] == "vpc-1"
+    assert recorder.of("LoadBalancer")["public"].inputs["subnets"] == ["public-1"]
+    assert recorder.of("LoadBalancer")["internal"].inputs["subnets"] == ["private-1", "private-2"]
+    assert len(recorder.recorded) == 4

@@ -1,0 +1,171 @@
+"""How the components stand on each other: the shared layer once, then the same for every cluster.
+
+Owns which component is given what, and `protect`. Refuses to declare resources (components/) and to export (__main__).
+No branch asks which cluster it is: clusters differ in their settings only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import InvokeOptions, ResourceOptions
+
+from components.binding import Binding, BindingArgs
+from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
+from components.controllers import (
+    AppMeshController,
+    AppMeshControllerArgs,
+    LoadBalancerController,
+    LoadBalancerControllerArgs,
+)
+from components.load_balancer import SharedLoadBalancer, SharedLoadBalancerArgs
+from components.mesh import ClusterMesh, ClusterMeshArgs
+from components.namespaces import Namespaces, NamespacesArgs
+from components.network import Network
+from components.route import CLUSTER_TAG, STACK_TAG, Route, RouteArgs
+from components.service_discovery import SharedNamespace, SharedNamespaceArgs
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharedLayer:
+    """What outlives every cluster."""
+
+    network: Network
+    load_balancers: dict[str, SharedLoadBalancer]
+    discovery: SharedNamespace | None
+
+
+def shared_layer(settings: Settings, cloud: aws.Provider) -> SharedLayer:
+    """Declare what clusters come and go behind: no edit of clusters or weights changes it."""
+    network = Network("network", settings.network, ResourceOptions(providers=[cloud]))
+    load_balancers = {
+        name: SharedLoadBalancer(
+            name,
+            SharedLoadBalancerArgs(
+                load_balancer=wanted,
+                vpc_id=network.vpc_id,
+                subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
+                ingress_cidrs=settings.ingress_cidrs(name),
+                zone_id=_zone_id(wanted.zone, cloud) if wanted.zone else None,
+            ),
+            ResourceOptions(providers=[cloud], protect=wanted.deletion_protection),
+        )
+        for name, wanted in settings.load_balancers.items()
+    }
+    discovery = None
+    if wanted := settings.service_discovery:
+        args = SharedNamespaceArgs(namespace=wanted.namespace, services=wanted.services, vpc_id=network.vpc_id)
+        discovery = SharedNamespace("discovery", args, ResourceOptions(providers=[cloud]))
+    return SharedLayer(network=network, load_balancers=load_balancers, discovery=discovery)
+
+
+def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) -> dict[str, Route]:
+    """Declare every route over all clusters."""
+    return {
+        name: Route(
+            name,
+            RouteArgs(
+                route=wanted,
+                weights=settings.weights_of(name),
+                serving={cluster for cluster in settings.clusters if settings.serves(name, cluster)},
+                preview=settings.preview,
+                listener_arn=shared.load_balancers[settings.load_balancer_of(name)].listener_arn,
+                vpc_id=shared.network.vpc_id,
+            ),
+            ResourceOptions(providers=[cloud]),
+        )
+        for name, wanted in settings.routes.items()
+    }
+
+
+def cluster_layer(
+    settings: Settings, key: str, shared: SharedLayer, routes: dict[str, Route], cloud: aws.Provider
+) -> Cluster:
+    """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
+    serving, wanted, vpc_id = settings.serving(key), settings.clusters[key], shared.network.vpc_id
+    cluster = Cluster(
+        key,
+        ClusterArgs(
+            cluster=wanted,
+            eks_name=f"{settings.stack}-{key}",
+            vpc_id=vpc_id,
+            private_subnet_ids=shared.network.private_subnet_ids,
+            load_balancers={
+                name: LoadBalancerAccess(
+                    security_group_id=balancer.security_group_id, ports=settings.target_ports(name)
+                )
+                for name, balancer in shared.load_balancers.items()
+            },
+        ),
+        ResourceOptions(providers=[cloud], protect=serving),
+    )
+    inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=serving)
+    # Namespaces are kept when they leave the program. Virtual nodes are replaced when their attributes change, and App
+    # Mesh can be left while the cluster serves.
+    unprotected = ResourceOptions(providers=[cloud, cluster.kubernetes])
+    namespaces = Namespaces(
+        key,
+        NamespacesArgs(meshed=settings.namespaces(), mesh_name=settings.mesh_name(key), deleted_with=cluster.eks),
+        unprotected,
+    )
+    controller = LoadBalancerController(
+        key,
+        LoadBalancerControllerArgs(
+            cluster_name=cluster.eks_name,
+            region=settings.aws.region,
+            vpc_id=vpc_id,
+            chart_version=wanted.controllers.load_balancer,
+            own_groups={STACK_TAG: settings.stack, CLUSTER_TAG: key},
+            deleted_with=cluster.eks,
+        ),
+        inside,
+    )
+    for name, route in routes.items():
+        service = settings.routes[name].service
+        made = [namespaces.made[service.namespace]] if service.namespace in namespaces.made else []
+        Binding(
+            f"{name}-{key}",
+            BindingArgs(
+                route=name,
+                service=service,
+                target_type=settings.routes[name].target_type,
+                target_group_arn=route.target_group_arns[key],
+                vpc_id=vpc_id,
+                after=[route.preview_rules[key], controller.release, *made],
+                deleted_with=cluster.eks,
+            ),
+            ResourceOptions(providers=[cluster.kubernetes], protect=settings.serves(name, key)),
+        )
+    if settings.service_discovery and shared.discovery and wanted.controllers.app_mesh and settings.virtual_nodes():
+        mesh_controller = AppMeshController(
+            key,
+            AppMeshControllerArgs(
+                cluster_name=cluster.eks_name,
+                region=settings.aws.region,
+                account_id=aws.get_caller_identity_output(opts=InvokeOptions(provider=cloud)).account_id,
+                chart_version=wanted.controllers.app_mesh,
+            ),
+            unprotected,
+        )
+        ClusterMesh(
+            key,
+            ClusterMeshArgs(
+                mesh_name=settings.mesh_name(key),
+                cloud_map_namespace=settings.service_discovery.namespace,
+                nodes=settings.virtual_nodes(),
+                attributes=settings.attributes(key),
+                after=[mesh_controller.release, *namespaces.made.values(), *shared.discovery.services.values()],
+            ),
+            unprotected,
+        )
+    return cluster
+
+
+def _zone_id(zone: str, cloud: aws.Provider) -> pulumi.Output[str]:
+    return aws.route53.get_zone_output(name=zone, opts=InvokeOptions(provider=cloud)).zone_id
