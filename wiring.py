@@ -25,8 +25,9 @@ from components.load_balancer import SharedLoadBalancer, SharedLoadBalancerArgs
 from components.mesh import ClusterMesh, ClusterMeshArgs
 from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network
-from components.route import CLUSTER_TAG, STACK_TAG, Route, RouteArgs
+from components.route import Route, RouteArgs
 from components.service_discovery import SharedNamespace, SharedNamespaceArgs
+from components.tags import CLUSTER_TAG, STACK_TAG
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -150,6 +151,7 @@ def cluster_layer(
                 region=settings.aws.region,
                 account_id=aws.get_caller_identity_output(opts=InvokeOptions(provider=cloud)).account_id,
                 chart_version=wanted.controllers.app_mesh,
+                deleted_with=cluster.eks,
             ),
             unprotected,
         )

@@ -125,10 +125,11 @@ class AppMeshControllerArgs:
     region: str
     account_id: pulumi.Input[str]
     chart_version: str
+    deleted_with: pulumi.Resource
 
 
 class AppMeshController(pulumi.ComponentResource):
-    """The App Mesh controller. It must outlive the mesh's objects, so it is uninstalled, not dropped, on retirement."""
+    """The App Mesh controller. It runs until its cluster goes, since it must outlive the mesh's objects."""
 
     release: k8s.helm.v3.Release
 
@@ -160,6 +161,7 @@ class AppMeshController(pulumi.ComponentResource):
             },
             policy=json.dumps(policy),
             cluster_name=args.cluster_name,
+            deleted_with=args.deleted_with,
         )
         self.register_outputs({})
 
@@ -207,7 +209,7 @@ def _chart(
     values: Mapping[str, Any],
     policy: str,
     cluster_name: pulumi.Input[str],
-    deleted_with: pulumi.Resource | None = None,
+    deleted_with: pulumi.Resource,
 ) -> k8s.helm.v3.Release:
     """Install a chart whose pods are given a role by EKS Pod Identity under a service account of the chart's name."""
     child = ResourceOptions(parent=parent)

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
 from settings.fields import MAX_ROUTE_PRIORITY, version_of
 
 if TYPE_CHECKING:
@@ -42,11 +43,6 @@ def preview_priority(route_priority: int, cluster: str) -> int:
 def weighted_priority(route_priority: int) -> int:
     """Return the listener priority of a weighted rule, 40001 to 41000: behind every preview rule, in route order."""
     return _FIRST_WEIGHTED + route_priority
-
-
-# The tags by which rules and target groups are found in AWS without the state and without the stack file, and by which
-# a cluster's controller is let into its own groups.
-STACK_TAG, ROUTE_TAG, CLUSTER_TAG = "eks-cutover:stack", "eks-cutover:route", "eks-cutover:cluster"
 
 
 @dataclass(frozen=True, kw_only=True)

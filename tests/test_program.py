@@ -188,12 +188,12 @@ def test_a_rule_is_protected_only_while_its_route_is_live() -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_is_inside_a_cluster_is_dropped_with_it_but_for_the_mesh_and_its_controller(stack: str) -> None:
+def test_what_is_inside_a_cluster_is_dropped_with_it_but_for_the_mesh(stack: str) -> None:
     inside = [one for one in _run(stack).recorded if one.type.startswith("kubernetes:")]
     assert inside
     for one in inside:
         cluster = one.provider.split("::")[-2]
-        if one.type.endswith(APP_MESH) or one.name.endswith("appmesh-controller"):
+        if one.type.endswith(APP_MESH):
             assert one.deleted_with == "", one.name
         else:
             assert one.deleted_with.endswith(f"eks:index:Cluster::{cluster}"), one.name

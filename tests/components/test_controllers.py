@@ -36,10 +36,17 @@ def _load_balancer_controller() -> Recorder:
 
 
 def _mesh_controller() -> Recorder:
-    args = AppMeshControllerArgs(
-        cluster_name="dev-v1-36", region="ap-northeast-1", account_id="123456789012", chart_version="1.13.3"
-    )
-    return record(lambda: AppMeshController("v1-36", args))
+    def declare() -> None:
+        args = AppMeshControllerArgs(
+            cluster_name="dev-v1-36",
+            region="ap-northeast-1",
+            account_id="123456789012",
+            chart_version="1.13.3",
+            deleted_with=stand_in("cluster"),
+        )
+        AppMeshController("v1-36", args)
+
+    return record(declare)
 
 
 def _statements(recorder: Recorder, name: str) -> list[dict[str, Any]]:
@@ -121,9 +128,9 @@ def test_a_controller_has_its_role_by_pod_identity_before_its_pods_start() -> No
         assert trust["Action"] == ["sts:AssumeRole", "sts:TagSession"]
 
 
-def test_the_load_balancer_controller_is_dropped_with_its_cluster_and_the_mesh_controller_outlives_its_mesh() -> None:
+def test_the_controllers_are_dropped_with_their_cluster() -> None:
     assert _load_balancer_controller().of("Release")[ALBC].deleted_with.endswith("::cluster")
-    assert _mesh_controller().of("Release")[MESH].deleted_with == ""
+    assert _mesh_controller().of("Release")[MESH].deleted_with.endswith("::cluster")
 
 
 def test_the_mesh_controller_never_touches_a_cloud_map_namespace() -> None:
