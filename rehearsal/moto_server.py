@@ -1,0 +1,38 @@
+"""The emulated AWS API as a process of its own: moto on a free loopback port, for as long as its parent lives.
+
+Prints its port once it listens. Ends when its standard input ends, so that a parent which is killed leaves no server
+behind. Refuses to own what AWS does: that is moto's, and where moto has nothing, `rehearsal.api`'s and the `aws`
+plugin's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from rehearsal.api import Api
+from rehearsal.store import Store
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    server = make_server(
+        "127.0.0.1",
+        0,
+        Api(DomainDispatcherApplication(create_backend_app), Store.of_this_rehearsal()),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    os.environ["MOTO_PORT"] = str(server.server_port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

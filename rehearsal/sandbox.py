@@ -1,0 +1,246 @@
+"""One rehearsal's own world: an emulated AWS, a Pulumi home with the emulated plugins, a backend, and the program.
+
+Owns what processes inside may see, so that a rehearsal can neither reach a real account nor be reached by the caller's
+settings. Refuses to own what is done inside: it never runs `up` by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import boto3
+import botocore.config
+import botocore.session
+import yaml
+from pulumi import automation
+from pulumi.automation.errors import create_command_error
+
+from rehearsal.engine import LANGUAGE_HOST_VARIABLE
+from rehearsal.store import PATH_VARIABLE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rehearsal.engine import Engine
+
+PLUGINS = {"aws": "pulumi-aws", "eks": "pulumi-eks", "kubernetes": "pulumi-kubernetes"}
+"""The emulated plugins, and the package of the SDK whose version each takes."""
+
+_KEY = "rehearsal"
+_NO_CONFIGURATION = {
+    name: (None, None, default, None)
+    for name, default in (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull))
+}
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_NOT_THE_PROGRAM = ("rehearsal", "tests", "docs")
+_OF_ANOTHER_BACKEND = ("encryptionsalt:", "encryptedkey:", "secretsprovider:")
+_KEPT_VARIABLES = ("LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "TZ", "TMPDIR", "SHELL")
+
+
+class Sandbox:
+    """A context manager: inside it the emulated AWS answers, and when it ends that state is gone.
+
+    ``program`` is the folder with `Pulumi.yaml`. What runs is ``project``, a folder with the same sources and copies
+    of the stack files, because the engine writes into those. ``folder`` keeps everything that is written; it must be
+    empty, and is a temporary one by default. ``zones`` are the public hosted zones that the account has from the
+    beginning.
+    """
+
+    def __init__(self, engine: Engine, program: Path, *, folder: Path | None = None, zones: Sequence[str] = ()) -> None:
+        self.engine = engine
+        self._program = program.resolve()
+        self._folder = folder
+        self._zones = tuple(zones)
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            if self._folder is None:
+                self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-"))).resolve()
+            else:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self.folder = self._folder.resolve()
+            for name in ("bin", "home", "plugins", "project", "pulumi", "state"):
+                (self.folder / name).mkdir()
+            self.project = self.folder / "project"
+            self._lay_out_project()
+            self.store = Store(self.folder / "store.sqlite")
+            self.endpoint = f"http://127.0.0.1:{self._start_aws(undo)}"
+            self._install_commands()
+            for zone in self._zones:
+                self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
+            self._exit = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def environment(self) -> dict[str, str]:
+        """Return all that a process inside may see; of the caller's variables only what a terminal needs, and PATH."""
+        nowhere = str(self.folder / "no-such-file")
+        return {
+            **{name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+            "PATH": os.pathsep.join([str(self.folder / "bin"), *_path_without_plugins()]),
+            "HOME": str(self.folder / "home"),
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": _KEY,
+            "AWS_SECRET_ACCESS_KEY": _KEY,
+            "AWS_CONFIG_FILE": nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "KUBECONFIG": nowhere,
+            "PULUMI_HOME": str(self.folder / "pulumi"),
+            "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
+            "PULUMI_CONFIG_PASSPHRASE": "rehearsal",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            LANGUAGE_HOST_VARIABLE: str(self.folder / "bin" / "language-host"),
+            PATH_VARIABLE: str(self.folder / "store.sqlite"),
+        }
+
+    def aws(self, service: str, region: str = "ap-northeast-1") -> Any:
+        """Return a boto3 client of the emulated AWS."""
+        # A session made like this reads neither the caller's profile nor a configuration file.
+        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))
+        return session.client(  # pyright: ignore[reportCallIssue]
+            service,  # pyright: ignore[reportArgumentType]
+            region_name=region,
+            endpoint_url=self.endpoint,
+            aws_access_key_id=_KEY,
+            aws_secret_access_key=_KEY,
+            config=botocore.config.Config(proxies={}, ignore_configured_endpoint_urls=True),
+        )
+
+    def stack(self, name: str) -> automation.Stack:
+        """Return the stack of the project in the backend of this rehearsal, made if it is not there yet."""
+        options = automation.LocalWorkspaceOptions(pulumi_command=_Command(self))
+        return automation.create_or_select_stack(name, work_dir=str(self.project), opts=options)
+
+    def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the CLI in the project, as a user would in a terminal of this rehearsal; stderr is part of stdout."""
+        return subprocess.run(
+            [self.folder / "bin" / "pulumi", "--non-interactive", *arguments],
+            cwd=self.project,
+            env={**self.environment(), **(env or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def _lay_out_project(self) -> None:
+        for source in self._program.iterdir():
+            if source.name.startswith((".", "__pycache__")) or source.name in _NOT_THE_PROGRAM:
+                continue
+            if source.match("Pulumi*.yaml"):
+                lines = source.read_text().splitlines(keepends=True)
+                kept = "".join(line for line in lines if not line.startswith(_OF_ANOTHER_BACKEND))
+                (self.project / source.name).write_text(kept)
+            else:
+                (self.project / source.name).symlink_to(source)
+        # A release of Pulumi runs the program in the virtual environment that the project names.
+        runtime = yaml.safe_load((self.project / "Pulumi.yaml").read_text())["runtime"]
+        environment = runtime.get("options", {}).get("virtualenv") if isinstance(runtime, dict) else None
+        if environment:
+            (self.project / environment).symlink_to(sys.prefix)
+
+    def _start_aws(self, undo: ExitStack) -> int:
+        log = undo.enter_context((self.folder / "aws.log").open("w"))
+        server = undo.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-P", "-m", "rehearsal.moto_server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # an interrupt at the terminal is for the engine, which still needs its AWS
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "PYTHONPATH": str(_REPOSITORY),
+                    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+                    "MOTO_ACM_VALIDATION_WAIT": "1",
+                    PATH_VARIABLE: str(self.folder / "store.sqlite"),
+                },
+            )
+        )
+        port = server.stdout.readline() if server.stdout else b""
+        if not port:
+            raise RuntimeError(f"the emulated AWS did not start: {(self.folder / 'aws.log').read_text()}")
+        return int(port)
+
+    def _install_commands(self) -> None:
+        (self.folder / "bin" / "pulumi").symlink_to(self.engine.path)
+        _write_command(self.folder / "bin" / "language-host", "rehearsal.language_host")
+        for name, package in PLUGINS.items():
+            plugin = self.folder / "plugins" / name
+            plugin.mkdir()
+            _write_command(plugin / f"pulumi-resource-{name}", f"rehearsal.{name}")
+            installed = self.pulumi("plugin", "install", "resource", name, version(package), "--file", str(plugin))
+            if installed.returncode != 0:
+                raise RuntimeError(f"the emulated {name} plugin could not be installed: {installed.stdout}")
+
+
+class _Command(automation.PulumiCommand):
+    """The SDK's way to the CLI, which would pass on the whole environment of this process, without that."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        super().__init__(root=str(sandbox.folder))
+        self._environment = sandbox.environment()
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], Any] | None = None,
+        on_error: Callable[[str], Any] | None = None,
+    ) -> automation.CommandResult:
+        process = subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            cwd=cwd,
+            env={**self._environment, **additional_env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            errors: list[str] = []
+            reader = threading.Thread(target=lambda: errors.extend(_lines(process.stderr, on_error)))
+            reader.start()
+            output = _lines(process.stdout, on_output)
+            reader.join()
+        result = automation.CommandResult(stdout="\n".join(output), stderr="\n".join(errors), code=process.returncode)
+        if result.code != 0:
+            raise create_command_error(result)
+        return result
+
+
+def _lines(stream: IO[str] | None, listener: Callable[[str], Any] | None) -> list[str]:
+    lines: list[str] = []
+    for line in stream or ():
+        lines.append(line.rstrip())
+        if listener:
+            listener(lines[-1])
+    return lines
+
+
+def _path_without_plugins() -> list[str]:
+    # The engine prefers a plugin on PATH to the installed one: a real provider there would be used in its place.
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    return [
+        folder for folder in folders if not any(Path(folder, f"pulumi-resource-{name}").exists() for name in PLUGINS)
+    ]
+
+
+def _write_command(path: Path, module: str) -> None:
+    python, repository = shlex.quote(sys.executable), shlex.quote(str(_REPOSITORY))
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={repository} exec {python} -P -m {module} "$@"\n')
+    path.chmod(0o755)
