@@ -1,0 +1,33 @@
+"""Reading and editing a copy of a stack file, as a user's editor would.
+
+Refuses to own what is in it (settings/). Comments are lost, which is why only copies are edited.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+Config = dict[str, Any]
+
+
+def read(project: Path, stack: str) -> Config:
+    """Return the configuration of a stack file: ``namespace:key`` and what YAML says."""
+    return yaml.safe_load(_path(project, stack).read_text())["config"]
+
+
+def edit(project: Path, stack: str, change: Callable[[Config], None]) -> None:
+    """Change the configuration of a stack file in place."""
+    path = _path(project, stack)
+    document = yaml.safe_load(path.read_text())
+    change(document["config"])
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def _path(project: Path, stack: str) -> Path:
+    return project / f"Pulumi.{stack}.yaml"

@@ -1,0 +1,1 @@
+"""Invariants on the real engine over the emulated AWS."""

@@ -1,0 +1,83 @@
+"""Clusters and routes come and go by a configuration edit alone, and nothing that stays is touched."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from rehearsal.migration import LISTENER_RULE
+
+if TYPE_CHECKING:
+    from rehearsal.run import Step
+    from rehearsal.stackfile import Config
+    from tests.engine.standing import Standing
+
+_SHARED = ("Vpc", "Subnet", "LoadBalancer", "Listener", "Record", "Certificate", "PrivateDnsNamespace", "SecurityGroup")
+
+
+def _third_cluster(config: Config) -> None:
+    clusters = config["eks-cutover:clusters"]
+    clusters["v1-37"] = {**copy.deepcopy(clusters["v1-36"]), "version": "1.37"}
+    config["eks-cutover:weights"]["v1-37"] = 0
+
+
+def _another_route(config: Config) -> None:
+    routes = config["eks-cutover:routes"]
+    routes["extra"] = {**copy.deepcopy(routes["web"]), "priority": 3, "hosts": ["extra.example.com"]}
+
+
+def _shared(steps: tuple[Step, ...]) -> list[Step]:
+    return [step for step in steps if step.type.rsplit(":", 1)[-1] in _SHARED]
+
+
+def test_a_third_cluster_adds_its_group_to_each_weighted_rule_and_touches_nothing_else(standing: Standing) -> None:
+    run = standing.preview(_third_cluster)
+    assert not run.failure
+    changed = [step for step in run.steps if step.op != "create"]
+    assert sorted(step.name for step in changed) == sorted(
+        f"{route}-weighted" for route in standing.config["eks-cutover:routes"]
+    )
+    assert {(step.op, step.type) for step in changed} == {("update", LISTENER_RULE)}
+    assert all(step.paths[0].startswith("actions[0].forward.targetGroups[2]") for step in changed)
+    created = [step for step in run.steps if step.op == "create"]
+    assert created
+    assert all("v1-37" in step.name for step in created)
+    assert _shared(run.steps) == []
+
+
+def test_a_third_cluster_renumbers_no_rule(standing: Standing) -> None:
+    run = standing.preview(_third_cluster)
+    assert not [path for step in run.steps if step.op == "update" for path in step.paths if "priority" in path]
+
+
+def test_another_route_touches_no_rule_that_exists(standing: Standing) -> None:
+    run = standing.preview(_another_route)
+    assert not run.failure
+    rules = [step for step in run.steps if step.type == LISTENER_RULE]
+    assert {step.op for step in rules} == {"create"}
+    assert {step.name for step in rules} == {"extra-v1-35-preview", "extra-v1-36-preview", "extra-weighted"}
+    assert {step.op for step in run.steps} == {"create"}
+    assert _shared(run.steps) == []
+
+
+def test_a_new_route_that_is_not_live_has_preview_rules_only(standing: Standing) -> None:
+    def waiting(config: Config) -> None:
+        _another_route(config)
+        config["eks-cutover:routes"]["extra"]["live"] = False
+
+    run = standing.preview(waiting)
+    rules = {step.name for step in run.steps if step.type == LISTENER_RULE}
+    assert rules == {"extra-v1-35-preview", "extra-v1-36-preview"}
+
+
+def test_a_cluster_with_a_share_in_one_route_only_is_refused_to_leave(standing: Standing) -> None:
+    route = sorted(standing.config["eks-cutover:routes"])[0]
+
+    def only_there(config: Config) -> None:
+        config["eks-cutover:weights"] = {"v1-35": 0, "v1-36": 100}
+        config["eks-cutover:routes"][route]["weights"] = {"v1-35": 1, "v1-36": 99}
+
+    run = standing.preview(only_there)
+    unprotected = {step.name for step in run.kept if "protect" in str(step.paths)}
+    assert "v1-35" not in unprotected
+    assert f"{route}-v1-35" not in unprotected

@@ -1,0 +1,65 @@
+"""Secrets stay secret, and a rehearsal stays on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.engine.standing import Standing
+
+_SECRET = "a-secret-that-nobody-may-read"
+
+
+def test_a_preview_secret_stands_in_plain_text_nowhere(standing: Standing) -> None:
+    path = standing.sandbox.project / f"Pulumi.{standing.name}.yaml"
+    before = path.read_text()
+    key = "eks-cutover:preview.secret"
+    try:
+        standing.sandbox.pulumi("config", "set", "--path", key, _SECRET, "--secret", "-s", standing.name)
+        applied = standing.sandbox.pulumi("up", "--yes", "--diff", "-s", standing.name)
+        assert applied.returncode == 0, applied.stdout
+        assert "preview" in applied.stdout
+        states = list((standing.sandbox.folder / "state").rglob("*.json"))
+        assert states
+        for text in (path.read_text(), applied.stdout, *(state.read_text() for state in states)):
+            assert _SECRET not in text
+    finally:
+        path.write_text(before)
+        assert not standing.up().failure
+
+
+def test_a_preview_secret_in_plain_text_is_refused(standing: Standing) -> None:
+    run = standing.preview(lambda config: config.setdefault("eks-cutover:preview", {}).update(secret=_SECRET))
+    assert "preview.secret" in run.failure
+    assert _SECRET not in run.failure
+
+
+def test_no_kubeconfig_is_in_the_outputs(standing: Standing) -> None:
+    text = json.dumps({name: output.value for name, output in standing.stack.outputs().items()})
+    assert "update-kubeconfig" in text
+    assert "certificate-authority-data" not in text
+    assert "get-token" not in text
+
+
+def test_the_callers_credentials_are_not_seen_inside(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAREALREALREALREAL")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "real")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("PULUMI_ACCESS_TOKEN", "pul-real")
+    inside = standing.sandbox.environment()
+    assert not {"real", "pul-real", "AKIAREALREALREALREAL", "production"}.intersection(inside.values())
+    assert inside["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_the_emulated_plugins_lie_in_the_rehearsals_own_home_and_nowhere_else(standing: Standing) -> None:
+    inside = standing.sandbox.environment()
+    plugins = Path(inside["PULUMI_HOME"]) / "plugins"
+    assert plugins.is_relative_to(standing.sandbox.folder)
+    assert {plugin.name.split("-")[1] for plugin in plugins.glob("resource-*[0-9]")} == {"aws", "eks", "kubernetes"}
+    found = [folder for folder in inside["PATH"].split(os.pathsep) if Path(folder, "pulumi-resource-aws").exists()]
+    assert found == []

@@ -1,0 +1,73 @@
+"""The whole migration of both stack files, and clusters whose API is dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rehearsal.__main__ import PROGRAM, ZONES
+from rehearsal.kubernetes.cluster import set_reachable
+from rehearsal.migration import LISTENER_RULE, rehearse
+from rehearsal.run import watch
+from rehearsal.sandbox import Sandbox
+from tests.engine.standing import Standing
+
+if TYPE_CHECKING:
+    from rehearsal.engine import Engine
+    from rehearsal.stackfile import Config
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_every_act_of_a_migration_touches_what_it_may_and_no_more(pulumi_engine: Engine, stack: str) -> None:
+    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
+        outcomes = list(rehearse(sandbox, stack))
+        assert [(outcome.title, outcome.faults) for outcome in outcomes if outcome.faults] == []
+        assert outcomes[-1].title == "v1-35 retired"
+        assert sandbox.aws("eks").list_clusters()["clusters"] == [f"{stack}-v1-36"]
+        groups = sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
+        assert {"v1-35" in group["TargetGroupName"] for group in groups} == {False}
+
+
+def test_a_shift_works_while_a_cluster_cannot_be_reached(standing: Standing) -> None:
+    """The one that is left is dead, which is why it is left."""
+    store, dead = standing.sandbox.store, f"{standing.name}-v1-35"
+    set_reachable(store, dead, reachable=False)
+    try:
+        run = standing.up(_all_on_the_new)
+        assert not run.failure
+        assert {step.name for step in run.steps if step.type == LISTENER_RULE} == {
+            f"{route}-weighted" for route in standing.config["eks-cutover:routes"]
+        }
+    finally:
+        set_reachable(store, dead, reachable=True)
+        assert not standing.up().failure
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_a_cluster_whose_api_is_dead_can_be_retired(pulumi_engine: Engine, stack: str) -> None:
+    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
+        standing = Standing(sandbox, stack, sandbox.stack(stack))
+        for edit in (lambda _: None, _all_on_the_new):
+            assert not standing.up(edit).failure
+        set_reachable(sandbox.store, f"{stack}-v1-35", reachable=False)
+        with standing.edited(_without_the_old):
+            meshed = stack == "dev"
+            if meshed:
+                # The mesh is the controller's to take out of AWS; with its API dead somebody has to say so.
+                assert "unreachable" in watch(standing.stack.up).failure
+            dropped = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"} if meshed else {}
+            retired = sandbox.pulumi("up", "--yes", "-s", stack, env=dropped)
+            assert retired.returncode == 0, retired.stdout
+            assert watch(standing.stack.preview).steps == ()
+        assert sandbox.aws("eks").list_clusters()["clusters"] == [f"{stack}-v1-36"]
+
+
+def _all_on_the_new(config: Config) -> None:
+    config["eks-cutover:weights"] = {"v1-35": 0, "v1-36": 100}
+    config["eks-cutover:clusters"]["v1-35"]["deletionProtection"] = False
+
+
+def _without_the_old(config: Config) -> None:
+    config["eks-cutover:weights"] = {"v1-36": 100}
+    del config["eks-cutover:clusters"]["v1-35"]

@@ -1,0 +1,77 @@
+"""What serves cannot be taken away, in a preview, in an update, or in a destroy."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearsal.stackfile import Config
+    from tests.engine.standing import Standing
+
+
+def _without_the_old(config: Config) -> None:
+    del config["eks-cutover:clusters"]["v1-35"]
+    config["eks-cutover:weights"] = {"v1-36": 100}
+
+
+def _all_on_the_new(config: Config) -> None:
+    config["eks-cutover:weights"] = {"v1-35": 0, "v1-36": 100}
+
+
+def _web_not_live(config: Config) -> None:
+    config["eks-cutover:routes"]["web"]["live"] = False
+
+
+def _without_web(config: Config) -> None:
+    del config["eks-cutover:routes"]["web"]
+
+
+@pytest.mark.parametrize("edit", [_without_the_old, _web_not_live, _without_web])
+def test_what_serves_cannot_be_removed_by_an_edit(standing: Standing, edit: Callable[[Config], None]) -> None:
+    before = _groups_and_rules(standing)
+    assert "protect" in standing.preview(edit).failure
+    with standing.edited(edit):
+        applied = standing.sandbox.pulumi("up", "--yes", "-s", standing.name)
+    assert applied.returncode != 0
+    assert "protect" in applied.stdout
+    assert _groups_and_rules(standing) == before
+
+
+def test_a_destroy_is_refused_while_something_serves(standing: Standing) -> None:
+    before = _groups_and_rules(standing)
+    answer = standing.sandbox.pulumi("destroy", "--yes", "-s", standing.name)
+    assert answer.returncode != 0
+    assert "protect" in answer.stdout
+    assert _groups_and_rules(standing) == before
+
+
+def test_an_update_that_skips_the_preview_deletes_nothing_that_served(standing: Standing) -> None:
+    before = _groups_and_rules(standing)
+    run = standing.up(_without_the_old)
+    assert "protect" in run.failure
+    assert not standing.up().failure
+    assert _groups_and_rules(standing) == before
+
+
+def test_the_update_to_weight_0_lifts_the_protection_of_the_cluster_that_no_longer_serves(standing: Standing) -> None:
+    run = standing.preview(_all_on_the_new)
+    assert not run.failure
+    lifted = {step.name for step in run.kept}
+    assert {"v1-35", "v1-35-nodes", "web-v1-35", "v1-35-coredns"} <= lifted
+    assert not [name for name in lifted if name.endswith("-weighted")]
+
+
+def _groups_and_rules(standing: Standing) -> dict[str, str]:
+    """Return every target group, and every rule with its actions, as the emulated AWS has them."""
+    elb = standing.sandbox.aws("elbv2")
+    found = {group["TargetGroupArn"]: "" for group in elb.describe_target_groups()["TargetGroups"]}
+    for balancer in elb.describe_load_balancers()["LoadBalancers"]:
+        for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+            for rule in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+                found[rule["RuleArn"]] = json.dumps(rule["Actions"], sort_keys=True)
+    return found
