@@ -52,14 +52,23 @@ class Sandbox:
     ``program`` is the folder with `Pulumi.yaml`. What runs is ``project``, a folder with the same sources and copies
     of the stack files, because the engine writes into those. ``folder`` keeps everything that is written; it must be
     empty, and is a temporary one by default. ``zones`` are the public hosted zones that the account has from the
-    beginning.
+    beginning. With ``world`` it lives: pods run, load balancers carry requests, targets are health-checked.
     """
 
-    def __init__(self, engine: Engine, program: Path, *, folder: Path | None = None, zones: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        program: Path,
+        *,
+        folder: Path | None = None,
+        zones: Sequence[str] = (),
+        world: bool = False,
+    ) -> None:
         self.engine = engine
         self._program = program.resolve()
         self._folder = folder
         self._zones = tuple(zones)
+        self._world = world
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,6 +87,8 @@ class Sandbox:
             self._install_commands()
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
+            if self._world:
+                self._start(undo, "rehearsal.world", self.environment())
             self._exit = undo.pop_all()
         return self
 
@@ -154,10 +165,15 @@ class Sandbox:
             (self.project / environment).symlink_to(sys.prefix)
 
     def _start_aws(self, undo: ExitStack) -> int:
-        log = undo.enter_context((self.folder / "aws.log").open("w"))
-        server = undo.enter_context(
+        variables = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1"}
+        return int(self._start(undo, "rehearsal.moto_server", variables))
+
+    def _start(self, undo: ExitStack, module: str, variables: Mapping[str, str]) -> str:
+        log_path = self.folder / f"{module}.log"
+        log = undo.enter_context(log_path.open("w"))
+        process = undo.enter_context(
             subprocess.Popen(
-                [sys.executable, "-P", "-m", "rehearsal.moto_server"],
+                [sys.executable, "-P", "-m", module],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -165,16 +181,16 @@ class Sandbox:
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "PYTHONPATH": str(_REPOSITORY),
-                    "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
-                    "MOTO_ACM_VALIDATION_WAIT": "1",
                     PATH_VARIABLE: str(self.folder / "store.sqlite"),
+                    **variables,
                 },
+                text=True,
             )
         )
-        port = server.stdout.readline() if server.stdout else b""
-        if not port:
-            raise RuntimeError(f"the emulated AWS did not start: {(self.folder / 'aws.log').read_text()}")
-        return int(port)
+        said = process.stdout.readline().strip() if process.stdout else ""
+        if not said:
+            raise RuntimeError(f"{module} did not start: {log_path.read_text()}")
+        return said
 
     def _install_commands(self) -> None:
         (self.folder / "bin" / "pulumi").symlink_to(self.engine.path)

@@ -36,6 +36,10 @@ _SERVICES = {
 _UNMODELED = frozenset({"ValidationError", "ValidationException"})  # codes for which the Go SDK has no type of its own
 PATIENCE_SECONDS = 10.0  # the provider retries for minutes what here is freed within a second
 RESERVED_TAGS = "aws:"
+PROVIDER_AGENT = "rehearsal-provider"
+INTERNAL_AGENT = "rehearsal-internal"
+"""The user agents by which the emulated API (rehearsal.api) knows the provider, and the parts of AWS itself."""
+
 _KEY = "rehearsal"
 
 
@@ -132,7 +136,9 @@ class Aws:
                     endpoint_url=self._endpoint,
                     aws_access_key_id=_KEY,
                     aws_secret_access_key=_KEY,
-                    config=Config(retries={"max_attempts": 0}, max_pool_connections=32),
+                    config=Config(
+                        retries={"max_attempts": 0}, max_pool_connections=32, user_agent_extra=PROVIDER_AGENT
+                    ),
                 )
             return self._clients[service]
 

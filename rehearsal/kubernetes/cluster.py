@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rehearsal.plugin import Props
     from rehearsal.store import Store
 
@@ -74,6 +76,12 @@ class Cluster:
     def put(self, kind: str, namespace: str, name: str, document: Props) -> None:
         """Keep an object, over an older one if there is one."""
         self._store.put(self._place, _key(kind, namespace, name), document)
+
+    def change(
+        self, kind: str, namespace: str, name: str, edit: Callable[[Props | None], Props | None]
+    ) -> Props | None:
+        """Keep what ``edit`` makes of an object, as `Store.change` does."""
+        return self._store.change(self._place, _key(kind, namespace, name), edit)
 
     def delete(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object."""

@@ -13,11 +13,14 @@ import importlib.metadata
 import json
 import os
 import secrets
+import time
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from rehearsal.aws import session
 from rehearsal.aws.session import Aws
 from rehearsal.kubernetes import admission, helm, schemas
 from rehearsal.kubernetes.cluster import KINDS, NAMESPACES, Cluster, Kind, at
@@ -285,7 +288,16 @@ class KubernetesProvider:
                 f'timed out waiting for {kind} "{namespace}/{name}" to be deleted: its finalizer is still set, and no '
                 f"release of {held} runs in the cluster that would remove it"
             )
-        self._cluster.delete(kind, namespace, name)
+        end = time.monotonic() + session.PATIENCE_SECONDS
+        left = self._cluster.change(kind, namespace, name, _marked_for_deletion)
+        while left is not None:
+            if time.monotonic() > end:
+                raise Refused(
+                    f'timed out waiting for {kind} "{namespace}/{name}" to be deleted: its controller has not removed '
+                    f"{', '.join(left['metadata']['finalizers'])}"
+                )
+            time.sleep(0.1)
+            left = self._cluster.get(kind, namespace, name)
 
     @functools.cached_property
     def _cluster(self) -> Cluster:
@@ -319,6 +331,13 @@ def _kind(resource: Resource) -> Kind:
     if kind is None:
         raise Refused(f"the rehearsal's kubernetes provider knows no type {resource.type}")
     return kind
+
+
+def _marked_for_deletion(live: Props | None) -> Props | None:
+    """Return what a deletion leaves of an object: nothing, unless a controller has set a finalizer on it."""
+    if live is None or not live["metadata"].get("finalizers"):
+        return None
+    return {**live, "metadata": {"deletionTimestamp": f"{datetime.now(UTC):%FT%TZ}", **live["metadata"]}}
 
 
 def _applied(manifest: Props, live: Props, before: Props) -> Props:

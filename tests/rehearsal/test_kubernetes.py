@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.kubernetes.cluster import set_reachable
+from rehearsal.aws import session
+from rehearsal.controllers import annotate, let_go
+from rehearsal.kubernetes.cluster import Cluster, set_reachable
 from rehearsal.kubernetes.provider import KubernetesProvider, replacing_settings
 from rehearsal.plugin import UNKNOWN, Diff, Props, Refused, Resource
 from rehearsal.store import Store
@@ -622,3 +626,44 @@ def test_two_routes_of_one_name_are_refused(meshed: Kube) -> None:
             metadata={"name": "api", "namespace": "web"},
             spec={"routes": [{"name": "one"}, {"name": "one"}]},
         )
+
+
+def test_a_deletion_waits_until_the_controller_has_let_go(
+    ready: Kube, group: Props, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "PATIENCE_SECONDS", 60.0)
+    applied = ready.create(BINDING, "web", **binding(group))
+    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"])
+    deleting = threading.Thread(target=lambda: ready.delete(applied))
+    deleting.start()
+    while "deletionTimestamp" not in cluster.all("TargetGroupBinding")[0]["metadata"]:
+        time.sleep(0.01)
+    assert deleting.is_alive()
+    let_go(cluster, applied.state)
+    deleting.join()
+    assert cluster.all("TargetGroupBinding") == []
+
+
+def test_a_controller_that_does_not_let_go_fails_the_deletion_and_the_object_stays(ready: Kube, group: Props) -> None:
+    applied = ready.create(BINDING, "web", **binding(group))
+    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"])
+    with pytest.raises(Refused, match=r"its controller has not removed elbv2\.k8s\.aws/resources"):
+        ready.delete(applied)
+    assert ready.read(applied) is not None
+
+
+def test_what_a_controller_wrote_on_an_object_survives_an_update_and_is_no_difference(
+    ready: Kube, group: Props
+) -> None:
+    applied = ready.create(BINDING, "web", **binding(group))
+    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    mark = {"elbv2.k8s.aws/checkpoint": "seen"}
+    annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"], annotations=mark)
+    changed = ready.update(applied, **binding(group, serviceRef={"name": "web", "port": 8080}))
+    [live] = cluster.all("TargetGroupBinding")
+    assert (live["metadata"]["annotations"], live["spec"]["serviceRef"]["port"]) == (mark, 8080)
+    read = ready.read(changed)
+    assert read is not None
+    assert read[0] == changed.inputs
