@@ -4,11 +4,13 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
+from cutover import hooks
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
 for warning in settings.warnings:
     pulumi.log.warn(warning)
+hooks.install(settings)
 
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)

@@ -274,6 +274,29 @@ AccessPolicy = Annotated[
 ]
 NodeMinimum = Annotated[int, nodes(0)]
 NodeCount = Annotated[int, nodes(1)]
+Capacity = Annotated[
+    int,
+    rule(
+        whole(1, 1000),
+        "a capacity is a whole number of healthy targets from 1 to 1000. The gate could not tell what a share needs. "
+        "Write what the route needs at its peak, or leave it out",
+    ),
+]
+MinHealthy = Annotated[
+    int,
+    rule(
+        whole(1, 1000),
+        "minHealthy is a whole number of targets from 1 to 1000. At 0 a cluster without a target could be given a "
+        "share. Write e.g. 2",
+    ),
+]
+Headroom = Annotated[
+    float,
+    rule(
+        lambda value: type(value) in (int, float) and value >= 1,
+        "headroom is a number of 1 or more. Below 1 a cluster would get more than it can carry. Write e.g. 1.2",
+    ),
+]
 AttributeKey = Annotated[
     str,
     rule(

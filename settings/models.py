@@ -15,6 +15,7 @@ from settings.fields import (
     AddonVersion,
     AttributeKey,
     AttributeValue,
+    Capacity,
     CertificateArn,
     ChartVersion,
     Cidr,
@@ -23,11 +24,13 @@ from settings.fields import (
     DnsLabel,
     DomainName,
     HeaderName,
+    Headroom,
     HealthCheckPath,
     HostPattern,
     Interval,
     LoadBalancerName,
     Matcher,
+    MinHealthy,
     Name,
     NodeCount,
     NodeMinimum,
@@ -283,12 +286,31 @@ class Route(Model):
         default="round_robin", description="how targets of one group share its load"
     )
     stickiness: Stickiness | None = Field(default=None, description="left out: off")
+    capacity: Capacity | None = Field(
+        default=None, description="healthy targets that the whole route needs; left out: as many as it had lately"
+    )
     weights: dict[ClusterKey, Weight] | None = Field(
         default=None, description="weights of this route alone, in place of the stack's"
     )
     live: bool = Field(
         default=True, description="false keeps a new route to its preview rules until its targets are healthy"
     )
+
+
+class Override(Model):
+    """Lets exactly these weights, or these removals, through the gate. It is announced at each use."""
+
+    weights: dict[ClusterKey, Weight] = Field(default={}, description="weights that pass whatever the gate says")
+    remove_routes: tuple[Name, ...] = Field(default=(), description="routes whose weighted rule may be deleted")
+    reason: str = Field(description="why; it is shown at each use")
+
+
+class Gate(Model):
+    """When a cluster is healthy enough for the share that it is to get."""
+
+    min_healthy: MinHealthy = Field(default=2, description="healthy targets that any share needs")
+    headroom: Headroom = Field(default=1.2, description="times what the share would need, 1 or more")
+    override: Override | None = Field(default=None, description="what passes although the gate refuses it")
 
 
 class Preview(Model):
@@ -349,6 +371,7 @@ class Settings(Model):
     clusters: dict[ClusterKey, Cluster] = Field(min_length=1, description="the clusters by key, such as v1-36")
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
     routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
+    gate: Gate = Field(default=Gate(), description="when a change of weights is refused")
     preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
     existing_namespaces: Several[DnsLabel] = Field(
         default=(), description="Kubernetes namespaces that somebody else makes in every cluster"

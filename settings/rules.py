@@ -87,6 +87,9 @@ def _weight_mistakes(settings: Settings) -> Iterator[Mistake]:
     maps = {"weights": settings.weights} | {
         f"routes.{name}.weights": route.weights for name, route in settings.routes.items() if route.weights is not None
     }
+    override = settings.gate.override
+    if override and override.weights:
+        maps["gate.override.weights"] = override.weights
     for key, weights in maps.items():
         for cluster in (cluster for cluster in settings.clusters if cluster not in weights):
             yield Mistake(

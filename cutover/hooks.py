@@ -1,0 +1,210 @@
+"""The gate at the engine: hooks on every weighted rule, which no preview, update, `--target` or destroy goes around.
+
+Owns when the gate is asked, and that it is asked once for all routes. Refuses to own the rule (gate.py) and the reads
+(live.py). Components do not know it: it is bound by a transform.
+
+The names of the hooks stay in the state of every rule. A program that no longer registers one cannot delete the rule:
+never rename them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover.gate import Group, Move, Policy, judge
+from cutover.live import Found, Live, LiveError, TargetGroup, session
+from settings.fields import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pulumi import ResourceHookArgs, ResourceTransformArgs
+
+    from cutover.gate import Refusal
+    from settings import Settings
+
+_LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
+_CREATE, _UPDATE, _DELETE = "eks-cutover-gate-create", "eks-cutover-gate-update", "eks-cutover-gate-delete"
+
+
+class RefusedError(Exception):
+    """The gate refuses. The engine shows the text under the rule, and stops."""
+
+
+def install(settings: Settings) -> None:
+    """Put the gate before every creation, change and deletion of a weighted rule of this program."""
+    gate = _Gate(settings, lambda: Live(session(settings.aws), settings.stack))
+    also_in_previews = ResourceHookOptions(on_dry_run=True)
+    hooks = ResourceHookBinding(
+        before_create=[ResourceHook(_CREATE, gate.before_write, also_in_previews)],
+        before_update=[ResourceHook(_UPDATE, gate.before_write, also_in_previews)],
+        before_delete=[ResourceHook(_DELETE, gate.before_delete, also_in_previews)],
+    )
+
+    def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        tags: Any = args.props.get("tags")
+        if args.type_ != _LISTENER_RULE or CLUSTER_TAG in tags:
+            return None
+        opts = ResourceOptions.merge(args.opts, ResourceOptions(hooks=hooks))
+        return ResourceTransformResult(args.props, opts)
+
+    pulumi.runtime.register_resource_transform(bind)
+
+
+@dataclass(frozen=True)
+class _Account:
+    """One reading of AWS, on which every rule of the run is judged."""
+
+    found: Found
+    health: Mapping[str, Group]
+    peaks: Mapping[str, int | None]
+
+
+class _Gate:
+    def __init__(self, settings: Settings, connect: Callable[[], Live]) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._reading: asyncio.Task[_Account] | None = None
+
+    async def before_write(self, args: ResourceHookArgs) -> None:
+        """Refuse the rule's new weights if they, or those of any other route, may not be."""
+        inputs = args.new_inputs or {}
+        route = inputs["tags"][ROUTE_TAG]
+        override, weights = self._settings.gate.override, self._settings.weights_of(route)
+        if override and override.weights == weights:
+            pulumi.log.warn(f"{route}: the gate is overridden for {_said(weights)}. Reason: {override.reason}")
+            return
+        account = await self._account()
+        others = [name for name, other in self._settings.routes.items() if other.live and name != route]
+        moves = [await self._own_move(account, route, inputs), *(self._move(account, name) for name in others)]
+        if refusals := judge(moves, self._policy(), account.found.hold):
+            raise RefusedError(_explained(route, refusals))
+
+    async def before_delete(self, args: ResourceHookArgs) -> None:
+        """Refuse to delete the rule of a route that is live in AWS, unless the override names the route."""
+        route = (args.old_inputs or {})["tags"][ROUTE_TAG]
+        override = self._settings.gate.override
+        if override and route in override.remove_routes:
+            pulumi.log.warn(f"{route}: the gate lets its rule go. Reason: {override.reason}")
+        elif route in (await self._account()).found.rules:
+            raise RefusedError(
+                f"the gate refuses: {route} is live, and without its weighted rule its requests would be answered with "
+                f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
+            )
+
+    async def _account(self) -> _Account:
+        if self._reading is None:
+            self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+        try:
+            return await asyncio.shield(self._reading)
+        except LiveError as error:
+            raise RefusedError(
+                f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend "
+                f"that, and run the same again.{_stopped()}"
+            ) from error
+
+    def _read(self) -> _Account:
+        aws = self._connect()
+        found = aws.find()
+        wanted = {
+            group.arn
+            for group in found.groups.values()
+            if group.route in self._settings.routes and self._settings.weights_of(group.route).get(group.cluster, 0) > 0
+        }
+        serving = {arn for rule in found.rules.values() for arn, weight in rule.weights.items() if weight > 0}
+        asked = [group for arn, group in found.groups.items() if arn in wanted | serving]
+        peaks = {
+            route: aws.peak(rule)
+            for route, rule in found.rules.items()
+            if route in self._settings.routes and self._settings.routes[route].capacity is None
+        }
+        return _Account(found, aws.health(asked), peaks)
+
+    async def _own_move(self, account: _Account, route: str, inputs: Mapping[str, Any]) -> Move:
+        """Return the move that the engine is about to make, by the ARNs that it is about to send."""
+        groups = inputs["actions"][0]["forward"]["targetGroups"]
+        clusters = sorted(self._settings.weights_of(route), key=version_of)
+        wanted: dict[str, int] = {}
+        unknown: list[str] = []
+        unseen: list[TargetGroup] = []
+        for cluster, group in zip(clusters, groups, strict=True):
+            arn, weight = group["arn"], int(group["weight"])
+            if not isinstance(arn, str):
+                unknown += [cluster] if weight else []
+                continue
+            wanted[arn] = weight
+            if weight and arn not in account.health:
+                unseen.append(TargetGroup(arn, route, cluster, checked=True))
+        health = dict(account.health)
+        if unseen:  # made by this very update
+            health |= await asyncio.to_thread(self._connect().health, unseen)
+        return self._judged(account, route, wanted, unknown, health)
+
+    def _move(self, account: _Account, route: str) -> Move:
+        """Return the move of another route, as the stack file wants it."""
+        wanted: dict[str, int] = {}
+        unknown: list[str] = []
+        for cluster, weight in self._settings.weights_of(route).items():
+            arn = account.found.group_of(route, cluster)
+            if arn is not None:
+                wanted[arn] = weight
+            elif weight:
+                unknown.append(cluster)
+        return self._judged(account, route, wanted, unknown, account.health)
+
+    def _judged(
+        self,
+        account: _Account,
+        route: str,
+        wanted: Mapping[str, int],
+        unknown: list[str],
+        health: Mapping[str, Group],
+    ) -> Move:
+        rule = account.found.rules.get(route)
+        return Move(
+            route=route,
+            live=rule.weights if rule else None,
+            wanted=wanted,
+            groups=health,
+            unknown=unknown,
+            first=not self._serving(account, self._settings.load_balancer_of(route)),
+            peak=account.peaks.get(route),
+            capacity=self._settings.routes[route].capacity,
+        )
+
+    def _serving(self, account: _Account, balancer: str) -> bool:
+        """Tell whether a weighted rule on the load balancer sends requests to a healthy target."""
+        return any(
+            weight > 0 and arn in account.health and account.health[arn].units > 0
+            for name, rule in account.found.rules.items()
+            if name in self._settings.routes and self._settings.load_balancer_of(name) == balancer
+            for arn, weight in rule.weights.items()
+        )
+
+    def _policy(self) -> Policy:
+        return Policy(self._settings.gate.min_healthy, self._settings.gate.headroom)
+
+
+def _explained(route: str, refusals: list[Refusal]) -> str:
+    own = [str(refusal) for refusal in refusals if refusal.route == route]
+    others = [str(refusal) for refusal in refusals if refusal.route != route]
+    begin = (
+        "the gate refuses, and no route moves" if own else f"{route} could move, but no route moves while one may not"
+    )
+    return "\n  ".join([f"{begin}:", *own, *others]) + _stopped()
+
+
+def _stopped() -> str:
+    if pulumi.runtime.is_dry_run():
+        return ""
+    return "\n  The rest of this update has stopped too. What was done stays; the next `pulumi up` goes on from there."
+
+
+def _said(weights: Mapping[str, int]) -> str:
+    return ", ".join(f"{cluster} {weight}" for cluster, weight in weights.items())

@@ -1,0 +1,212 @@
+"""What is true in AWS: weighted rules and target groups by their tags, health, seven days of it, and the hold.
+
+Owns every read that the gate rests on. Never reads the state or the stack file: after drift or a rollback both are
+wrong. Refuses to judge (gate.py) and to write.
+
+Reads stay within ELB's rate (a bucket of 40, refilled with 10 a second, shared with the controllers): health is read
+only of groups that have a share before or after, and at most twenty at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from cutover.gate import Group, Hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from settings.models import Aws
+
+_AT_ONCE = 20
+_TAGS_PER_CALL = 20  # what DescribeTags takes
+_WINDOW = timedelta(days=7)
+_PERIOD_SECONDS = 3600
+_OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
+_PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "adaptive", "max_attempts": 6})
+
+
+class LiveError(Exception):
+    """AWS could not be read. The text says which call failed and why."""
+
+
+@dataclass(frozen=True)
+class WeightedRule:
+    """A route's weighted rule: its load balancer, and the weight of every target group by ARN."""
+
+    arn: str
+    load_balancer: str
+    weights: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """A route's and cluster's target group. ``checked`` is whether its health checks are on."""
+
+    arn: str
+    route: str
+    cluster: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one."""
+
+    rules: Mapping[str, WeightedRule]
+    groups: Mapping[str, TargetGroup]
+    hold: Hold | None
+
+    def group_of(self, route: str, cluster: str) -> str | None:
+        """Return the ARN of a route's target group in a cluster, or None."""
+        found = (group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster))
+        return next(found, None)
+
+
+def session(aws: Aws) -> boto3.Session:
+    """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order."""
+    current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
+    for role in aws.assume_roles:
+        named = {"RoleSessionName": role.session_name or "eks-cutover"}
+        outside = {"ExternalId": role.external_id} if role.external_id else {}
+        answer = current.client("sts", config=_PATIENCE).assume_role(RoleArn=role.role_arn, **named, **outside)
+        credentials = answer["Credentials"]
+        current = boto3.Session(
+            credentials["AccessKeyId"],
+            credentials["SecretAccessKey"],
+            credentials["SessionToken"],
+            region_name=aws.region,
+        )
+    return current
+
+
+class Live:
+    """Reads of one stack in one account. Calls may come from any thread."""
+
+    def __init__(self, account: boto3.Session, stack: str) -> None:
+        self._stack = stack
+        self._elb: Any = account.client("elbv2", config=_PATIENCE)
+        self._cloudwatch: Any = account.client("cloudwatch", config=_PATIENCE)
+        self._ssm: Any = account.client("ssm", config=_PATIENCE)
+
+    def find(self) -> Found:
+        """Find the stack's rules, groups and hold.
+
+        :raises LiveError: AWS could not be read
+        """
+        try:
+            rules: dict[str, WeightedRule] = {}
+            groups: dict[str, TargetGroup] = {}
+            for balancer, _ in self._own(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn"):
+                arn = balancer["LoadBalancerArn"]
+                rules |= self._rules(arn)
+                groups |= self._groups(arn)
+            return Found(rules, groups, self._hold())
+        except (BotoCoreError, ClientError) as error:
+            raise LiveError(str(error)) from error
+
+    def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
+        """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""
+        wanted = list(groups)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return {group.arn: seen for group, seen in zip(wanted, pool.map(self._read, wanted), strict=True)}
+
+    def peak(self, rule: WeightedRule) -> int | None:
+        """Return the most healthy targets that a route's main group had in seven days, or None without data.
+
+        :raises LiveError: AWS could not be read
+        """
+        main = max(rule.weights, key=lambda arn: rule.weights[arn], default=None)
+        if main is None:
+            return None
+        now = datetime.now(UTC)
+        try:
+            answer = self._cloudwatch.get_metric_statistics(
+                Namespace="AWS/ApplicationELB",
+                MetricName="HealthyHostCount",
+                Dimensions=[
+                    {"Name": "TargetGroup", "Value": main.split(":")[-1]},
+                    {"Name": "LoadBalancer", "Value": rule.load_balancer.split(":loadbalancer/")[-1]},
+                ],
+                StartTime=now - _WINDOW,
+                EndTime=now,
+                Period=_PERIOD_SECONDS,
+                Statistics=["Maximum"],
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise LiveError(str(error)) from error
+        return max((int(point["Maximum"]) for point in answer["Datapoints"]), default=None)
+
+    def _read(self, group: TargetGroup) -> Group:
+        try:
+            answer = self._elb.describe_target_health(TargetGroupArn=group.arn)
+        except (BotoCoreError, ClientError) as error:
+            return Group(cluster=group.cluster, unreadable=str(error))
+        healthy = {
+            (target["Target"]["Id"], target["Target"].get("Port")): target["Target"].get("AvailabilityZone")
+            for target in answer["TargetHealthDescriptions"]
+            if target["TargetHealth"]["State"] == "healthy"
+        }
+        zones = frozenset(zone for zone in healthy.values() if zone and zone != _OUTSIDE)
+        return Group(cluster=group.cluster, units=len(healthy), zones=zones, checked=group.checked)
+
+    def _rules(self, balancer: str) -> dict[str, WeightedRule]:
+        found: dict[str, WeightedRule] = {}
+        for listener in self._pages("describe_listeners", "Listeners", LoadBalancerArn=balancer):
+            rules = self._pages("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+            for rule, tags in self._own([rule for rule in rules if not rule["IsDefault"]], "RuleArn"):
+                if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
+                    weights = forwarded(rule["Actions"])
+                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights)
+        return found
+
+    def _groups(self, balancer: str) -> dict[str, TargetGroup]:
+        groups = self._pages("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        return {
+            group["TargetGroupArn"]: TargetGroup(
+                group["TargetGroupArn"], tags[ROUTE_TAG], tags[CLUSTER_TAG], group["HealthCheckEnabled"]
+            )
+            for group, tags in self._own(groups, "TargetGroupArn")
+            if ROUTE_TAG in tags and CLUSTER_TAG in tags
+        }
+
+    def _own(self, things: Sequence[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Return the things that the stack's tag is on, with their tags."""
+        tags: dict[str, dict[str, str]] = {}
+        arns = [thing[key] for thing in things]
+        for start in range(0, len(arns), _TAGS_PER_CALL):
+            answer = self._elb.describe_tags(ResourceArns=arns[start : start + _TAGS_PER_CALL])
+            for one in answer["TagDescriptions"]:
+                tags[one["ResourceArn"]] = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+        return [(thing, tags[thing[key]]) for thing in things if tags[thing[key]].get(STACK_TAG) == self._stack]
+
+    def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        pages = self._elb.get_paginator(call).paginate(**arguments)
+        return [thing for page in pages for thing in page[key]]
+
+    def _hold(self) -> Hold | None:
+        try:
+            answer = self._ssm.get_parameter(Name=hold_name(self._stack))
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
+        return Hold(**json.loads(answer["Parameter"]["Value"]))
+
+
+def hold_name(stack: str) -> str:
+    """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
+    return f"/eks-cutover/{stack}/hold"
+
+
+def forwarded(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the weight of every target group in a rule's actions, as ELB's API gives them."""
+    groups = (group for action in actions for group in action.get("ForwardConfig", {}).get("TargetGroups", []))
+    return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}

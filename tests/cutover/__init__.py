@@ -1,0 +1,1 @@
+"""The gate: its rule, its reads, and where it stands."""

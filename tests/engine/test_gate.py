@@ -1,0 +1,269 @@
+"""The gate where it stands: at the engine, in previews, updates, targeted updates and destroys."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cutover.live import hold_name
+from rehearsal.__main__ import PROGRAM, ZONES
+from rehearsal.run import watch
+from rehearsal.sandbox import Sandbox
+from rehearsal.targets import Targets
+from tests.engine.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from rehearsal.engine import Engine
+    from rehearsal.stackfile import Config
+
+
+def _weights(old: int, new: int) -> Callable[[Config], None]:
+    return lambda config: config.update({"eks-cutover:weights": {"v1-35": old, "v1-36": new}})
+
+
+def _another_route(*, live: bool) -> Callable[[Config], None]:
+    def edit(config: Config) -> None:
+        routes = config["eks-cutover:routes"]
+        routes["extra"] = {**copy.deepcopy(routes["web"]), "priority": 3, "hosts": ["extra.example.com"], "live": live}
+
+    return edit
+
+
+@pytest.fixture(scope="module")
+def base(pulumi_engine: Engine) -> Generator[Standing]:
+    """Bring the dev stack up with all traffic on the old cluster: the first update of an empty account."""
+    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
+        standing = Standing(sandbox, "dev", sandbox.stack("dev"))
+        with standing.edited(_weights(100, 0)):
+            assert not watch(standing.stack.up).failure
+        yield standing
+
+
+@pytest.fixture
+def gated(base: Standing) -> Generator[Standing]:
+    """Give each test the stack with the old cluster healthy and the new one without a target."""
+    _heal(base, "v1-35", 4)
+    _heal(base, "v1-36", 0)
+    yield base
+    _heal(base, "v1-35", 4)
+    _heal(base, "v1-36", 0)  # so that going back can only be better
+    assert not base.up(_weights(100, 0)).failure
+
+
+def _groups(standing: Standing) -> dict[str, str]:
+    groups = standing.sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
+    return {group["TargetGroupName"].rsplit("-", 1)[0]: group["TargetGroupArn"] for group in groups}
+
+
+def _heal(standing: Standing, cluster: str, count: int, route: str = "") -> None:
+    """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""
+    targets = Targets(standing.sandbox.store)
+    for name, arn in _groups(standing).items():
+        if name.endswith(cluster) and name.startswith(route):
+            targets.forget(arn)
+            targets.register(arn, [(f"i-{index}", 30080, "") for index in range(count)])
+            for index in range(count):
+                targets.set_state(arn, f"i-{index}", 30080, "healthy")
+
+
+def _live(standing: Standing) -> dict[str, list[int]]:
+    """Return the weights of the weighted rules in AWS, by the first host that they serve."""
+    elb, found = standing.sandbox.aws("elbv2"), dict[str, list[int]]()
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+        for rule in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+            if not rule["IsDefault"] and int(rule["Priority"]) > 40000:
+                host = next(c["HostHeaderConfig"]["Values"][0] for c in rule["Conditions"] if "HostHeaderConfig" in c)
+                found[host] = [g["Weight"] for g in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]]
+    return found
+
+
+def test_a_raise_without_a_healthy_target_is_refused_in_the_preview_and_in_the_update(gated: Standing) -> None:
+    before = _live(gated)
+    for run in (gated.preview(_weights(99, 1)), gated.up(_weights(99, 1))):
+        assert "v1-36 has 0 healthy targets and would need 2 for 1%" in run.failure
+        assert "Traceback" not in run.failure
+    assert _live(gated) == before
+
+
+def test_the_update_says_that_the_rest_has_stopped_and_the_preview_does_not(gated: Standing) -> None:
+    assert "has stopped" not in gated.preview(_weights(99, 1)).failure
+    assert "The rest of this update has stopped too" in gated.up(_weights(99, 1)).failure
+
+
+def test_two_routes_of_which_one_is_unhealthy_and_nothing_moves(gated: Standing) -> None:
+    before = _live(gated)
+    _heal(gated, "v1-36", 4, route="web")
+    run = gated.up(_weights(90, 10))
+    assert "no route moves" in run.failure
+    assert "grpc-api: v1-36 has 0 healthy targets" in run.failure
+    assert _live(gated) == before
+
+
+def test_a_raise_onto_healthy_targets_passes(gated: Standing) -> None:
+    _heal(gated, "v1-36", 4)
+    assert not gated.up(_weights(50, 50)).failure
+    assert set(map(tuple, _live(gated).values())) == {(50, 50)}
+
+
+def test_a_targeted_update_does_not_go_around_the_gate(gated: Standing) -> None:
+    before = _live(gated)
+    with gated.edited(_weights(99, 1)):
+        run = watch(gated.stack.up, target=["**::web-weighted"])
+    assert "the gate refuses" in run.failure
+    assert _live(gated) == before
+
+
+def test_what_is_live_counts_and_not_what_the_state_remembers(gated: Standing) -> None:
+    """Somebody moved everything to the new cluster in the console; the old one has died since."""
+    _heal(gated, "v1-36", 4)
+    _set_live(gated, {"v1-35": 0, "v1-36": 100})
+    _heal(gated, "v1-35", 0)
+
+    def unrelated(config: Config) -> None:
+        _weights(100, 0)(config)
+        for route in config["eks-cutover:routes"].values():
+            route["paths"] = ["/*", "/unrelated"]
+
+    run = gated.up(unrelated)
+    assert "v1-35 has 0 healthy targets" in run.failure
+    assert set(map(tuple, _live(gated).values())) == {(0, 100)}
+    _set_live(gated, {"v1-35": 100, "v1-36": 0})
+
+
+def test_a_replaced_target_group_gets_no_share(gated: Standing) -> None:
+    before = _groups(gated)
+    _heal(gated, "v1-36", 4)
+
+    def other_protocol(config: Config) -> None:
+        _weights(100, 0)(config)
+        config["eks-cutover:routes"]["web"]["protocolVersion"] = "HTTP2"
+
+    assert gated.preview(other_protocol).failure
+    assert gated.up(other_protocol).failure
+    assert before.items() <= _groups(gated).items()
+
+
+def test_a_new_route_waits_until_its_targets_are_healthy(gated: Standing) -> None:
+    def both(live: bool) -> Callable[[Config], None]:
+        def edit(config: Config) -> None:
+            _weights(100, 0)(config)
+            _another_route(live=live)(config)
+
+        return edit
+
+    assert "extra: v1-35 has 0 healthy targets" in gated.up(both(True)).failure
+    assert not gated.up(both(False)).failure
+    _heal(gated, "v1-35", 4, route="extra")
+    assert not gated.up(both(True)).failure
+    assert _live(gated)["extra.example.com"] == [100, 0]
+    _let_go(gated, "extra")
+
+
+def _let_go(standing: Standing, route: str) -> None:
+    """Take a live route away, as the README tells."""
+    resources = (standing.stack.export_stack().deployment or {})["resources"]
+    for resource in resources:
+        if resource["urn"].split("::")[3].startswith(f"{route}-") and resource.get("protect"):
+            standing.sandbox.pulumi("state", "unprotect", "--yes", "-s", standing.name, resource["urn"])
+    override = {"removeRoutes": [route], "reason": "the test is over"}
+
+    def edit(config: Config) -> None:
+        _weights(100, 0)(config)
+        config["eks-cutover:gate"] = {"override": override}
+
+    assert not standing.up(edit).failure
+
+
+def test_a_live_route_cannot_be_removed_even_when_its_protection_is_lifted(gated: Standing) -> None:
+    before = _live(gated)
+    rule = next(
+        resource["urn"]
+        for resource in (gated.stack.export_stack().deployment or {})["resources"]
+        if resource["urn"].endswith("::web-weighted")
+    )
+    gated.sandbox.pulumi("state", "unprotect", "--yes", "-s", gated.name, rule)
+
+    def without(config: Config) -> None:
+        _weights(100, 0)(config)
+        del config["eks-cutover:routes"]["web"]
+
+    assert "web is live" in gated.preview(without).failure
+    assert _live(gated) == before
+
+
+def test_a_destroy_is_refused(gated: Standing) -> None:
+    before = _live(gated)
+    for extra in ([], ["--skip-preview"], ["--run-program"]):
+        answer = gated.sandbox.pulumi("destroy", "--yes", "-s", gated.name, *extra)
+        assert answer.returncode != 0
+    assert _live(gated) == before
+
+
+def test_a_hold_refuses_every_move_until_it_is_released(gated: Standing) -> None:
+    _heal(gated, "v1-36", 4)
+    ssm = gated.sandbox.aws("ssm")
+    held = {route: {"v1-35": 100, "v1-36": 0} for route in gated.config["eks-cutover:routes"]}
+    hold = {"weights": held, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
+    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    try:
+        assert (
+            "a rollback of 2026-11-24T03:00Z by sre (errors) holds the weights"
+            in gated.preview(_weights(50, 50)).failure
+        )
+    finally:
+        ssm.delete_parameter(Name=hold_name("dev"))
+    assert not gated.preview(_weights(50, 50)).failure
+
+
+def test_the_override_lets_exactly_its_weights_through_and_says_so(gated: Standing) -> None:
+    def forced(old: int, new: int) -> Callable[[Config], None]:
+        def edit(config: Config) -> None:
+            _weights(old, new)(config)
+            override = {"weights": {"v1-35": 95, "v1-36": 5}, "reason": "a drill"}
+            config["eks-cutover:gate"] = {"override": override}
+
+        return edit
+
+    assert gated.preview(forced(90, 10)).failure
+    with gated.edited(forced(95, 5)):
+        said = gated.sandbox.pulumi("up", "--yes", "-s", gated.name)
+    assert said.returncode == 0, said.stdout
+    assert "the gate is overridden for v1-35 95, v1-36 5. Reason: a drill" in said.stdout
+
+
+def test_an_account_that_cannot_be_read_is_a_refusal(gated: Standing) -> None:
+    gated.sandbox.store.put(
+        "fault", "unreadable", {"service": "elbv2", "action": "DescribeTargetHealth", "status": 403,
+                                "code": "AccessDenied", "message": "not allowed", "remaining": 100, "after": 0}
+    )  # fmt: skip
+    try:
+        failure = gated.preview(_weights(99, 1)).failure
+        assert "could not be read" in failure
+        assert "not allowed" in failure
+    finally:
+        gated.sandbox.store.delete("fault", "unreadable")
+
+
+def _set_live(standing: Standing, weights: dict[str, int]) -> None:
+    elb, groups = standing.sandbox.aws("elbv2"), _groups(standing)
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]:
+        for rule in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]:
+            if not rule["IsDefault"] and int(rule["Priority"]) > 40000:
+                (route,) = {
+                    name.removesuffix("-v1-35").removesuffix("-v1-36")
+                    for name, arn in groups.items()
+                    if arn in {group["TargetGroupArn"] for group in rule["Actions"][0]["ForwardConfig"]["TargetGroups"]}
+                }
+                wanted = [
+                    {"TargetGroupArn": groups[f"{route}-{cluster}"], "Weight": weight}
+                    for cluster, weight in weights.items()
+                ]
+                action = {"Type": "forward", "ForwardConfig": {"TargetGroups": wanted}}
+                elb.modify_rule(RuleArn=rule["RuleArn"], Actions=[action])
