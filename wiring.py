@@ -55,7 +55,7 @@ def shared_layer(settings: Settings, cloud: aws.Provider) -> SharedLayer:
                 ingress_cidrs=settings.ingress_cidrs(name),
                 zone_id=_zone_id(wanted.zone, cloud) if wanted.zone else None,
             ),
-            ResourceOptions(providers=[cloud], protect=wanted.deletion_protection),
+            ResourceOptions(providers=[cloud], protect=wanted.deletion_protection or settings.carries(name)),
         )
         for name, wanted in settings.load_balancers.items()
     }
@@ -89,26 +89,29 @@ def cluster_layer(
     settings: Settings, key: str, shared: SharedLayer, routes: dict[str, Route], cloud: aws.Provider
 ) -> Cluster:
     """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
-    serving, wanted, vpc_id = settings.serving(key), settings.clusters[key], shared.network.vpc_id
+    wanted, vpc_id = settings.clusters[key], shared.network.vpc_id
+    # AWS refuses to delete a cluster under deletion protection only when its nodes and add-ons are gone already.
+    protect = settings.serving(key) or wanted.deletion_protection
     cluster = Cluster(
         key,
         ClusterArgs(
             cluster=wanted,
             eks_name=f"{settings.stack}-{key}",
+            partition=settings.aws.partition,
             vpc_id=vpc_id,
             private_subnet_ids=shared.network.private_subnet_ids,
             load_balancers={
                 name: LoadBalancerAccess(
-                    security_group_id=balancer.security_group_id, ports=settings.target_ports(name)
+                    security_group_id=balancer.security_group_id, ports=settings.target_ports(name, key)
                 )
                 for name, balancer in shared.load_balancers.items()
             },
         ),
-        ResourceOptions(providers=[cloud], protect=serving),
+        ResourceOptions(providers=[cloud], protect=protect),
     )
-    inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=serving)
-    # Namespaces are kept when they leave the program. Virtual nodes are replaced when their attributes change, and App
-    # Mesh can be left while the cluster serves.
+    # Whatever is dropped with the cluster must be as hard to remove as the cluster itself.
+    inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=protect)
+    # Namespaces are kept when they leave the program, and virtual nodes are replaced when their attributes change.
     unprotected = ResourceOptions(providers=[cloud, cluster.kubernetes])
     namespaces = Namespaces(
         key,
@@ -153,7 +156,7 @@ def cluster_layer(
                 chart_version=wanted.controllers.app_mesh,
                 deleted_with=cluster.eks,
             ),
-            unprotected,
+            inside,
         )
         ClusterMesh(
             key,

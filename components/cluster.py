@@ -27,18 +27,22 @@ _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerAccess:
-    """A load balancer's security group, and the (first, last) port ranges on which it reaches targets."""
+    """A load balancer's security group, and the (first, last) port ranges on which it reaches targets.
+
+    ``ports`` says of each range whether requests go through it now.
+    """
 
     security_group_id: pulumi.Input[str]
-    ports: Sequence[tuple[int, int]]
+    ports: Mapping[tuple[int, int], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region."""
+    """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's."""
 
     cluster: ClusterSettings
     eks_name: str
+    partition: str
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, LoadBalancerAccess]
@@ -83,6 +87,8 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=args.eks_name,
             # One unreachable cluster must not stop a shift away from it.
             skip_update_unreachable=True,
+            # What the stack makes has fixed names, and some of it outlives its place in the program: namespaces do.
+            upsert_existing_objects=True,
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})
@@ -145,7 +151,7 @@ class Cluster(pulumi.ComponentResource):
             aws.iam.RolePolicyAttachment(
                 f"{name}-{policy}",
                 role=role.name,
-                policy_arn=f"arn:aws:iam::aws:policy/{policy}",
+                policy_arn=f"arn:{self._args.partition}:iam::aws:policy/{policy}",
                 opts=ResourceOptions(parent=self),
             )
             for policy in _NODE_POLICIES
@@ -169,7 +175,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _let_load_balancers_in(self) -> None:
         for name, access in self._args.load_balancers.items():
-            for first, last in access.ports:
+            for (first, last), served in access.ports.items():
                 aws.vpc.SecurityGroupIngressRule(
                     f"{self._name}-from-{name}-{first}-{last}",
                     # Managed nodes have only the security group that EKS makes for the cluster.
@@ -178,22 +184,21 @@ class Cluster(pulumi.ComponentResource):
                     ip_protocol="tcp",
                     from_port=first,
                     to_port=last,
-                    # A route that changes its port must be able to leave the old one behind while the cluster serves.
-                    opts=ResourceOptions(parent=self, protect=False),
+                    opts=ResourceOptions(parent=self, protect=served),
                 )
 
     def _grant_access(self, entry: str, access: AccessEntry) -> None:
         # Not through the EKS component, whose children are protected while the cluster serves: access must be taken
         # back at any time.
         child = ResourceOptions(parent=self, protect=False)
-        name, partition = f"{self._name}-access-{entry}", access.principal_arn.split(":")[1]
+        name = f"{self._name}-access-{entry}"
         made = aws.eks.AccessEntry(name, cluster_name=self.eks_name, principal_arn=access.principal_arn, opts=child)
         for policy in access.policies:
             aws.eks.AccessPolicyAssociation(
                 f"{name}-{policy}",
                 cluster_name=self.eks_name,
                 principal_arn=made.principal_arn,
-                policy_arn=f"arn:{partition}:eks::aws:cluster-access-policy/{policy}",
+                policy_arn=f"arn:{self._args.partition}:eks::aws:cluster-access-policy/{policy}",
                 access_scope=aws.eks.AccessPolicyAssociationAccessScopeArgs(type="cluster"),
                 opts=child,
             )

@@ -119,7 +119,7 @@ class LoadBalancerController(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class AppMeshControllerArgs:
-    """``account_id`` is given, because the metadata service does not answer pods."""
+    """``account_id`` is given, so that the controller need not ask the nodes' metadata service."""
 
     cluster_name: pulumi.Input[str]
     region: str

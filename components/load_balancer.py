@@ -118,7 +118,9 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             validation_method="DNS",
             opts=self._replaceable,
         )
-        records = [self._validation_record(certificate, domain, args) for domain in args.load_balancer.names]
+        # A name and its wildcard are validated by one and the same record, which the last to leave takes along.
+        domains = {name.removeprefix("*."): name for name in args.load_balancer.names}
+        records = [self._validation_record(certificate, name, domain, args) for domain, name in domains.items()]
         validation = aws.acm.CertificateValidation(
             f"{self._name}-certificate",
             certificate_arn=certificate.arn,
@@ -128,10 +130,10 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         return validation.certificate_arn
 
     def _validation_record(
-        self, certificate: aws.acm.Certificate, domain: str, args: SharedLoadBalancerArgs
+        self, certificate: aws.acm.Certificate, name: str, domain: str, args: SharedLoadBalancerArgs
     ) -> aws.route53.Record:
         option = certificate.domain_validation_options.apply(
-            lambda options: next(option for option in options if option.domain_name == domain)
+            lambda options: next(option for option in options if option.domain_name == name)
         )
         return aws.route53.Record(
             f"{self._name}-validation-{domain}",
@@ -140,7 +142,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             type=option.resource_record_type,
             records=[option.resource_record_value],
             ttl=300,
-            allow_overwrite=True,  # a name and its wildcard are validated by one and the same record
+            allow_overwrite=True,  # a certificate that another stack has for the name left the same record
             opts=self._replaceable,
         )
 

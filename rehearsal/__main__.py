@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rehearsal import engine
+from rehearsal import engine, stackfile
 from rehearsal.migration import rehearse
 from rehearsal.sandbox import Sandbox
 
@@ -39,7 +39,7 @@ def migrate(stack: Annotated[str, typer.Option(help="The stack file to rehearse.
         for outcome in rehearse(sandbox, stack):
             messages.print(f"{outcome.title}: {outcome.run.summary()}", highlight=False, markup=False)
             faults += outcome.faults
-            same = "not reached" if outcome.run.failure else "changed" if outcome.faults else "the same"
+            same = "the same" if outcome.same_for_clients else "changed"
             table.add_row(outcome.title, f"{outcome.run.seconds:.1f}", outcome.run.summary(), same)
     results.print(table)
     for fault in faults:
@@ -56,14 +56,15 @@ def shell() -> None:
         messages.print(
             f"The emulated AWS answers at {sandbox.endpoint} until you leave this shell.\n"
             f"The stack files here are copies; edit them in {sandbox.project}\n"
-            "Try: pulumi up -s dev; pulumi config set --path 'eks-cutover:weights.v1-36' 10 -s dev; pulumi up -s dev",
+            "Try: pulumi up -s dev",
             highlight=False,
             markup=False,
+            soft_wrap=True,
         )
+        region = stackfile.read(sandbox.project, "dev")["aws:region"]
+        environment = {**sandbox.environment(), "AWS_REGION": region}  # for the aws CLI
         command = [os.environ.get("SHELL", "/bin/sh"), "-i"]
-        raise typer.Exit(
-            subprocess.run(command, cwd=sandbox.project, env=sandbox.environment(), check=False).returncode
-        )
+        raise typer.Exit(subprocess.run(command, cwd=sandbox.project, env=environment, check=False).returncode)
 
 
 def _engine() -> engine.Engine:

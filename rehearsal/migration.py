@@ -34,11 +34,15 @@ class Act:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an act went. ``faults`` is empty when everything held that the act promises."""
+    """How an act went. ``faults`` is empty when everything held that the act promises.
+
+    ``same_for_clients`` tells whether load balancers and DNS records are still those of the first act.
+    """
 
     title: str
     run: Run
     faults: tuple[str, ...]
+    same_for_clients: bool
 
 
 def rehearse(sandbox: Sandbox, stack_name: str) -> Iterator[Outcome]:
@@ -53,10 +57,10 @@ def rehearse(sandbox: Sandbox, stack_name: str) -> Iterator[Outcome]:
         run = watch(stack.up)
         faults = [run.failure] if run.failure else act.faults(run)
         now = shared_objects(sandbox)
-        if before is not None and now != before:
-            faults.append(f"load balancers or DNS records are not those of the start: {before} became {now}")
         before = before or now
-        yield Outcome(act.title, run, tuple(faults))
+        if now != before:
+            faults.append(f"load balancers or DNS records are not those of the start: {before} became {now}")
+        yield Outcome(act.title, run, tuple(faults), same_for_clients=now == before)
         if faults:
             return
 
@@ -78,7 +82,7 @@ def acts(config: Config) -> list[Act]:
 def shared_objects(sandbox: Sandbox) -> dict[str, str]:
     """Return what clients know of the stack, by name: load balancer ARNs, and where each DNS name points."""
     balancers = sandbox.aws("elbv2").describe_load_balancers()["LoadBalancers"]
-    found = {balancer["LoadBalancerName"]: f"{balancer['LoadBalancerArn']}" for balancer in balancers}
+    found: dict[str, str] = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in balancers}
     route53 = sandbox.aws("route53")
     for zone in route53.list_hosted_zones()["HostedZones"]:
         for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:

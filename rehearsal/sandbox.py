@@ -36,6 +36,7 @@ PLUGINS = {"aws": "pulumi-aws", "eks": "pulumi-eks", "kubernetes": "pulumi-kuber
 """The emulated plugins, and the package of the SDK whose version each takes."""
 
 _KEY = "rehearsal"
+_NOWHERE = "http://127.0.0.1:9"
 _NO_CONFIGURATION = {
     name: (None, None, default, None)
     for name, default in (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull))
@@ -109,6 +110,9 @@ class Sandbox:
             "AWS_SHARED_CREDENTIALS_FILE": nowhere,
             "AWS_EC2_METADATA_DISABLED": "true",
             "KUBECONFIG": nowhere,
+            # Whoever inside would leave the loopback is sent to a port of it on which nobody listens.
+            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE),
+            **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.0/8,127.0.0.1,localhost"),
             "PULUMI_HOME": str(self.folder / "pulumi"),
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "rehearsal",

@@ -93,6 +93,11 @@ class Aws(Model):
     allowed_account_ids: Several[str] = Field(default=(), description="refuse to run in any other account")
     default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
 
+    @property
+    def partition(self) -> str:
+        """The partition of the region, as ARNs begin with it."""
+        return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rsplit("-", 2)[0], "aws")
+
     def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
         """Return the arguments of the explicit provider, which tags every resource with its project and stack."""
         own = self.default_tags.tags if self.default_tags else {}
@@ -217,7 +222,7 @@ class Cluster(Model):
         default="EXTENDED",
         description="under STANDARD EKS upgrades the cluster by itself when standard support ends",
     )
-    deletion_protection: bool = Field(default=False, description="refuse its deletion in AWS")
+    deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
     service_cidr: ServiceCidr | None = Field(
         default=None, description="the range of Services; left out: EKS chooses; it cannot be changed later"
     )
@@ -419,17 +424,19 @@ class Settings(Model):
         own = self.service_discovery.attributes if self.service_discovery else {}
         return {"ver": cluster, "env": self.stack, **own}
 
-    def target_ports(self, load_balancer: str) -> list[tuple[int, int]]:
-        """Return the (first, last) port ranges on which a load balancer reaches targets, in order, each once."""
-        return sorted(
-            {
-                NODE_PORTS
-                if route.target_type == "instance"
-                else (route.service.target_port, route.service.target_port)
-                for name, route in self.routes.items()
-                if self.load_balancer_of(name) == load_balancer
-            }
-        )
+    def target_ports(self, load_balancer: str, cluster: str) -> dict[tuple[int, int], bool]:
+        """Return the (first, last) port ranges on which a load balancer reaches a cluster, and whether each serves."""
+        ports: dict[tuple[int, int], bool] = {}
+        for name, route in self.routes.items():
+            if self.load_balancer_of(name) == load_balancer:
+                pods = (route.service.target_port, route.service.target_port)
+                reached = NODE_PORTS if route.target_type == "instance" else pods
+                ports[reached] = ports.get(reached, False) or self.serves(name, cluster)
+        return ports
+
+    def carries(self, load_balancer: str) -> bool:
+        """Tell whether a live route lies on a load balancer."""
+        return any(route.live and self.load_balancer_of(name) == load_balancer for name, route in self.routes.items())
 
     def namespaces(self) -> dict[str, bool]:
         """Return the Kubernetes namespaces that the stack makes in every cluster, and whether each is in the mesh."""

@@ -151,13 +151,15 @@ def test_no_change_is_ever_ignored(stack: str) -> None:
 def test_protection_follows_the_weight(stack: str, edit: str) -> None:
     recorder, weights = _run(stack, edit), _wanted_weights(stack, edit)
     for cluster in _config(stack, edit)[f"{PROJECT}:clusters"]:
-        serves = any(shares[cluster] for shares in weights.values())
+        data = _config(stack, edit)[f"{PROJECT}:clusters"][cluster]
+        kept = any(shares[cluster] for shares in weights.values()) or data.get("deletionProtection", False)
         whole = [
             *(one for one in recorder.of("eks:index:Addon").values() if one.name.startswith(cluster)),
             recorder.of("eks:index:Cluster")[cluster],
             recorder.of("ManagedNodeGroup")[f"{cluster}-nodes"],
+            recorder.of("Release")[f"{cluster}-aws-load-balancer-controller"],
         ]
-        assert [one.protect for one in whole] == [serves] * 7
+        assert [one.protect for one in whole] == [kept] * 8
         for route, shares in weights.items():
             ways = [
                 recorder.of("TargetGroup")[f"{route}-{cluster}"],
@@ -168,12 +170,26 @@ def test_protection_follows_the_weight(stack: str, edit: str) -> None:
     assert all(recorder.of("ListenerRule")[f"{route}-weighted"].protect for route in weights)
 
 
-def test_the_mesh_and_the_namespaces_are_never_protected_so_that_app_mesh_can_be_left_while_clusters_serve() -> None:
+def test_mesh_objects_and_namespaces_are_never_protected() -> None:
     recorder = _run("dev")
-    kinds = (*APP_MESH, ":Namespace")
-    left = [one for one in recorder.recorded if one.type.endswith(kinds) or "appmesh-controller" in one.name]
+    left = [one for one in recorder.recorded if one.type.endswith((*APP_MESH, ":Namespace"))]
     assert left
     assert [one.name for one in left if one.protect] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_is_dropped_with_a_cluster_is_as_hard_to_remove(stack: str) -> None:
+    recorder = _run(stack)
+    for release in recorder.of("Release").values():
+        assert release.protect == recorder.of("eks:index:Cluster")[release.deleted_with.split("::")[-1]].protect
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_load_balancers_and_records_are_protected_while_a_live_route_lies_on_them(stack: str) -> None:
+    recorder = _run(stack)
+    for one in (*recorder.of("LoadBalancer").values(), *recorder.of("lb/listener:Listener").values()):
+        assert one.protect, one.name
+    assert all(one.protect for one in recorder.of("route53/record:Record").values() if one.inputs["type"] == "A")
 
 
 def test_a_rule_is_protected_only_while_its_route_is_live() -> None:
@@ -294,7 +310,8 @@ def test_an_edit_of_weights_changes_weighted_rules_and_nothing_else(stack: str) 
 def test_a_third_cluster_is_an_edit_of_the_file_and_changes_weighted_rules_and_nothing_else(stack: str) -> None:
     before, after = _run(stack), _run(stack, "with a third cluster")
     assert {one.name for one in _changed(before, after)} == _weighted_rules(stack)
-    assert {one.name for one in before.recorded if one.protect} == {one.name for one in after.recorded if one.protect}
+    was, is_now = ({one.name for one in run.recorded if one.protect} for run in (before, after))
+    assert {name for name in is_now if "v1-37" not in name} == was
     new = {one.urn for one in after.recorded} - {one.urn for one in before.recorded}
     assert new
     assert [urn for urn in new if "v1-37" not in urn] == []

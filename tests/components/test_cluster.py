@@ -15,7 +15,7 @@ from tests.conftest import KUBECONFIG, record, settings_of, stack_config
 if TYPE_CHECKING:
     from tests.conftest import Recorder
 
-NODE_PORTS = LoadBalancerAccess(security_group_id="sg-alb", ports=[(30000, 32767)])
+NODE_PORTS = LoadBalancerAccess(security_group_id="sg-alb", ports={(30000, 32767): False})
 
 
 def _recorded(
@@ -25,6 +25,7 @@ def _recorded(
     args = ClusterArgs(
         cluster=ClusterSettings.model_validate_json(json.dumps(wanted)),
         eks_name="prod-v1-36",
+        partition="aws",
         vpc_id="vpc-1",
         private_subnet_ids=["private-1", "private-2"],
         load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
@@ -87,7 +88,7 @@ def test_network_addons_come_before_nodes_and_what_runs_on_nodes_comes_after_the
         assert "v1-36-nodes" in recorder.waits_for(addons[addon])
 
 
-def test_nodes_stand_in_private_subnets_and_give_their_credentials_to_no_pod() -> None:
+def test_nodes_stand_in_private_subnets_and_answer_imdsv2_only() -> None:
     nodes = _recorded().of("ManagedNodeGroup")["v1-36-nodes"].inputs
     assert nodes["subnetIds"] == ["private-1", "private-2"]
     assert nodes["enableIMDSv2"] is True
@@ -112,32 +113,33 @@ def test_control_plane_logs_upgrade_policy_and_deletion_protection_are_the_clust
     assert eks["deletionProtection"] is True
 
 
-def test_a_principal_gets_the_policies_that_its_access_entry_names_in_its_own_partition() -> None:
-    role = "arn:aws-cn:iam::123456789012:role/sre"
+def test_a_principal_gets_the_policies_that_its_access_entry_names() -> None:
+    role = "arn:aws:iam::123456789012:role/sre"
     entry = {"principalArn": role, "policies": ["AmazonEKSViewPolicy"]}
     recorder = _recorded(accessEntries={"sre": entry})
     assert recorder.of("AccessEntry")["v1-36-access-sre"].inputs == {"clusterName": "prod-v1-36", "principalArn": role}
     assert recorder.of("AccessPolicyAssociation")["v1-36-access-sre-AmazonEKSViewPolicy"].inputs == {
         "clusterName": "prod-v1-36",
         "principalArn": role,
-        "policyArn": "arn:aws-cn:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
+        "policyArn": "arn:aws:eks::aws:cluster-access-policy/AmazonEKSViewPolicy",
         "accessScope": {"type": "cluster"},
     }
 
 
 def test_each_load_balancer_reaches_the_nodes_on_the_ports_of_its_own_targets() -> None:
     access = {
-        "public": LoadBalancerAccess(security_group_id="sg-public", ports=[(8080, 8080), (30000, 32767)]),
-        "internal": LoadBalancerAccess(security_group_id="sg-internal", ports=[(9000, 9000)]),
+        "public": LoadBalancerAccess(security_group_id="sg-public", ports={(8080, 8080): True, (30000, 32767): False}),
+        "internal": LoadBalancerAccess(security_group_id="sg-internal", ports={(9000, 9000): False}),
     }
     rules = _recorded(access).of("SecurityGroupIngressRule").values()
     found = {(one.inputs["referencedSecurityGroupId"], one.inputs["fromPort"], one.inputs["toPort"]) for one in rules}
     assert found == {("sg-public", 8080, 8080), ("sg-public", 30000, 32767), ("sg-internal", 9000, 9000)}
+    assert {one.inputs["fromPort"] for one in rules if one.protect} == {8080}, "where requests go through"
     assert {one.inputs["securityGroupId"] for one in rules} == {"sg-v1-36"}, "managed nodes have EKS's own group only"
 
 
 def test_a_pod_port_where_the_node_ports_begin_is_a_rule_of_its_own() -> None:
-    both = LoadBalancerAccess(security_group_id="sg-public", ports=[(30000, 30000), (30000, 32767)])
+    both = LoadBalancerAccess(security_group_id="sg-public", ports={(30000, 30000): True, (30000, 32767): True})
     recorder = _recorded({"public": both})
     assert len(recorder.of("SecurityGroupIngressRule")) == 2
     assert recorder.doubled() == []
@@ -174,6 +176,7 @@ def test_two_clusters_differ_in_their_data_only() -> None:
         args = ClusterArgs(
             cluster=cluster,
             eks_name=f"prod-{key}",
+            partition="aws",
             vpc_id="vpc-1",
             private_subnet_ids=["private-1"],
             load_balancers={"public": NODE_PORTS},

@@ -77,7 +77,10 @@ def test_a_cluster_with_a_share_in_one_route_only_is_refused_to_leave(standing: 
         config["eks-cutover:weights"] = {"v1-35": 0, "v1-36": 100}
         config["eks-cutover:routes"][route]["weights"] = {"v1-35": 1, "v1-36": 99}
 
-    run = standing.preview(only_there)
-    unprotected = {step.name for step in run.kept if "protect" in str(step.paths)}
-    assert "v1-35" not in unprotected
-    assert f"{route}-v1-35" not in unprotected
+    def gone(config: Config) -> None:
+        config["eks-cutover:weights"] = {"v1-36": 100}
+        del config["eks-cutover:clusters"]["v1-35"]
+
+    assert not standing.up(only_there).failure
+    assert "protect" in standing.preview(gone).failure
+    assert not standing.up().failure

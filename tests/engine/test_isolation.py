@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,13 @@ def test_the_callers_credentials_are_not_seen_inside(standing: Standing, monkeyp
     inside = standing.sandbox.environment()
     assert not {"real", "pul-real", "AKIAREALREALREALREAL", "production"}.intersection(inside.values())
     assert inside["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_whoever_would_leave_the_loopback_finds_nobody(standing: Standing) -> None:
+    leave = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/')"
+    inside = standing.sandbox.environment()
+    answer = subprocess.run([sys.executable, "-c", leave], env=inside, capture_output=True, text=True, check=False)
+    assert "Connection refused" in answer.stderr  # by the closed port of the loopback: nothing was sent to 192.0.2.1
 
 
 def test_the_emulated_plugins_lie_in_the_rehearsals_own_home_and_nowhere_else(standing: Standing) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING
 
@@ -51,9 +52,12 @@ def test_a_destroy_is_refused_while_something_serves(standing: Standing) -> None
 
 
 def test_an_update_that_skips_the_preview_deletes_nothing_that_served(standing: Standing) -> None:
-    before = _groups_and_rules(standing)
+    before, ports = _groups_and_rules(standing), _ingress(standing)
     run = standing.up(_without_the_old)
     assert "protect" in run.failure
+    assert f"{standing.name}-v1-35" in standing.sandbox.aws("eks").list_clusters()["clusters"]
+    assert {arn for arn in before if "targetgroup" in arn} <= _groups_and_rules(standing).keys()
+    assert _ingress(standing) == ports
     assert not standing.up().failure
     assert _groups_and_rules(standing) == before
 
@@ -64,6 +68,36 @@ def test_the_update_to_weight_0_lifts_the_protection_of_the_cluster_that_no_long
     lifted = {step.name for step in run.kept}
     assert {"v1-35", "v1-35-nodes", "web-v1-35", "v1-35-coredns"} <= lifted
     assert not [name for name in lifted if name.endswith("-weighted")]
+
+
+def test_a_cluster_under_deletion_protection_is_refused_in_the_preview_although_it_serves_nothing(
+    standing: Standing,
+) -> None:
+    def kept(config: Config) -> None:
+        _all_on_the_new(config)
+        config["eks-cutover:clusters"]["v1-35"]["deletionProtection"] = True
+
+    assert not standing.up(kept).failure
+    assert "protect" in standing.preview(_without_the_old).failure
+    assert not standing.up().failure
+
+
+def test_a_route_that_left_can_come_back(standing: Standing) -> None:
+    """Its namespace has stayed, since workloads in it are not the stack's."""
+
+    def with_another(config: Config) -> None:
+        routes = config["eks-cutover:routes"]
+        routes["extra"] = copy.deepcopy(routes["web"])
+        routes["extra"].update(priority=3, hosts=["extra.example.com"], live=False)
+        routes["extra"]["service"]["namespace"] = "extra"
+
+    for edit in (with_another, lambda _: None, with_another, lambda _: None):
+        assert not standing.up(edit).failure
+
+
+def _ingress(standing: Standing) -> set[str]:
+    rules = standing.sandbox.aws("ec2").describe_security_group_rules()["SecurityGroupRules"]
+    return {rule["SecurityGroupRuleId"] for rule in rules if not rule["IsEgress"]}
 
 
 def _groups_and_rules(standing: Standing) -> dict[str, str]:

@@ -80,17 +80,17 @@ def test_who_may_connect_is_whom_the_file_names_else_everyone_or_the_vpc(
 
 
 def test_nodes_are_reached_on_all_node_ports_once_however_many_routes_there_are() -> None:
-    assert settings_of("dev").target_ports("public") == [(30000, 32767)]
+    assert settings_of("dev").target_ports("public", "v1-35") == {(30000, 32767): True}
 
 
 def test_pods_are_reached_on_the_ports_of_the_routes_of_their_load_balancer() -> None:
     settings = settings_of("prod", {"routes.orders.service.podPort": 9090}, drop=["routes.web.service.podPort"])
-    assert settings.target_ports("public") == [(80, 80)]
-    assert settings.target_ports("private") == [(9090, 9090)]
+    assert settings.target_ports("public", "v1-35") == {(80, 80): True}
+    assert settings.target_ports("private", "v1-36") == {(9090, 9090): False}
 
 
 def test_a_load_balancer_without_routes_reaches_no_port() -> None:
-    assert settings_of("dev", {"routes": {}}).target_ports("public") == []
+    assert settings_of("dev", {"routes": {}}).target_ports("public", "v1-35") == {}
 
 
 def test_a_route_lies_on_the_one_load_balancer_or_on_the_one_that_it_names() -> None:
@@ -158,3 +158,10 @@ def test_the_aws_provider_is_given_all_that_the_file_says_of_aws() -> None:
         "allowed_account_ids": ("123456789012",),
         "default_tags": {"tags": {"pulumi:project": PROJECT, "pulumi:stack": "dev", "team": "platform"}},
     }
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("ap-northeast-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+)
+def test_arns_begin_with_the_partition_of_the_region(region: str, partition: str) -> None:
+    assert settings_of("dev").aws.model_copy(update={"region": region}).partition == partition
