@@ -170,7 +170,10 @@ class Live:
         return found
 
     def _groups(self, balancer: str) -> dict[str, TargetGroup]:
-        groups = self._pages("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        try:
+            groups = self._pages("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        except self._elb.exceptions.TargetGroupNotFoundException:  # a load balancer without any
+            return {}
         return {
             group["TargetGroupArn"]: TargetGroup(
                 group["TargetGroupArn"], tags[ROUTE_TAG], tags[CLUSTER_TAG], group["HealthCheckEnabled"]
