@@ -1,0 +1,296 @@
+"""Clients of the load balancers: a steady stream of HTTP and gRPC requests by DNS name, for the whole of a rehearsal.
+
+Owns sending and noting down. Refuses to own what the answers should be (answers.py counts them), and any place off the
+loopback: names are resolved by the emulated Route 53 alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+import grpc
+
+from rehearsal.answers import Answer
+from rehearsal.balancer import ENDPOINT, GROUP_HEADER
+from rehearsal.pods import CLUSTER_HEADER, STREAM_METHOD
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+
+    from rehearsal.stackfile import Config
+    from rehearsal.store import Store
+
+LONGEST_SECONDS = 3600.0
+"""A load ends by itself after that long."""
+
+_TIMEOUT_SECONDS = 30.0
+_NAMES_SECONDS = 5.0  # clients ask for a name again after that long, as after the 60 s of an alias record
+_AGAIN_SECONDS = 0.2
+_MOST_AT_ONCE = 1000
+_HTTPS, _HTTP = 443, 80
+_OK = 0
+
+
+@dataclass(frozen=True)
+class Destination:
+    """What one kind of client asks for. ``share`` tells how much of the load it is, against those of the others."""
+
+    route: str
+    host: str
+    path: str
+    grpc: bool = False
+    share: int = 1
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Names:
+    """A resolver: the emulated Route 53 gives the load balancer's DNS name, and the store tells where that listens."""
+
+    def __init__(self, store: Store, route53: Any) -> None:
+        self._store = store
+        self._route53 = route53
+
+    def resolve(self, host: str, *, grpc: bool) -> tuple[str, int]:
+        """Return address and port. Raises LookupError where the name, or behind it a listener, is not there."""
+        dns_name = self._alias(host)
+        ports: dict[int, dict[str, Any]] = {}
+        for key, endpoint in self._store.all(ENDPOINT).items():
+            _, port, *kind = key.split("|")
+            if endpoint["dnsName"].lower() == dns_name and bool(kind) == grpc:
+                ports[int(port)] = endpoint
+        found = ports.get(_HTTPS) or ports.get(_HTTP)
+        if found is None:
+            raise LookupError(f"nothing listens behind {host}")
+        if not ipaddress.ip_address(found["address"]).is_loopback:
+            raise LookupError(f"{host} is at {found['address']}, and the rehearsal stays on the loopback")
+        return found["address"], found["port"]
+
+    def _alias(self, host: str) -> str:
+        for zone in self._route53.list_hosted_zones()["HostedZones"]:
+            for record in self._route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
+                if "AliasTarget" in record and record["Name"].rstrip(".") == host:
+                    return record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.").lower()
+        raise LookupError(f"no record {host}")
+
+
+def destinations(config: Config) -> list[Destination]:
+    """Return one destination per live route of a stack file; for a gRPC call there are four HTTP requests.
+
+    Raises ValueError where a route has no host name that a client could ask for.
+    """
+    balancers = config["eks-cutover:loadBalancers"]
+    found: list[Destination] = []
+    for name, route in config["eks-cutover:routes"].items():
+        if not route.get("live", True):
+            continue
+        balancer = balancers[route.get("loadBalancer") or next(iter(balancers))]
+        hosts = [*route.get("hosts", ()), *balancer.get("names", ())]
+        if not hosts:
+            raise ValueError(f"eks-cutover:routes.{name} has no host name, so no client can ask for it. Write hosts")
+        is_grpc = route.get("protocolVersion") == "GRPC"
+        pattern = next(iter(route.get("paths", ())), "/rehearsal.Echo/Call" if is_grpc else "/*")
+        found.append(Destination(name, _one(hosts[0]), _one(pattern), is_grpc, 1 if is_grpc else 4))
+    return found
+
+
+def ask(names: Names, destination: Destination, step: str = "") -> Answer:
+    """Send one request, on a connection of its own, and return what came back."""
+
+    async def once() -> Answer:
+        async with _Client(names, destination) as client:
+            return await client.ask(step, fresh=True)
+
+    return asyncio.run(once())
+
+
+class Load:
+    """A context manager: inside it the load flows, in a thread of its own.
+
+    ``rate`` is in requests per second, over all destinations; one of ``fresh`` requests has a new connection, the
+    others share kept ones. Every gRPC destination has a long stream besides. Ends after `LONGEST_SECONDS` by itself.
+    """
+
+    def __init__(self, names: Names, to: Sequence[Destination], *, rate: float = 200.0, fresh: int = 4) -> None:
+        self.answers: list[Answer] = []
+        self._names = names
+        self._to = to
+        self._rate = rate
+        self._fresh = fresh
+        self._step = ""
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="load", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def enter(self, step: str) -> None:
+        """Note requests that go out from now on under ``step``."""
+        self._step = step
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        clients = [_Client(self._names, destination) for destination in self._to]
+        sending = [asyncio.create_task(self._send(client)) for client in clients]
+        streams = [asyncio.create_task(self._stream(client)) for client in clients if client.destination.grpc]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), LONGEST_SECONDS)
+        self._stop.set()
+        for stream in streams:
+            stream.cancel()
+        await asyncio.gather(*sending, *streams, return_exceptions=True)
+        for client in clients:
+            await client.close()
+
+    async def _send(self, client: _Client) -> None:
+        share = client.destination.share / sum(destination.share for destination in self._to)
+        interval = 1 / (self._rate * share)
+        begin, sent = time.monotonic(), 0
+        running: set[asyncio.Task[None]] = set()
+        while not self._stop.is_set():
+            await asyncio.sleep(max(0.0, begin + sent * interval - time.monotonic()))
+            if len(running) < _MOST_AT_ONCE:
+                task = asyncio.create_task(self._note(client, fresh=sent % self._fresh == 0))
+                running.add(task)
+                task.add_done_callback(running.discard)
+            sent += 1
+        await asyncio.gather(*running)
+
+    async def _note(self, client: _Client, *, fresh: bool) -> None:
+        self.answers.append(await client.ask(self._step, fresh=fresh))
+
+    async def _stream(self, client: _Client) -> None:
+        while not self._stop.is_set():
+            async for answer in client.listen(lambda: self._step):
+                self.answers.append(answer)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+class _Client:
+    """Clients of one destination, with the connections that they keep."""
+
+    def __init__(self, names: Names, destination: Destination) -> None:
+        self.destination = destination
+        self._names = names
+        self._place: tuple[str, int] | None = None
+        self._asked_at = 0.0
+        self._asking = asyncio.Lock()
+        timeout = aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)
+        self._kept = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
+        self._single = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True), timeout=timeout)
+        self._channels: dict[tuple[str, int], grpc.aio.Channel] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._kept.close()
+        await self._single.close()
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def ask(self, step: str, *, fresh: bool) -> Answer:
+        """Send one request; whatever goes wrong is an answer too."""
+        now, begin = time.time(), time.monotonic()
+        cluster, group, status, error = "", "", None, ""
+        try:
+            send = self._call if self.destination.grpc else self._get
+            cluster, group, status = await send(await self._resolve(), fresh=fresh)
+        except (LookupError, aiohttp.ClientError, OSError, TimeoutError) as wrong:
+            error = f"{type(wrong).__name__}: {wrong}"
+        kind = "grpc" if self.destination.grpc else "http"
+        seconds = time.monotonic() - begin
+        return Answer(now, step, self.destination.route, kind, cluster, group, status, error, seconds)
+
+    async def listen(self, step: Callable[[], str]) -> AsyncIterator[Answer]:
+        """Open a stream and yield an answer per message, and one for its end where that is a failure."""
+        method = f"{self.destination.path.rpartition('/')[0]}/{STREAM_METHOD}"
+        cluster, group, status, error = "", "", None, ""
+        begin = time.monotonic()
+
+        def answer() -> Answer:
+            seconds = time.monotonic() - begin
+            return Answer(time.time(), step(), self.destination.route, "stream", cluster, group, status, error, seconds)
+
+        try:
+            call = self._channel(await self._resolve()).unary_stream(method)(b"", metadata=self._metadata())
+            cluster, group = _named(await call.initial_metadata())
+            async for message in call:
+                cluster, status = message.decode(), _OK
+                yield answer()
+                begin = time.monotonic()
+            status = None
+            status, error = int((await call.code()).value[0]), str(await call.details())
+        except grpc.aio.AioRpcError as wrong:
+            status, error = int(wrong.code().value[0]), str(wrong.details())
+        except LookupError as wrong:
+            error = f"{type(wrong).__name__}: {wrong}"
+        if status != _OK:
+            yield answer()
+
+    async def _resolve(self) -> tuple[str, int]:
+        async with self._asking:
+            if self._place is None or time.monotonic() > self._asked_at + _NAMES_SECONDS:
+                host, is_grpc = self.destination.host, self.destination.grpc
+                self._place = await asyncio.to_thread(self._names.resolve, host, grpc=is_grpc)
+                self._asked_at = time.monotonic()
+            return self._place
+
+    async def _get(self, place: tuple[str, int], *, fresh: bool) -> tuple[str, str, int]:
+        session = self._single if fresh else self._kept
+        url = f"http://{place[0]}:{place[1]}{self.destination.path}"
+        headers = {"Host": self.destination.host, **self.destination.headers}
+        async with session.get(url, headers=headers, allow_redirects=False) as answer:
+            await answer.read()
+            return answer.headers.get(CLUSTER_HEADER, ""), answer.headers.get(GROUP_HEADER, ""), answer.status
+
+    async def _call(self, place: tuple[str, int], *, fresh: bool) -> tuple[str, str, int]:
+        channel = grpc.aio.insecure_channel(f"{place[0]}:{place[1]}", _OWN) if fresh else self._channel(place)
+        try:
+            method = channel.unary_unary(self.destination.path)
+            call = method(b"", metadata=self._metadata(), timeout=_TIMEOUT_SECONDS)
+            code = await call.code()
+            cluster, group = _named((*await call.initial_metadata(), *await call.trailing_metadata()))
+            return cluster, group, int(code.value[0])
+        finally:
+            if fresh:
+                await channel.close()
+
+    def _channel(self, place: tuple[str, int]) -> grpc.aio.Channel:
+        if place not in self._channels:
+            self._channels[place] = grpc.aio.insecure_channel(f"{place[0]}:{place[1]}", _OWN)
+        return self._channels[place]
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        headers = ((name.lower(), value) for name, value in self.destination.headers.items())
+        return (("host", self.destination.host), *headers)
+
+
+_OWN = (("grpc.use_local_subchannel_pool", 1),)
+
+
+def _named(metadata: Iterable[tuple[str, Any]]) -> tuple[str, str]:
+    said = dict(metadata)
+    return said.get(CLUSTER_HEADER.lower(), ""), said.get(GROUP_HEADER.lower(), "")
+
+
+def _one(pattern: str) -> str:
+    """Return something that a pattern with wildcards matches."""
+    return pattern.replace("*", "rehearsal").replace("?", "x")
