@@ -111,12 +111,12 @@ def cluster_layer(
     )
     # Whatever is dropped with the cluster must be as hard to remove as the cluster itself.
     inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=protect)
-    # Namespaces are kept when they leave the program, and virtual nodes are replaced when their attributes change.
+    # Virtual nodes are replaced when their attributes change.
     unprotected = ResourceOptions(providers=[cloud, cluster.kubernetes])
     namespaces = Namespaces(
         key,
         NamespacesArgs(meshed=settings.namespaces(), mesh_name=settings.mesh_name(key), deleted_with=cluster.eks),
-        unprotected,
+        inside,
     )
     controller = LoadBalancerController(
         key,

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from settings.models import Service
 
 
+_IMMUTABLE = ("targetGroupARN", "targetType", "ipAddressType", "vpcID")
+
+
 @dataclass(frozen=True, kw_only=True)
 class BindingArgs:
     """A Service and a target group of one cluster.
@@ -55,6 +58,14 @@ class Binding(pulumi.ComponentResource):
                 "ipAddressType": "ipv4",
                 "vpcID": args.vpc_id,
             },
-            opts=ResourceOptions(parent=self, depends_on=args.after, deleted_with=args.deleted_with),
+            # The webhook refuses a change of these. A replacement empties the group, so it may happen where nothing is
+            # served only: the caller protects a binding that serves.
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=args.after,
+                deleted_with=args.deleted_with,
+                replace_on_changes=[f"spec.{field}" for field in _IMMUTABLE],
+                delete_before_replace=True,
+            ),
         )
         self.register_outputs({})

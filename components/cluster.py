@@ -87,8 +87,6 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=args.eks_name,
             # One unreachable cluster must not stop a shift away from it.
             skip_update_unreachable=True,
-            # What the stack makes has fixed names, and some of it outlives its place in the program: namespaces do.
-            upsert_existing_objects=True,
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})

@@ -170,9 +170,9 @@ def test_protection_follows_the_weight(stack: str, edit: str) -> None:
     assert all(recorder.of("ListenerRule")[f"{route}-weighted"].protect for route in weights)
 
 
-def test_mesh_objects_and_namespaces_are_never_protected() -> None:
+def test_mesh_objects_are_never_protected_since_their_attributes_replace_them() -> None:
     recorder = _run("dev")
-    left = [one for one in recorder.recorded if one.type.endswith((*APP_MESH, ":Namespace"))]
+    left = [one for one in recorder.recorded if one.type.endswith(APP_MESH)]
     assert left
     assert [one.name for one in left if one.protect] == []
 

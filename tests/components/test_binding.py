@@ -57,3 +57,14 @@ def test_a_binding_waits_for_its_preview_rule_and_its_controller() -> None:
 
 def test_a_binding_is_dropped_with_its_cluster() -> None:
     assert _binding().deleted_with.endswith("::cluster")
+
+
+def test_another_target_group_replaces_the_binding_delete_first_as_the_webhook_wants_it() -> None:
+    binding = _binding()
+    assert binding.delete_before_replace
+    assert binding.replace_on_changes == (
+        "spec.targetGroupARN",
+        "spec.targetType",
+        "spec.ipAddressType",
+        "spec.vpcID",
+    )
