@@ -54,6 +54,7 @@ _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", 
 _OF_THE_CHANNEL = ("host", "user-agent", SOURCE_HEADER.lower())
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _CHANNEL = (
+    ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),

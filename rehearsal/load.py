@@ -283,7 +283,10 @@ class _Client:
         return (("host", self.destination.host), *headers)
 
 
-_OWN = (("grpc.use_local_subchannel_pool", 1),)
+_OWN = (
+    ("grpc.enable_http_proxy", 0),  # the caller's proxy shall not see the loopback
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 
 def _named(metadata: Iterable[tuple[str, Any]]) -> tuple[str, str]:

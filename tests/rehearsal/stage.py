@@ -31,6 +31,7 @@ DNS_NAME = "public-1.ap-northeast-1.elb.amazonaws.com"
 CHECK = HealthCheck("/healthz", "200", interval=1, timeout=1, healthy_threshold=2, unhealthy_threshold=2)
 GRPC_CHECK = HealthCheck("/grpc.health.v1.Health/Check", "0", 1, 1, healthy_threshold=2, unhealthy_threshold=2)
 HOST = "app.example.com"
+DIRECT = (("grpc.enable_http_proxy", 0),)  # whatever proxy the caller has
 
 _numbers = itertools.count(20_000)
 
@@ -109,7 +110,7 @@ class Stage:
 
     async def call(self, method: str = "/a.B/C", body: bytes = b"") -> tuple[grpc.StatusCode, bytes, CIMultiDict[Any]]:
         """Make a gRPC call of one request and return its code, the answers joined, and all metadata."""
-        async with grpc.aio.insecure_channel(self.endpoint("|grpc")) as channel:
+        async with grpc.aio.insecure_channel(self.endpoint("|grpc"), DIRECT) as channel:
             call = channel.unary_stream(method)(body, metadata=(("host", HOST),))
             answers: list[bytes] = []
             with suppress(grpc.aio.AioRpcError):

@@ -19,7 +19,7 @@ from rehearsal.balancer import GROUP_HEADER, SOURCE_HEADER
 from rehearsal.pods import CLUSTER_HEADER
 from rehearsal.routing_table import RoutingTable
 from rehearsal.targets import Target
-from tests.rehearsal.stage import HOST, NEW, OLD, Stage, eventually, stage
+from tests.rehearsal.stage import DIRECT, HOST, NEW, OLD, Stage, eventually, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -291,7 +291,7 @@ async def test_grpc_without_a_route_is_unimplemented(setting: Stage) -> None:
 async def test_a_stream_stays_where_it_began(setting: Stage) -> None:
     await setting.routes(Forward(((OLD, 1), (NEW, 0))), grpc=True)
     setting.targets(old=[await setting.pod("v1-35", grpc=True)], new=[await setting.pod("v1-36", grpc=True)])
-    async with grpc.aio.insecure_channel(setting.endpoint("|grpc")) as channel:
+    async with grpc.aio.insecure_channel(setting.endpoint("|grpc"), DIRECT) as channel:
         stream = channel.unary_stream("/a.B/Stream")(b"", metadata=(("host", HOST),))
         assert await stream.read() == b"v1-35"
         await setting.routes(Forward(((OLD, 0), (NEW, 1))), grpc=True)

@@ -16,7 +16,7 @@ from rehearsal.kubernetes.cluster import Cluster
 from rehearsal.pods import CLUSTER_HEADER
 from rehearsal.store import Store
 from rehearsal.workloads import Bound, Workloads, bound_routes, cluster_key
-from tests.rehearsal.stage import CHECK, NEW, eventually
+from tests.rehearsal.stage import CHECK, DIRECT, NEW, eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -239,7 +239,7 @@ def test_a_leaving_grpc_pod_ends_its_streams_well(tmp_path: Path) -> None:
     async def play() -> None:
         async with clusters(tmp_path, GRPC) as there:
             leaves = there.endpoints(GRPC)[1]
-            async with grpc.aio.insecure_channel(f"{leaves['address']}:{leaves['port']}") as channel:
+            async with grpc.aio.insecure_channel(f"{leaves['address']}:{leaves['port']}", DIRECT) as channel:
                 stream = channel.unary_stream("/a.B/Stream")(b"")
                 messages = aiter(stream)
                 assert await anext(messages) == b"v1-36"
@@ -254,7 +254,7 @@ def test_grpc_pods_know_the_health_service(tmp_path: Path) -> None:
     async def play() -> None:
         async with clusters(tmp_path, GRPC) as there:
             endpoint = there.endpoints(GRPC)[0]
-            async with grpc.aio.insecure_channel(f"{endpoint['address']}:{endpoint['port']}") as channel:
+            async with grpc.aio.insecure_channel(f"{endpoint['address']}:{endpoint['port']}", DIRECT) as channel:
                 check = channel.unary_unary("/grpc.health.v1.Health/Check")
                 assert await check(b"") == b"\x08\x01"
                 there.behave("grpc-api", health="fail")
