@@ -39,6 +39,12 @@ class Answer(NamedTuple):
     seconds: float
 
     @property
+    def told(self) -> str:
+        """The answer in words, for whoever reads why a rehearsal failed."""
+        who = self.cluster or self.group or "nobody"
+        return f"answered by {who} with {self.error or self.status} ({self.kind}, route {self.route})"
+
+    @property
     def failed(self) -> bool:
         """Whether a client would call it a failure."""
         if self.status is None:

@@ -1,82 +1,263 @@
-"""A whole migration, step by step, on the real engine: the old cluster alone, the new one beside it, the old one gone.
+"""A whole migration under traffic, on the real engine: the old cluster alone, the new one beside it, the old one gone.
 
-Owns the steps and what each may touch. Refuses to own the emulated AWS (sandbox.py) and how progress is shown.
+Owns the steps, what each may touch, and which requests may fail in it. Refuses to own the emulated AWS (sandbox.py),
+the clients (load.py) and how progress is shown.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from rehearsal import stackfile
+from rehearsal.answers import Answer, by_step, split_faults, tally
+from rehearsal.load import Load, Names, ask, destinations
 from rehearsal.run import Run, watch
+from rehearsal.targets import Targets
+from rehearsal.workloads import WORKLOAD
+from rehearsal.world import PROPAGATION_SECONDS
 from settings.fields import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from rehearsal.answers import Tally
     from rehearsal.run import Step
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
-SHARES = (1, 10, 50, 100)
+SHARES = (1, 10, 50)
+_PODS = 4  # of the new cluster: with the old one's two, the gate would not let it carry everything
+_PATIENCE_SECONDS = 60.0
+_MOVING = " (moving)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Act:
-    """One step of a migration: what the stack file becomes, and what the plan may touch when it is applied."""
+    """One step of a migration.
+
+    ``edit`` is what the stack file becomes, ``faults`` what the plan may not have touched. ``before`` changes the world
+    first. ``refused`` is what the gate must say where it must refuse, and then nothing may have moved. ``dying`` names
+    the cluster whose own requests may fail, since it has been killed.
+    """
 
     title: str
+    weights: Mapping[str, int]
     edit: Callable[[Config], None]
-    faults: Callable[[Run], list[str]]
+    faults: Callable[[Run], list[str]] = lambda _: []
+    before: Callable[[Sandbox], None] = lambda _: None
+    refused: str = ""
+    dying: str = ""
+    preview: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """How an act went. ``faults`` is empty when everything held that the act promises.
 
-    ``same_for_clients`` tells whether load balancers and DNS records are still those of the first act.
+    ``same_for_clients`` tells whether load balancers and DNS records are still those of the first act, ``began`` the
+    epoch second in which it began. ``seen`` is what clients saw after the move, when the split is ``weights``, and
+    ``moving`` while it went on.
     """
 
     title: str
     run: Run
     faults: tuple[str, ...]
     same_for_clients: bool
+    weights: Mapping[str, int]
+    began: float
+    moving: Tally
+    seen: Tally
+
+    @property
+    def failures(self) -> int:
+        """Requests that failed in the act, those of a killed cluster too."""
+        return len(self.moving.failures) + len(self.seen.failures)
 
 
-def rehearse(sandbox: Sandbox, stack_name: str) -> Iterator[Outcome]:
-    """Migrate from the oldest to the newest cluster of a stack file, and yield how each act went.
+class Rehearsal:
+    """A migration from the oldest to the newest cluster of a stack file, under ``rate`` requests a second.
 
-    Ends after the first act with faults: what would follow would rest on them.
+    ``hold`` is how many seconds each act is looked at after its move. The sandbox must have a world.
     """
-    stack = sandbox.stack(stack_name)
-    before = None
-    for act in acts(stackfile.read(sandbox.project, stack_name)):
-        stackfile.edit(sandbox.project, stack_name, act.edit)
-        run = watch(stack.up)
-        faults = [run.failure] if run.failure else act.faults(run)
-        now = shared_objects(sandbox)
-        before = before or now
-        if now != before:
-            faults.append(f"load balancers or DNS records are not those of the start: {before} became {now}")
-        yield Outcome(act.title, run, tuple(faults), same_for_clients=now == before)
-        if faults:
-            return
+
+    def __init__(self, sandbox: Sandbox, stack: str, *, rate: float = 200.0, hold: float = 6.0) -> None:
+        self._sandbox = sandbox
+        self._name = stack
+        self._hold = hold
+        self._stack = sandbox.stack(stack)
+        stackfile.edit(sandbox.project, stack, _admit_the_loopback)
+        self._config = stackfile.read(sandbox.project, stack)
+        self._names = Names(sandbox.store, sandbox.aws("route53"))
+        self._to = destinations(self._config)
+        self._load = Load(self._names, self._to, rate=rate)
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Everything that clients saw."""
+        return self._load.answers
+
+    def play(self) -> Iterator[Outcome]:
+        """Play the acts, and yield how each went.
+
+        Ends after the first act with faults: what would follow would rest on them.
+        """
+        first, *others = acts(self._config)
+        yield self._play(first, start := {})
+        start |= shared_objects(self._sandbox)
+        self._until("the first cluster answers", lambda: not any(ask(self._names, to).failed for to in self._to))
+        with self._load:
+            for act in others:
+                outcome = self._play(act, start)
+                yield outcome
+                if outcome.faults:
+                    return
+
+    def _play(self, act: Act, start: Mapping[str, str]) -> Outcome:
+        began = time.time()
+        self._load.enter(act.title + _MOVING)
+        act.before(self._sandbox)
+        stackfile.edit(self._sandbox.project, self._name, act.edit)
+        run = watch(self._stack.up)
+        time.sleep(PROPAGATION_SECONDS)
+        self._load.enter(act.title)
+        time.sleep(self._hold if start else 0)
+        seen = by_step(self._load.answers)
+        moving, held = (seen.get(act.title + suffix, tally(())) for suffix in (_MOVING, ""))
+        faults = [*self._plan_faults(act, run), *self._traffic_faults(act, (moving, held)), *self._preview_faults(act)]
+        same = not start or shared_objects(self._sandbox) == start
+        if not same:
+            faults.append("load balancers or DNS records are not those of the start")
+        return Outcome(
+            title=act.title,
+            run=run,
+            faults=tuple(faults),
+            same_for_clients=same,
+            weights=act.weights,
+            began=began,
+            moving=moving,
+            seen=held,
+        )
+
+    def _plan_faults(self, act: Act, run: Run) -> list[str]:
+        if act.refused:
+            return (
+                [] if act.refused in run.failure else [f"the gate did not say: {act.refused}. It said: {run.failure}"]
+            )
+        return [run.failure] if run.failure else act.faults(run)
+
+    def _traffic_faults(self, act: Act, tallies: Iterable[Tally]) -> list[str]:
+        failures = [failure for one in tallies for failure in one.failures]
+        lost = [failure for failure in failures if not act.dying or act.dying not in (failure.cluster + failure.group)]
+        found = [f"{len(lost)} requests were lost, the first of them {lost[0].told}"] if lost else []
+        *_, held = tallies
+        if not act.dying:
+            for route, observed in held.shares.items():
+                found += [f"{route}: {fault}" for fault in split_faults(observed, act.weights)]
+        return found
+
+    def _preview_faults(self, act: Act) -> list[str]:
+        if not act.preview:
+            return []
+        asked = [replace(to, headers={"X-Cutover-Cluster": act.preview}) for to in self._to]
+        answers = [ask(self._names, to) for to in asked]
+        return [
+            f"the preview header did not reach {act.preview}: it was {a.told}"
+            for a in answers
+            if a.cluster != act.preview
+        ]
+
+    def _until(self, what: str, holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError(f"it took too long until {what}")
+            time.sleep(0.5)
 
 
 def acts(config: Config) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
     clusters = config["eks-cutover:clusters"]
     old, *_, new = sorted(clusters, key=version_of)
-    protected = clusters[old].get("deletionProtection", False)
+    routes = list(config["eks-cutover:routes"])
+    shifts = _shifts_only(config)
+
+    def shift(share: int, title: str = "", **more: Any) -> Act:
+        weights = {old: 100 - share, new: share}
+        return Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts, **more)
+
     return [
-        Act(f"{old} alone", _only(old, {old: 100}), lambda _: []),
-        Act(f"{new} beside it at 0", _restore(new, clusters[new], {old: 100, new: 0}), _adds_only(old)),
-        *(Act(f"{new} at {share}", _weights({old: 100 - share, new: share}), _shifts_only(config)) for share in SHARES),
-        *([Act(f"{old} unprotected in AWS", _unprotect(old), _touches_only(old))] if protected else []),
-        Act(f"{old} retired", _only(new, {new: 100}), _spares(new)),
+        Act(title=f"{old} alone", weights={old: 100}, edit=_only(old, {old: 100})),
+        Act(
+            title=f"{new} beside it at 0",
+            weights={old: 100, new: 0},
+            edit=_restore(new, clusters[new], {old: 100, new: 0}),
+            faults=_adds_only(old),
+            before=_behave(new, routes, alive=False),
+        ),
+        replace(shift(1, "an early raise"), weights={old: 100, new: 0}, refused="the gate refuses"),
+        replace(shift(0, f"{new} by the preview header"), before=_revive(new, routes), preview=new, faults=_nothing),
+        *(shift(share) for share in SHARES),
+        replace(shift(50, f"{new} dies at 50"), before=_behave(new, routes, alive=False), dying=new, faults=_nothing),
+        shift(0, "the weights go back", dying=new),
+        shift(50, f"{new} at 50 again", before=_revive(new, routes)),
+        shift(100),
+        *_unprotected(old, new, clusters),
+        Act(title=f"{old} retired", weights={new: 100}, edit=_only(new, {new: 100}), faults=_spares(new)),
     ]
+
+
+def _unprotected(old: str, new: str, clusters: Config) -> list[Act]:
+    if not clusters[old].get("deletionProtection", False):
+        return []
+    weights = {old: 0, new: 100}
+    title = f"{old} unprotected in AWS"
+    return [Act(title=title, weights=weights, edit=_unprotect(old), faults=_touches_only(old))]
+
+
+def _behave(cluster: str, routes: Iterable[str], **behaviour: Any) -> Callable[[Sandbox], None]:
+    def before(sandbox: Sandbox) -> None:
+        for route in routes:
+            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": _PODS, **behaviour})
+
+    return before
+
+
+def _revive(cluster: str, routes: Iterable[str]) -> Callable[[Sandbox], None]:
+    def before(sandbox: Sandbox) -> None:
+        _behave(cluster, routes)(sandbox)
+        end = time.monotonic() + _PATIENCE_SECONDS
+        while not _healthy(sandbox, cluster):
+            if time.monotonic() > end:
+                raise TimeoutError(f"the targets of {cluster} have not become healthy")
+            time.sleep(0.5)
+
+    return before
+
+
+def _healthy(sandbox: Sandbox, cluster: str) -> bool:
+    """Tell whether every target group of a cluster has its targets, all of them healthy."""
+    targets = Targets(sandbox.store)
+    groups = sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
+    states = [
+        [target.state for target in targets.of(group["TargetGroupArn"])]
+        for group in groups
+        if cluster in group["TargetGroupName"]
+    ]
+    return all(len(found) >= _PODS and set(found) == {"healthy"} for found in states)
+
+
+def _admit_the_loopback(config: Config) -> None:
+    """Let the rehearsal's own clients ask for a cluster where the stack file names the ranges that may."""
+    preview = config.get("eks-cutover:preview", {})
+    if "sourceCidrs" in preview:
+        preview["sourceCidrs"] = ["127.0.0.0/8"]
+
+
+def _nothing(run: Run) -> list[str]:
+    return [f"nothing was to be touched: {step}" for step in run.steps]
 
 
 def shared_objects(sandbox: Sandbox) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import set_reachable
-from rehearsal.migration import LISTENER_RULE, rehearse
+from rehearsal.migration import LISTENER_RULE, Rehearsal
 from rehearsal.run import watch
 from rehearsal.sandbox import Sandbox
 from tests.engine.standing import Standing
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_every_act_of_a_migration_touches_what_it_may_and_no_more(pulumi_engine: Engine, stack: str) -> None:
-    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
-        outcomes = list(rehearse(sandbox, stack))
+def test_every_act_of_a_migration_touches_what_it_may_and_loses_no_request(pulumi_engine: Engine, stack: str) -> None:
+    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES, world=True) as sandbox:
+        outcomes = list(Rehearsal(sandbox, stack, hold=2.0).play())
         assert [(outcome.title, outcome.faults) for outcome in outcomes if outcome.faults] == []
         assert outcomes[-1].title == "v1-35 retired"
         assert sandbox.aws("eks").list_clusters()["clusters"] == [f"{stack}-v1-36"]
