@@ -62,7 +62,11 @@ def test_an_update_that_skips_the_preview_deletes_nothing_that_served(standing: 
 
 
 def test_the_update_to_weight_0_lifts_the_protection_of_the_cluster_that_no_longer_serves(standing: Standing) -> None:
-    run = standing.preview(_all_on_the_new)
+    def left(config: Config) -> None:
+        _all_on_the_new(config)
+        config["eks-cutover:clusters"]["v1-35"]["deletionProtection"] = False
+
+    run = standing.preview(left)
     assert not run.failure
     lifted = {step.name for step in run.kept}
     assert {"v1-35", "v1-35-nodes", "web-v1-35", "v1-35-coredns"} <= lifted
