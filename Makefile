@@ -22,6 +22,7 @@ format: .venv/installed
 	$(RUN) -m ruff check --quiet --fix .
 
 .venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet --require-hashes -r requirements-dev.txt
 	touch $@
