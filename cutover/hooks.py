@@ -10,8 +10,9 @@ never rename them.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cutover.gate import Refusal
     from settings import Settings
 
+_T = TypeVar("_T")
 _LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 _CREATE, _UPDATE, _DELETE = "eks-cutover-gate-create", "eks-cutover-gate-update", "eks-cutover-gate-delete"
 
@@ -70,7 +72,10 @@ class _Gate:
     def __init__(self, settings: Settings, connect: Callable[[], Live]) -> None:
         self._settings = settings
         self._connect = connect
-        self._reading: asyncio.Task[_Account] | None = None
+        self._reading: asyncio.Future[_Account] | None = None
+        # Threads of its own: those of the loop are taken by registrations, which wait for the engine, which may have no
+        # step to spare but the one that waits for this gate (`--parallel 1`).
+        self._threads = ThreadPoolExecutor(2, "gate")
 
     async def before_write(self, args: ResourceHookArgs) -> None:
         """Refuse the rule's new weights if they, or those of any other route, may not be."""
@@ -100,7 +105,7 @@ class _Gate:
 
     async def _account(self) -> _Account:
         if self._reading is None:
-            self._reading = asyncio.ensure_future(asyncio.to_thread(self._read))
+            self._reading = self._apart(self._read)
         try:
             return await asyncio.shield(self._reading)
         except LiveError as error:
@@ -108,6 +113,9 @@ class _Gate:
                 f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend "
                 f"that, and run the same again.{_stopped()}"
             ) from error
+
+    def _apart(self, ask: Callable[[], _T]) -> asyncio.Future[_T]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
     def _read(self) -> _Account:
         aws = self._connect()
@@ -143,7 +151,7 @@ class _Gate:
                 unseen.append(TargetGroup(arn, route, cluster, checked=True))
         health = dict(account.health)
         if unseen:  # made by this very update
-            health |= await asyncio.to_thread(self._connect().health, unseen)
+            health |= await self._apart(lambda: self._connect().health(unseen))
         return self._judged(account, route, wanted, unknown, health)
 
     def _move(self, account: _Account, route: str) -> Move:

@@ -267,3 +267,11 @@ def _set_live(standing: Standing, weights: dict[str, int]) -> None:
                 ]
                 action = {"Type": "forward", "ForwardConfig": {"TargetGroups": wanted}}
                 elb.modify_rule(RuleArn=rule["RuleArn"], Actions=[action])
+
+
+def test_an_engine_that_takes_one_step_at_a_time_gets_its_answer(gated: Standing) -> None:
+    """The gate's reads must not wait for threads that registrations hold, which wait for the step that is gated."""
+    _heal(gated, "v1-36", 4)
+    with gated.edited(_weights(50, 50)):
+        preview = gated.sandbox.pulumi("preview", "-s", gated.name, "--parallel", "1")
+    assert preview.returncode == 0, preview.stdout
