@@ -21,8 +21,9 @@ format: .venv/installed
 	$(RUN) -m ruff format --quiet .
 	$(RUN) -m ruff check --quiet --fix .
 
-.venv/installed: requirements-dev.txt
+.venv/installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet --require-hashes -r requirements-dev.txt
+	.venv/bin/pip install --quiet --no-deps --editable .
 	touch $@

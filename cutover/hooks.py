@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover.gate import Group, Move, Policy, judge
-from cutover.live import Found, Live, LiveError, TargetGroup, session
+from cutover.account import read
+from cutover.gate import judge
+from cutover.live import Live, LiveError, TargetGroup, session
+from cutover.run import LISTENER_RULE
 from settings.fields import version_of
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
     from pulumi import ResourceHookArgs, ResourceTransformArgs
 
-    from cutover.gate import Refusal
+    from cutover.account import Account
+    from cutover.gate import Move, Refusal
     from settings import Settings
 
 _T = TypeVar("_T")
-_LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 _CREATE, _UPDATE, _DELETE = "eks-cutover-gate-create", "eks-cutover-gate-update", "eks-cutover-gate-delete"
 
 
@@ -51,7 +52,7 @@ def install(settings: Settings) -> None:
 
     def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         tags: Any = args.props.get("tags")
-        if args.type_ != _LISTENER_RULE or CLUSTER_TAG in tags:
+        if args.type_ != LISTENER_RULE or CLUSTER_TAG in tags:
             return None
         opts = ResourceOptions.merge(args.opts, ResourceOptions(hooks=hooks))
         return ResourceTransformResult(args.props, opts)
@@ -59,20 +60,11 @@ def install(settings: Settings) -> None:
     pulumi.runtime.register_resource_transform(bind)
 
 
-@dataclass(frozen=True)
-class _Account:
-    """One reading of AWS, on which every rule of the run is judged."""
-
-    found: Found
-    health: Mapping[str, Group]
-    peaks: Mapping[str, int | None]
-
-
 class _Gate:
     def __init__(self, settings: Settings, connect: Callable[[], Live]) -> None:
         self._settings = settings
         self._connect = connect
-        self._reading: asyncio.Future[_Account] | None = None
+        self._reading: asyncio.Future[Account] | None = None
         # Threads of its own: those of the loop are taken by registrations, which wait for the engine, which may have no
         # step to spare but the one that waits for this gate (`--parallel 1`).
         self._threads = ThreadPoolExecutor(2, "gate")
@@ -87,8 +79,11 @@ class _Gate:
             return
         account = await self._account()
         others = [name for name, other in self._settings.routes.items() if other.live and name != route]
-        moves = [await self._own_move(account, route, inputs), *(self._move(account, name) for name in others)]
-        if refusals := judge(moves, self._policy(), account.found.hold):
+        moves = [
+            await self._own_move(account, route, inputs),
+            *(account.move(name, self._settings.weights_of(name)) for name in others),
+        ]
+        if refusals := judge(moves, account.policy, account.found.hold):
             raise RefusedError(_explained(route, refusals))
 
     async def before_delete(self, args: ResourceHookArgs) -> None:
@@ -103,7 +98,7 @@ class _Gate:
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
 
-    async def _account(self) -> _Account:
+    async def _account(self) -> Account:
         if self._reading is None:
             self._reading = self._apart(self._read)
         try:
@@ -117,24 +112,10 @@ class _Gate:
     def _apart(self, ask: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, ask)
 
-    def _read(self) -> _Account:
-        aws = self._connect()
-        found = aws.find()
-        wanted = {
-            group.arn
-            for group in found.groups.values()
-            if group.route in self._settings.routes and self._settings.weights_of(group.route).get(group.cluster, 0) > 0
-        }
-        serving = {arn for rule in found.rules.values() for arn, weight in rule.weights.items() if weight > 0}
-        asked = [group for arn, group in found.groups.items() if arn in wanted | serving]
-        peaks = {
-            route: aws.peak(rule)
-            for route, rule in found.rules.items()
-            if route in self._settings.routes and self._settings.routes[route].capacity is None
-        }
-        return _Account(found, aws.health(asked), peaks)
+    def _read(self) -> Account:
+        return read(self._connect(), self._settings)
 
-    async def _own_move(self, account: _Account, route: str, inputs: Mapping[str, Any]) -> Move:
+    async def _own_move(self, account: Account, route: str, inputs: Mapping[str, Any]) -> Move:
         """Return the move that the engine is about to make, by the ARNs that it is about to send."""
         groups = inputs["actions"][0]["forward"]["targetGroups"]
         clusters = sorted(self._settings.weights_of(route), key=version_of)
@@ -149,54 +130,9 @@ class _Gate:
             wanted[arn] = weight
             if weight and arn not in account.health:
                 unseen.append(TargetGroup(arn, route, cluster, checked=True))
-        health = dict(account.health)
-        if unseen:  # made by this very update
-            health |= await self._apart(lambda: self._connect().health(unseen))
-        return self._judged(account, route, wanted, unknown, health)
-
-    def _move(self, account: _Account, route: str) -> Move:
-        """Return the move of another route, as the stack file wants it."""
-        wanted: dict[str, int] = {}
-        unknown: list[str] = []
-        for cluster, weight in self._settings.weights_of(route).items():
-            arn = account.found.group_of(route, cluster)
-            if arn is not None:
-                wanted[arn] = weight
-            elif weight:
-                unknown.append(cluster)
-        return self._judged(account, route, wanted, unknown, account.health)
-
-    def _judged(
-        self,
-        account: _Account,
-        route: str,
-        wanted: Mapping[str, int],
-        unknown: list[str],
-        health: Mapping[str, Group],
-    ) -> Move:
-        rule = account.found.rules.get(route)
-        return Move(
-            route=route,
-            live=rule.weights if rule else None,
-            wanted=wanted,
-            groups=health,
-            unknown=unknown,
-            first=not self._serving(account, self._settings.load_balancer_of(route)),
-            peak=account.peaks.get(route),
-            capacity=self._settings.routes[route].capacity,
-        )
-
-    def _serving(self, account: _Account, balancer: str) -> bool:
-        """Tell whether a weighted rule on the load balancer sends requests to a healthy target."""
-        return any(
-            weight > 0 and arn in account.health and account.health[arn].units > 0
-            for name, rule in account.found.rules.items()
-            if name in self._settings.routes and self._settings.load_balancer_of(name) == balancer
-            for arn, weight in rule.weights.items()
-        )
-
-    def _policy(self) -> Policy:
-        return Policy(self._settings.gate.min_healthy, self._settings.gate.headroom)
+        # A group that is not in the reading was made by this very update.
+        new = await self._apart(lambda: self._connect().health(unseen)) if unseen else {}
+        return account.move_to(route, wanted, unknown=unknown, unseen=new)
 
 
 def _explained(route: str, refusals: list[Refusal]) -> str:

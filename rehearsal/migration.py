@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cutover.run import LISTENER_RULE, Run, watch
 from rehearsal import stackfile
 from rehearsal.answers import Answer, by_step, split_faults, tally
 from rehearsal.load import Load, Names, ask, destinations
-from rehearsal.run import Run, watch
 from rehearsal.targets import Targets
 from rehearsal.workloads import WORKLOAD
 from rehearsal.world import PROPAGATION_SECONDS
@@ -22,12 +22,11 @@ from settings.fields import version_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from cutover.run import Step
     from rehearsal.answers import Tally
-    from rehearsal.run import Step
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
-LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 SHARES = (1, 10, 50)
 _PODS = 4  # of the new cluster: with the old one's two, the gate would not let it carry everything
 _PATIENCE_SECONDS = 60.0

@@ -17,9 +17,9 @@ from rehearsal.charts import chosen, draw
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from cutover.run import Step
     from rehearsal.answers import Answer
     from rehearsal.migration import Outcome
-    from rehearsal.run import Step
 
 JSON_VERSION = 1
 _INVARIANTS = (

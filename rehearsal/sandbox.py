@@ -142,12 +142,22 @@ class Sandbox:
 
     def pulumi(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the CLI in the project, as a user would in a terminal of this rehearsal; stderr is part of stdout."""
+        return self._run("pulumi", "--non-interactive", *arguments, env=env, stderr=subprocess.STDOUT)
+
+    def cutover(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run the command line of this project likewise, with its messages apart on stderr."""
+        return self._run("cutover", *arguments, env=env, stderr=subprocess.PIPE)
+
+    def _run(
+        self, command: str, *arguments: str, env: Mapping[str, str] | None, stderr: int
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.folder / "bin" / "pulumi", "--non-interactive", *arguments],
+            [self.folder / "bin" / command, *arguments],
             cwd=self.project,
             env={**self.environment(), **(env or {})},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             check=False,
         )
@@ -199,6 +209,7 @@ class Sandbox:
     def _install_commands(self) -> None:
         (self.folder / "bin" / "pulumi").symlink_to(self.engine.path)
         _write_command(self.folder / "bin" / "language-host", "rehearsal.language_host")
+        _write_command(self.folder / "bin" / "cutover", "cutover")
         for name, package in PLUGINS.items():
             plugin = self.folder / "plugins" / name
             plugin.mkdir()

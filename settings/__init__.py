@@ -8,6 +8,6 @@ only make sense over fields that are right. Nothing has been created when a mist
 """
 
 from settings.models import Settings
-from settings.reading import SettingsError, load, parse
+from settings.reading import SettingsError, load, parse, read
 
-__all__ = ["Settings", "SettingsError", "load", "parse"]
+__all__ = ["Settings", "SettingsError", "load", "parse", "read"]

@@ -48,7 +48,7 @@ def load() -> Settings:
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    settings = parse({key: _value(text) for key, text in config.items()}, project, stack)
+    settings = read(config, project, stack)
     if settings.preview.secret and not pulumi.runtime.config.is_config_secret(f"{project}:preview"):
         raise _error(
             stack,
@@ -61,6 +61,14 @@ def load() -> Settings:
             ],
         )
     return settings
+
+
+def read(config: Mapping[str, str], project: str, stack: str) -> Settings:
+    """Check a configuration as Pulumi hands it over: what is more than a single value is JSON.
+
+    :raises SettingsError: anything is wrong
+    """
+    return parse({key: _value(text) for key, text in config.items()}, project, stack)
 
 
 def parse(config: Mapping[str, Any], project: str, stack: str) -> Settings:

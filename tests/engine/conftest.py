@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cutover.run import watch
 from rehearsal import engine
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.run import watch
 from rehearsal.sandbox import Sandbox
 from tests.engine.standing import Standing
 

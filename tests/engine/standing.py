@@ -6,15 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cutover.run import watch
 from rehearsal import stackfile
-from rehearsal.run import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from pulumi.automation import Stack
 
-    from rehearsal.run import Run
+    from cutover.run import Run
     from rehearsal.sandbox import Sandbox
 
 

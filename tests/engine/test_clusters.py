@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rehearsal.migration import LISTENER_RULE
 
 if TYPE_CHECKING:
-    from rehearsal.run import Step
+    from cutover.run import Step
     from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
 

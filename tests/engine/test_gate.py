@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.live import hold_name
+from cutover.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.run import watch
 from rehearsal.sandbox import Sandbox
 from rehearsal.targets import Targets
 from tests.engine.standing import Standing

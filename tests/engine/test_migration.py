@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cutover.run import LISTENER_RULE, watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import set_reachable
-from rehearsal.migration import LISTENER_RULE, Rehearsal
-from rehearsal.run import watch
+from rehearsal.migration import Rehearsal
 from rehearsal.sandbox import Sandbox
 from tests.engine.standing import Standing
 

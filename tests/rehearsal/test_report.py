@@ -8,10 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from cutover.run import Run, Step
 from rehearsal.answers import Answer, by_step, tally
 from rehearsal.migration import Outcome
 from rehearsal.report import document, render, split, touched
-from rehearsal.run import Run, Step
 
 RULE = "aws:lb/listenerRule:ListenerRule"
 SHIFT = Run((Step("update", RULE, "web-weighted", ("actions[0].forward.targetGroups[1].weight",)),), (), 2.5)

@@ -1,6 +1,6 @@
 """What one run of the engine did, from the events that it sent: the steps it took, how long, and how it ended.
 
-Refuses to own what a run should have done (migration.py and tests say that).
+Refuses to own whether a run may do that (judgement.py, and the rehearsal's migration).
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi.automation import EngineEvent
+
+LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
+"""The type of weighted rules and preview rules."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,95 @@
+"""How the command line speaks: results on stdout, everything else on stderr, and what each exit code means.
+
+Owns streams, exit codes, and the frame around JSON. Refuses to own what is said.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from cutover.live import LiveError
+from cutover.project import Project, ProjectError
+from settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+SHAPE = 1
+"""The version of every JSON document. It grows when a key changes its meaning or goes; new keys do not change it."""
+
+results = Console(highlight=False, soft_wrap=True)
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Code(IntEnum):
+    """What an exit code tells a script."""
+
+    DONE = 0
+    REFUSED = 1  # what was asked for is not safe, or a judgement failed; nothing was moved
+    USAGE = 2  # the command, the project or the stack file is wrong; nothing was done
+    FAILED = 3  # AWS or the engine did not do what was asked of it; the text says how far it came
+    BUSY = 4  # somebody else is at work: a lock, or a hold
+    ROLLED_BACK = 5  # the weights went back, and stay there
+    INTERRUPTED = 130
+
+
+StackOption = Annotated[
+    str | None, typer.Option("--stack", "-s", metavar="STACK", help="The stack, else the selected one.")
+]
+FolderOption = Annotated[
+    Path,
+    typer.Option("--cwd", "-C", metavar="FOLDER", exists=True, file_okay=False, help="Where the project is."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def say(text: str, style: str = "") -> None:
+    """Tell the user something that is no result."""
+    messages.print(text, style=style, markup=False)
+
+
+def stop(code: Code, text: str) -> NoReturn:
+    """End the command with an error: what is wrong, what would have happened, what to do now."""
+    say(text, "red")
+    raise typer.Exit(code)
+
+
+def show_json(kind: str, document: Mapping[str, Any]) -> None:
+    """Print a result as JSON: the document with its ``kind`` and the version of its shape."""
+    results.print(json.dumps({"kind": kind, "shape": SHAPE, **document}, indent=2), markup=False)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something moves. Where nobody can answer, the answer must stand in the command."""
+    if yes:
+        return
+    if not messages.is_terminal:
+        stop(Code.USAGE, f"{question} Nobody is here to answer: run it again with --yes")
+    if not typer.confirm(question, err=True):
+        stop(Code.REFUSED, "Nothing was changed.")
+
+
+@contextmanager
+def told() -> Generator[None]:
+    """Turn the mistakes of a user and the failures of AWS inside a block into messages and exit codes."""
+    try:
+        yield
+    except (ProjectError, SettingsError) as error:
+        stop(Code.USAGE, str(error))
+    except LiveError as error:
+        stop(Code.FAILED, f"AWS could not be read: {error}")
+    except KeyboardInterrupt:
+        stop(Code.INTERRUPTED, "Interrupted. Run the same again: it goes on from what is live")
+
+
+def project(folder: Path, stack: str | None) -> Project:
+    """Return the project that the options name."""
+    return Project.find(folder.resolve(), stack)
