@@ -1,8 +1,9 @@
 """The emulated AWS API: moto, and in front of it what moto does not do about load balancing.
 
 Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth (moto knows a target by its id alone and
-calls every one healthy), the rate limits of the ELB API, and faults to play. Refuses to own everything else that AWS
-answers, target groups and rules too: those are moto's.
+calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), the rate limits of the
+ELB API, and faults to play. Refuses to own everything else that AWS answers, target groups and rules too: those are
+moto's.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -109,6 +110,8 @@ class Api:
             self._limit(call)
             self._play_fault(call)
             if call.service != _ELB or call.action not in self._answers:
+                if call.service == _ELB and call.action == "DescribeTargetGroups":
+                    _attach_groups(call.region)
                 answer = self._moto(environ, start_response)
                 if call.service == _ELB and call.action == "DeleteTargetGroup":
                     self._forget_deleted(call)
@@ -254,14 +257,25 @@ def _targets(call: Call, group: FakeTargetGroup) -> list[Target]:
 
 def _attached(arn: str, region: str) -> bool:
     """Tell whether a rule or the default action of a listener forwards to a group, be it with weight 0."""
-    account = arn.split(":")[4]
-    return any(
-        arn in _forwards(action.data)
-        for balancer in list(elbv2_backends[account][region].load_balancers.values())
-        for listener in list(balancer.listeners.values())
-        for rule in list(listener.rules.values())
-        for action in rule.actions
-    )
+    return bool(_balancers(arn.split(":")[4], region).get(arn))
+
+
+def _balancers(account: str, region: str) -> dict[str, list[str]]:
+    """Return the load balancers of every group that a rule or a default action forwards to, by ARN."""
+    found: dict[str, list[str]] = {}
+    for balancer in list(elbv2_backends[account][region].load_balancers.values()):
+        rules = [rule for listener in list(balancer.listeners.values()) for rule in list(listener.rules.values())]
+        for arn in {arn for rule in rules for action in rule.actions for arn in _forwards(action.data)}:
+            found.setdefault(arn, []).append(balancer.arn)
+    return found
+
+
+def _attach_groups(region: str) -> None:
+    """Tell moto what it forgets: that a changed rule forwards to other groups than before."""
+    for account, regions in elbv2_backends.items():
+        balancers = _balancers(account, region)
+        for group in list(regions[region].target_groups.values()):
+            group.load_balancer_arns = balancers.get(group.arn, [])
 
 
 def _forwards(action: Mapping[str, Any]) -> set[str]:

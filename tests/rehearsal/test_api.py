@@ -270,3 +270,13 @@ def test_metrics_stay_with_moto(cloud: Cloud) -> None:
     watch = cloud.client("cloudwatch")
     watch.put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[{"MetricName": "HealthyHostCount", "Value": 2}])
     assert watch.list_metrics(Namespace="AWS/ApplicationELB")["Metrics"][0]["MetricName"] == "HealthyHostCount"
+
+
+def test_a_load_balancer_has_the_groups_of_a_changed_rule_and_no_longer_those_that_it_left(cloud: Cloud) -> None:
+    left, joined = cloud.group(), cloud.group()
+    rule, elb = cloud.attach(left), cloud.client("elbv2")
+    action = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": joined, "Weight": 1}]}}
+    elb.modify_rule(RuleArn=rule, Actions=[action])
+    balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
+    own = {g["TargetGroupArn"] for g in elb.describe_target_groups(LoadBalancerArn=balancer)["TargetGroups"]}
+    assert (left in own, joined in own) == (False, True)
