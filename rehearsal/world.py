@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from rehearsal import routing_table
 from rehearsal.aws.session import INTERNAL_AGENT
@@ -154,9 +155,10 @@ async def _every(seconds: float, beat: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await beat()
-        except Exception:
-            # What is half deleted cannot be read; it is gone in the next beat.
-            _log.exception("one beat was lost")
+        except Exception as error:
+            # What is deleted while it is read is gone in the next beat: that is no news.
+            if not (isinstance(error, ClientError) and error.response["Error"]["Code"].endswith("NotFound")):
+                _log.exception("one beat was lost")
         await asyncio.sleep(seconds)
 
 
