@@ -121,10 +121,20 @@ def worst(move: Move, policy: Policy, weights: Mapping[str, int]) -> Fraction:
     return min((coverage(move, policy, arn, share) for arn, share in _shares(weights).items()), default=Fraction(1))
 
 
+def held(hold: Hold | None, route: str, weights: Mapping[str, int]) -> list[Refusal]:
+    """Return why a hold, if there is one, forbids a route these weights, by cluster."""
+    if hold is None or _shares(weights) == _shares(hold.weights.get(route, {})):
+        return []
+    reason = f"a rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights"
+    return [Refusal(route, reason, "Release the hold once the reason is gone: cutover release")]
+
+
 def _judge(move: Move, policy: Policy, hold: Hold | None) -> list[Refusal]:
     if move.live is not None and not move.unknown and _shares(move.live) == _shares(move.wanted):
         return []
-    if always := [*_refused_by(hold, move), *_all_zero(move)]:
+    clusters = {arn: group.cluster for arn, group in move.groups.items()}
+    wanted = {clusters.get(arn, arn): weight for arn, weight in move.wanted.items()} | dict.fromkeys(move.unknown, 1)
+    if always := [*held(hold, move.route, wanted), *_all_zero(move)]:
         return always
     if move.live is None and move.first:
         return []
@@ -136,19 +146,6 @@ def _judge(move: Move, policy: Policy, hold: Hold | None) -> list[Refusal]:
         for arn, share in _shares(move.wanted).items()
         if coverage(move, policy, arn, share) < least
     ]
-
-
-def _refused_by(hold: Hold | None, move: Move) -> Iterator[Refusal]:
-    if hold is None:
-        return
-    held = _shares(hold.weights.get(move.route, {}))
-    wanted = {move.groups[arn].cluster: share for arn, share in _shares(move.wanted).items() if arn in move.groups}
-    if move.unknown or wanted != held:
-        yield Refusal(
-            move.route,
-            f"a rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights",
-            "Release the hold once the reason is gone",
-        )
 
 
 def _all_zero(move: Move) -> Iterator[Refusal]:

@@ -18,7 +18,7 @@ from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, Resou
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.account import read
-from cutover.gate import judge
+from cutover.gate import held, judge
 from cutover.live import Live, LiveError, TargetGroup, session
 from cutover.run import LISTENER_RULE
 from settings.fields import version_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pulumi import ResourceHookArgs, ResourceTransformArgs
 
     from cutover.account import Account
-    from cutover.gate import Move, Refusal
+    from cutover.gate import Hold, Move, Refusal
     from settings import Settings
 
 _T = TypeVar("_T")
@@ -75,6 +75,8 @@ class _Gate:
         route = inputs["tags"][ROUTE_TAG]
         override, weights = self._settings.gate.override, self._settings.weights_of(route)
         if override and override.weights == weights:
+            if refusals := held(await self._hold(), route, weights):
+                raise RefusedError(_explained(route, refusals))
             pulumi.log.warn(f"{route}: the gate is overridden for {_said(weights)}. Reason: {override.reason}")
             return
         account = await self._account()
@@ -98,11 +100,21 @@ class _Gate:
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
 
-    async def _account(self) -> Account:
-        if self._reading is None:
-            self._reading = self._apart(self._read)
+    async def _hold(self) -> Hold | None:
+        """Return the hold. Where AWS cannot be read there is none: an override is for such a night, too."""
         try:
-            return await asyncio.shield(self._reading)
+            return (await self._read_once()).found.hold
+        except LiveError:
+            return None
+
+    async def _read_once(self) -> Account:
+        if self._reading is None:
+            self._reading = self._apart(lambda: read(self._connect(), self._settings))
+        return await asyncio.shield(self._reading)
+
+    async def _account(self) -> Account:
+        try:
+            return await self._read_once()
         except LiveError as error:
             raise RefusedError(
                 f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend "
@@ -111,9 +123,6 @@ class _Gate:
 
     def _apart(self, ask: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, ask)
-
-    def _read(self) -> Account:
-        return read(self._connect(), self._settings)
 
     async def _own_move(self, account: Account, route: str, inputs: Mapping[str, Any]) -> Move:
         """Return the move that the engine is about to make, by the ARNs that it is about to send."""
