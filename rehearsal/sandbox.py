@@ -70,6 +70,7 @@ class Sandbox:
         self._folder = folder
         self._zones = tuple(zones)
         self._world = world
+        self._clients: dict[tuple[str, str], Any] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -123,17 +124,19 @@ class Sandbox:
         }
 
     def aws(self, service: str, region: str = "ap-northeast-1") -> Any:
-        """Return a boto3 client of the emulated AWS."""
-        # A session made like this reads neither the caller's profile nor a configuration file.
-        session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))
-        return session.client(  # pyright: ignore[reportCallIssue]
-            service,  # pyright: ignore[reportArgumentType]
-            region_name=region,
-            endpoint_url=self.endpoint,
-            aws_access_key_id=_KEY,
-            aws_secret_access_key=_KEY,
-            config=botocore.config.Config(proxies={}, ignore_configured_endpoint_urls=True),
-        )
+        """Return the boto3 client of the emulated AWS; it is made once, since that takes longer than most calls."""
+        if (service, region) not in self._clients:
+            # A session made like this reads neither the caller's profile nor a configuration file.
+            session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))
+            self._clients[service, region] = session.client(  # pyright: ignore[reportCallIssue]
+                service,  # pyright: ignore[reportArgumentType]
+                region_name=region,
+                endpoint_url=self.endpoint,
+                aws_access_key_id=_KEY,
+                aws_secret_access_key=_KEY,
+                config=botocore.config.Config(proxies={}, ignore_configured_endpoint_urls=True),
+            )
+        return self._clients[service, region]
 
     def stack(self, name: str) -> automation.Stack:
         """Return the stack of the project in the backend of this rehearsal, made if it is not there yet."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.run import watch
 from rehearsal import stackfile
 
@@ -46,6 +47,44 @@ class Standing:
         """Apply an edit of the stack file, and leave the file as it was."""
         with self.edited(change):
             return watch(self.stack.up)
+
+    def live(self) -> dict[str, dict[str, int]]:
+        """Return what AWS has: the weight of every cluster in the weighted rule of every route."""
+        found: dict[str, dict[str, int]] = {}
+        clusters = {group["TargetGroupArn"]: self._tags(group["TargetGroupArn"]) for group in self.groups()}
+        for rule in self.rules():
+            tags = self._tags(rule["RuleArn"])
+            if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
+                groups = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+                found[tags[ROUTE_TAG]] = {
+                    clusters[group["TargetGroupArn"]][CLUSTER_TAG]: group["Weight"] for group in groups
+                }
+        return found
+
+    def groups(self) -> list[dict[str, Any]]:
+        """Return all target groups, as AWS describes them; one that is being replaced stands beside the new one."""
+        return self.sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
+
+    def rules(self) -> list[dict[str, Any]]:
+        """Return all rules of all listeners, as AWS describes them."""
+        elb = self.sandbox.aws("elbv2")
+        listeners = [
+            listener["ListenerArn"]
+            for balancer in elb.describe_load_balancers()["LoadBalancers"]
+            for listener in elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+        ]
+        return [rule for listener in listeners for rule in elb.describe_rules(ListenerArn=listener)["Rules"]]
+
+    def unprotect(self, route: str) -> None:
+        """Lift the protection from what belongs to a route, as the README tells for one that is to go."""
+        for resource in (self.stack.export_stack().deployment or {})["resources"]:
+            if resource["urn"].split("::")[3].startswith(f"{route}-") and resource.get("protect"):
+                said = self.sandbox.pulumi("state", "unprotect", "--yes", "-s", self.name, resource["urn"])
+                assert said.returncode == 0, said.stdout
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        (described,) = self.sandbox.aws("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
+        return {tag["Key"]: tag["Value"] for tag in described["Tags"]}
 
     @property
     def config(self) -> stackfile.Config:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("stack", ["dev", "prod"])
 def test_every_act_of_a_migration_touches_what_it_may_and_loses_no_request(pulumi_engine: Engine, stack: str) -> None:
     with Sandbox(pulumi_engine, PROGRAM, zones=ZONES, world=True) as sandbox:
-        outcomes = list(Rehearsal(sandbox, stack, hold=2.0).play())
+        # Slower than `make rehearse`, which both cores of a small machine are busy with.
+        outcomes = list(Rehearsal(sandbox, stack, rate=60.0, hold=2.0).play())
         assert [(outcome.title, outcome.faults) for outcome in outcomes if outcome.faults] == []
         assert outcomes[-1].title == "v1-35 retired"
         assert sandbox.aws("eks").list_clusters()["clusters"] == [f"{stack}-v1-36"]
@@ -48,8 +49,7 @@ def test_a_shift_works_while_a_cluster_cannot_be_reached(standing: Standing) -> 
 def test_a_cluster_whose_api_is_dead_can_be_retired(pulumi_engine: Engine, stack: str) -> None:
     with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
         standing = Standing(sandbox, stack, sandbox.stack(stack))
-        for edit in (lambda _: None, _all_on_the_new):
-            assert not standing.up(edit).failure
+        assert not standing.up(_all_on_the_new).failure
         set_reachable(sandbox.store, f"{stack}-v1-35", reachable=False)
         with standing.edited(_without_the_old):
             meshed = stack == "dev"
