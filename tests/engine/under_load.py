@@ -1,0 +1,102 @@
+"""A stack that stands and answers clients: both clusters of dev, all traffic on the old one, and a load that flows."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cutover.run import watch
+from rehearsal import stackfile
+from rehearsal.__main__ import PROGRAM, ZONES
+from rehearsal.load import Load, Names, ask, destinations
+from rehearsal.sandbox import Sandbox
+from rehearsal.targets import Targets
+from rehearsal.workloads import WORKLOAD
+from rehearsal.world import PROPAGATION_SECONDS
+from tests.engine.standing import Standing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from rehearsal.answers import Answer
+    from rehearsal.engine import Engine
+    from rehearsal.stackfile import Config
+
+OLD, NEW = "v1-35", "v1-36"
+PATIENCE_SECONDS = 60.0
+_RATE = 60.0
+_LAST_ANSWERS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class UnderLoad(Standing):
+    """A stack whose clients ask for it all the time."""
+
+    load: Load
+
+    @contextmanager
+    def noting(self, step: str) -> Generator[list[Answer]]:
+        """Fill the list, at the end of a block, with the answers to what clients asked for in it.
+
+        The block lasts until a change of rules that was made in it has counted for a while.
+        """
+        found: list[Answer] = []
+        before = len(self.load.answers)
+        self.load.enter(step)
+        try:
+            yield found
+            time.sleep(2 * PROPAGATION_SECONDS)
+        finally:
+            self.load.enter("")
+        time.sleep(_LAST_ANSWERS_SECONDS)
+        found += [answer for answer in self.load.answers[before:] if answer.step == step]
+
+    def until_healthy(self, cluster: str) -> None:
+        """Wait until every target group of a cluster has targets, all of them healthy."""
+        targets = Targets(self.sandbox.store)
+        mine = [group["TargetGroupArn"] for group in self.groups() if cluster in group["TargetGroupName"]]
+
+        def healthy() -> bool:
+            return all({target.state for target in targets.of(group)} == {"healthy"} for group in mine)
+
+        until(f"the targets of {cluster} are healthy", healthy)
+
+
+@contextmanager
+def under_load(engine: Engine, *, dead: str = "") -> Generator[UnderLoad]:
+    """Bring dev up with all traffic on the old cluster, and let clients ask; the pods of the cluster ``dead`` are."""
+    with Sandbox(engine, PROGRAM, zones=ZONES, world=True) as sandbox:
+        config = stackfile.read(sandbox.project, "dev")
+        for route in config["eks-cutover:routes"] if dead else ():
+            sandbox.store.put(WORKLOAD, f"{dead}|{route}", {"alive": False})
+        stackfile.edit(sandbox.project, "dev", weights(100, 0))
+        names, to = Names(sandbox.store, sandbox.aws("route53")), destinations(config)
+        stack = UnderLoad(sandbox, "dev", sandbox.stack("dev"), Load(names, to, rate=_RATE))
+        assert not watch(stack.stack.up).failure
+        for cluster in {OLD, NEW} - {dead}:
+            stack.until_healthy(cluster)
+        until("the stack answers", lambda: not any(ask(names, one).failed for one in to))
+        with stack.load:
+            yield stack
+
+
+def weights(old: int, new: int) -> Callable[[Config], None]:
+    """Return the edit of a stack file that gives the clusters these weights."""
+    return lambda config: config.update({"eks-cutover:weights": {OLD: old, NEW: new}})
+
+
+def lost(answers: list[Answer]) -> list[Answer]:
+    """Return what clients would call a failure. There must have been answers at all."""
+    assert answers
+    return [answer for answer in answers if answer.failed]
+
+
+def until(what: str, holds: Callable[[], bool], every: float = 0.2) -> None:
+    """Wait for something. Raises TimeoutError after a minute."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"it took too long until {what}")
+        time.sleep(every)
