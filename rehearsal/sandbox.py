@@ -26,6 +26,7 @@ from pulumi.automation.errors import create_command_error
 
 from rehearsal.engine import LANGUAGE_HOST_VARIABLE
 from rehearsal.store import PATH_VARIABLE, Store
+from rehearsal.world import SPEED_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,8 @@ class Sandbox:
     ``program`` is the folder with `Pulumi.yaml`. What runs is ``project``, a folder with the same sources and copies
     of the stack files, because the engine writes into those. ``folder`` keeps everything that is written; it must be
     empty, and is a temporary one by default. ``zones`` are the public hosted zones that the account has from the
-    beginning. With ``world`` it lives: pods run, load balancers carry requests, targets are health-checked.
+    beginning. With ``world`` it lives: pods run, load balancers carry requests, targets are health-checked; then
+    ``speed`` is how many seconds of AWS's time pass in one of ours, if not as many as usual.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Sandbox:
         folder: Path | None = None,
         zones: Sequence[str] = (),
         world: bool = False,
+        speed: float | None = None,
     ) -> None:
         self.engine = engine
         self._program = program.resolve()
         self._folder = folder
         self._zones = tuple(zones)
         self._world = world
+        self._speed = {SPEED_VARIABLE: str(speed)} if speed else {}
         self._clients: dict[tuple[str, str], Any] = {}
         self._exit = ExitStack()
 
@@ -90,7 +94,7 @@ class Sandbox:
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
             if self._world:
-                self._start(undo, "rehearsal.world", self.environment())
+                self._start(undo, "rehearsal.world", {**self.environment(), **self._speed})
             self._exit = undo.pop_all()
         return self
 
@@ -182,7 +186,11 @@ class Sandbox:
             (self.project / environment).symlink_to(sys.prefix)
 
     def _start_aws(self, undo: ExitStack) -> int:
-        variables = {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_ACM_VALIDATION_WAIT": "1"}
+        variables = {
+            "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+            "MOTO_ACM_VALIDATION_WAIT": "1",
+            "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",  # thousands, of which nothing here uses one
+        }
         return int(self._start(undo, "rehearsal.moto_server", variables))
 
     def _start(self, undo: ExitStack, module: str, variables: Mapping[str, str]) -> str:

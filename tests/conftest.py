@@ -7,12 +7,14 @@ import json
 import runpy
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
 import yaml
+from botocore.loaders import JSONFileLoader
 from google.protobuf import json_format
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
@@ -24,7 +26,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 import settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
 _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 
@@ -43,6 +45,16 @@ def settings_of(stack: str, **changes: Any) -> settings.Settings:
     """Return the settings of a stack file that ships, with some of the project's keys in other words."""
     config = stack_config(stack) | {f"{PROJECT}:{key}": value for key, value in changes.items()}
     return settings.parse(config, PROJECT, stack)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _load_once_what_is_large() -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
+    """Share botocore's models, megabytes of JSON, between all sessions of all tests; make no machine images in moto."""
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+        yield
 
 
 @pytest.fixture(scope="session")
