@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import typer
 
+from cutover.commands import guard
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Move traffic between EKS clusters behind one load balancer.",
     pretty_exceptions_enable=False,
 )
+app.command()(guard.guard)
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pulumi.automation import errors
@@ -16,33 +17,53 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulumi.automation import EngineEvent
+    from pulumi.automation.events import StepEventMetadata
 
 LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 """The type of weighted rules and preview rules."""
 
+TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What the engine sends in place of a value that nobody can know before the update."""
+
+Weights = tuple[tuple[str, int], ...]
+"""(target group ARN, weight) in the order of a rule's actions; the ARN of a group to be made is `UNKNOWN`."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """One resource that the engine planned to touch, or touched. ``paths`` are the properties that differ."""
+    """One resource that the engine planned to touch, or touched.
+
+    ``paths`` are the properties that differ; an update without any is one whose provider did not say. ``causes`` are
+    those that make it a replacement. ``protected`` is whether the state protects the resource, and ``lifted`` whether
+    this run takes that away.
+    """
 
     op: str
     type: str
     name: str
     paths: tuple[str, ...] = ()
+    urn: str = ""
+    causes: tuple[str, ...] = ()
+    protected: bool = False
+    lifted: bool = False
 
 
 @dataclass(frozen=True)
 class Run:
     """A preview, update or destroy.
 
-    ``kept`` are resources of which only `protect` changes, which the engine counts as untouched.
-    ``failure`` is everything that the engine said when it ended in an error, and empty when it did not.
+    ``kept`` are resources of which only `protect` changes, which the engine counts as untouched. ``failure`` is
+    everything that the engine said when it ended in an error, and empty when it did not. ``forwards`` are the weights
+    of all weighted rules by name, in the state and after the run, those that it leaves alone too.
     """
 
     steps: tuple[Step, ...]
     kept: tuple[Step, ...]
     seconds: float
     failure: str = ""
+    forwards: Mapping[str, tuple[Weights, Weights]] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Say in a line what was touched, by operation: the kinds where they are few, else how many."""
@@ -56,27 +77,55 @@ class Run:
 
 def watch(operation: Callable[..., Any], **options: Any) -> Run:
     """Run ``stack.preview``, ``stack.up`` or another operation of the Automation API, and tell what it did."""
-    steps: list[Step] = []
-    kept: list[Step] = []
-    said: list[str] = []
-
-    def on_event(event: EngineEvent) -> None:
-        if event.resource_pre_event:
-            metadata = event.resource_pre_event.metadata
-            kind, name = metadata.urn.split("::")[2].rsplit("$", 1)[-1], metadata.urn.split("::", 3)[3]
-            paths = tuple(sorted(metadata.detailed_diff or metadata.diffs or ()))
-            step = Step(metadata.op.value, kind, name, paths)
-            if step.op != "same" and kind != "pulumi:pulumi:Stack":
-                steps.append(step)
-            elif metadata.old and metadata.new and bool(metadata.old.protect) != bool(metadata.new.protect):
-                kept.append(step)
-        elif event.diagnostic_event and event.diagnostic_event.severity in {"error", "info#err"}:
-            said.append(event.diagnostic_event.message)
-
+    notes = _Notes()
     begin = time.monotonic()
     failure = ""
     try:
-        operation(on_event=on_event, **options)
+        operation(on_event=notes.take, **options)
     except errors.CommandError as error:
-        failure = "".join(said) or str(error)
-    return Run(tuple(steps), tuple(kept), time.monotonic() - begin, failure)
+        failure = "".join(notes.said) or str(error)
+    return Run(tuple(notes.steps), tuple(notes.kept), time.monotonic() - begin, failure, notes.forwards)
+
+
+class _Notes:
+    """What the events of a run have said so far."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.kept: list[Step] = []
+        self.said: list[str] = []
+        self.forwards: dict[str, tuple[Weights, Weights]] = {}
+
+    def take(self, event: EngineEvent) -> None:
+        if event.resource_pre_event:
+            self._step(event.resource_pre_event.metadata)
+        elif event.diagnostic_event and event.diagnostic_event.severity in {"error", "info#err"}:
+            self.said.append(event.diagnostic_event.message)
+
+    def _step(self, metadata: StepEventMetadata) -> None:
+        old, new = metadata.old, metadata.new
+        was, becomes = bool(old and old.protect), bool(new and new.protect)
+        kind, name = metadata.urn.split("::")[2].rsplit("$", 1)[-1], metadata.urn.split("::", 3)[3]
+        step = Step(
+            metadata.op.value,
+            kind,
+            name,
+            paths=tuple(sorted(metadata.detailed_diff or metadata.diffs or ())),
+            urn=metadata.urn,
+            causes=tuple(sorted(metadata.keys or ())),
+            protected=was,
+            lifted=was and new is not None and not becomes,
+        )
+        if step.op != "same" and kind != "pulumi:pulumi:Stack":
+            self.steps.append(step)
+        elif old and new and was != becomes:
+            self.kept.append(step)
+        if kind == LISTENER_RULE and name.endswith("-weighted"):
+            _, after = self.forwards.get(name, ((), ()))
+            self.forwards[name] = (_weights(old), after if step.op == "delete-replaced" else _weights(new))
+
+
+def _weights(state: Any) -> Weights:
+    actions = (state.inputs or {}).get("actions", []) if state else []
+    groups = [group for action in actions for group in action.get("forward", {}).get("targetGroups", [])]
+    return tuple((str(group["arn"]), int(group["weight"])) for group in groups)

@@ -1,0 +1,269 @@
+"""`cutover guard`: preview a change with the gate in it, and judge the plan, as a pull request shows it.
+
+Owns the question and how the judgement is shown. Refuses to own the rules (judgement.py, gate.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.markdown import Markdown
+
+from cutover import terminal
+from cutover.judgement import (
+    cluster_of,
+    groups_alone,
+    kind,
+    route_of,
+    shared,
+    touched,
+    unprotected,
+    violations,
+    weights,
+    weights_alone,
+)
+from cutover.live import Live, session
+from cutover.run import Run
+from cutover.terminal import Code, FolderOption, JsonOption, StackOption
+from settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from cutover.judgement import Violation
+    from cutover.live import Found
+    from cutover.run import Step
+
+_ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
+_FEW = 3  # what a cell has room for
+_NAMED = 5
+_OPS = ("create", "import", "update", "replace", "delete", "unprotect")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A plan of a stack, and what is true in AWS: ``live`` has the clusters' weights by route."""
+
+    stack: str
+    run: Run
+    live: Mapping[str, Mapping[str, int]]
+
+    @property
+    def serving(self) -> set[str]:
+        """The clusters that get requests now."""
+        return {cluster for route in self.live.values() for cluster, weight in route.items() if weight > 0}
+
+    @property
+    def violations(self) -> list[Violation]:
+        """What the plan may not do."""
+        return violations(self.run, self.serving, self.live)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the plan may not be applied."""
+        return bool(self.run.failure or self.violations)
+
+
+def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False) -> None:
+    """Preview the stack and judge the plan: which kind of change it is, and what it may not contain.
+
+    Markdown on stdout, for a pull request. Exit code 1 when the plan breaks a rule or the gate refuses it, 2 when the
+    stack file is wrong.
+
+    Example: cutover guard -s prod | tee -a "$GITHUB_STEP_SUMMARY"
+
+    JSON: stack; refused; change: nothing, shift, build, retire or mixed; serving: clusters; weights: by route, live,
+    state and planned by cluster; steps: op, name, type, paths, causes (of a replacement), cluster, route; unprotected:
+    names; violations: rule, op, name, consequence, cure; failure: what the engine or the gate said.
+    """
+    code = Code.REFUSED
+    with terminal.told():
+        project = terminal.project(cwd, stack)
+        try:
+            found = Live(session(project.settings().aws), project.stack).find()
+        except SettingsError as error:
+            judged, code = Judged(stack=project.stack, run=Run((), (), 0.0, str(error)), live={}), Code.USAGE
+        else:
+            terminal.say(f"Previewing {project.stack}")
+            judged = Judged(stack=project.stack, run=project.preview(), live=_by_cluster(found))
+    if as_json:
+        terminal.show_json("guard", _document(judged))
+    else:
+        _print(markdown(judged))
+    if judged.refused:
+        raise typer.Exit(code)
+
+
+def _print(text: str) -> None:
+    if terminal.results.is_terminal:
+        terminal.results.print(Markdown(text), soft_wrap=False)
+    else:
+        terminal.results.print(text, markup=False)
+
+
+def markdown(judged: Judged) -> str:
+    """Return the judgement as a comment of a pull request. Its first line, which nobody sees, tells it from others."""
+    parts = [
+        f"<!-- cutover guard {judged.stack} -->",
+        f"## {judged.stack}: {kind(judged.run)}",
+        _verdict(judged),
+        *_weights_table(judged),
+        *_steps_table(judged),
+        *_violations_list(judged.violations),
+        *_failure(judged.run),
+    ]
+    return "\n\n".join(parts)
+
+
+def _verdict(judged: Judged) -> str:
+    serving = f"Requests go to {_and(sorted(judged.serving)) or 'no cluster'} now."
+    reasons = [f"it breaks a rule in {count} {_steps(count)}"] if (count := len(judged.violations)) else []
+    reasons += ["its preview failed; what stands here is as far as it came"] if judged.run.failure else []
+    if reasons:
+        return f"**Refused**: {_and(reasons)}. {serving}"
+    return f"**Allowed.** {serving}"
+
+
+def _weights_table(judged: Judged) -> Iterator[str]:
+    known = {route: (judged.live.get(route, old), old, new) for route, (old, new) in weights(judged.run).items()}
+    changing = {route: (live, new) for route, (live, old, new) in sorted(known.items()) if old != new}
+    if not changing:
+        return
+    clusters = sorted({cluster for both in changing.values() for one in both for cluster in one})
+    rows = [
+        [route, *(_change(live.get(cluster), new.get(cluster)) for cluster in clusters)]
+        for route, (live, new) in changing.items()
+    ]
+    yield _table(["weights", *clusters], rows)
+    drifted = sorted(route for route in changing if known[route][0] != known[route][1])
+    if drifted:
+        yield (
+            f"The weights of {_and(drifted)} in AWS are not those of the state: something else has moved them, and "
+            "this change overwrites that. `cutover status` shows both."
+        )
+
+
+def _steps_table(judged: Judged) -> Iterator[str]:
+    steps = touched(judged.run) + unprotected(judged.run)
+    places = sorted({(_place(step), step.op) for step in steps}, key=lambda one: (one[0], _order(one[1])))
+    rows: list[list[str]] = []
+    for place, op in places:
+        there = [step for step in steps if (_place(step), step.op) == (place, op)]
+        serves = " (serves)" if place in judged.serving else ""
+        rows.append([place + serves, op, _named(there) if len(there) <= _FEW else _counted(there)])
+    if rows:
+        yield _table(["where", "plan", "resources"], rows)
+
+
+def _violations_list(found: Iterable[Violation]) -> Iterator[str]:
+    alike: dict[tuple[str, str, str], list[Step]] = {}
+    for violation in found:
+        alike.setdefault((violation.rule, violation.consequence, violation.cure), []).append(violation.step)
+    lines: list[str] = []
+    for (rule, consequence, cure), steps in alike.items():
+        named = [f"{step.op} {_type(step)} `{step.name}`" for step in steps[:_NAMED]]
+        more = [f"{len(steps) - _NAMED} more"] if len(steps) > _NAMED else []
+        lines.append(f"- **{rule[0].upper()}{rule[1:]}**: {_and([*named, *more])}. {consequence}. {cure}.")
+    if lines:
+        yield "### What it may not contain"
+        yield "\n".join(lines)
+
+
+def _failure(run: Run) -> Iterator[str]:
+    if run.failure:
+        # Every rule that the gate stops repeats what all of them say. The engine's advice to lift the protection of
+        # what serves, with the command for it, is the last thing that a reader in a hurry should copy.
+        said = _ADVICE.sub(r" \1", run.failure)
+        lines = dict.fromkeys(line.rstrip() for line in said.strip().splitlines())
+        yield "### What the preview said"
+        yield "\n".join(["````text", *lines, "````"])
+
+
+def _document(judged: Judged) -> dict[str, Any]:
+    return {
+        "stack": judged.stack,
+        "refused": judged.refused,
+        "change": kind(judged.run),
+        "serving": sorted(judged.serving),
+        "weights": {
+            route: {"live": judged.live.get(route, {}), "state": before, "planned": after}
+            for route, (before, after) in weights(judged.run).items()
+        },
+        "steps": [
+            {key: value for key, value in asdict(step).items() if key in {"op", "name", "type", "paths", "causes"}}
+            | {"cluster": cluster_of(step), "route": route_of(step)}
+            for step in touched(judged.run)
+        ],
+        "unprotected": [step.name for step in unprotected(judged.run)],
+        "violations": [
+            {"rule": one.rule, "op": one.step.op, "name": one.step.name}
+            | {"consequence": one.consequence, "cure": one.cure}
+            for one in judged.violations
+        ],
+        "failure": judged.run.failure,
+    }
+
+
+def _by_cluster(found: Found) -> dict[str, dict[str, int]]:
+    return {
+        route: {found.groups[arn].cluster: weight for arn, weight in rule.weights.items() if arn in found.groups}
+        for route, rule in found.rules.items()
+    }
+
+
+def _place(step: Step) -> str:
+    cluster, route = cluster_of(step), route_of(step)
+    if part := shared(step):
+        return f"shared layer: {part}"
+    return cluster or (f"route {route}" if route else "stack")
+
+
+def _named(steps: Collection[Step]) -> str:
+    return ", ".join(f"{_type(step)} `{step.name}`{_paths(step)}" for step in sorted(steps, key=lambda one: one.name))
+
+
+def _counted(steps: Iterable[Step]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(map(_type, steps)).items()))
+
+
+def _paths(step: Step) -> str:
+    if step.op not in {"update", "replace"}:
+        return ""
+    if weights_alone(step):
+        return " (weights)"
+    if groups_alone(step):
+        return " (target groups)"
+    paths = step.causes or step.paths
+    more = [f"{len(paths) - _FEW} more"] if len(paths) > _FEW else []
+    return f" ({', '.join([*(f'`{path}`' for path in paths[:_FEW]), *more]) or 'not said what'})"
+
+
+def _type(step: Step) -> str:
+    return "Provider" if step.type.startswith("pulumi:providers:") else step.type.rsplit(":", 1)[-1]
+
+
+def _order(op: str) -> int:
+    return _OPS.index(op) if op in _OPS else len(_OPS)
+
+
+def _change(before: int | None, after: int | None) -> str:
+    shown = ["none" if weight is None else str(weight) for weight in (before, after)]
+    return shown[1] if shown[0] == shown[1] else " → ".join(shown)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def _and(parts: list[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def _steps(count: int) -> str:
+    return "step" if count == 1 else "steps"

@@ -1,0 +1,185 @@
+"""`cutover guard`: what a pull request is told, on plans of the real engine over rules and groups in AWS."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from cutover import terminal
+from cutover.__main__ import app
+from cutover.commands.guard import Judged, markdown
+from cutover.project import Project
+from settings import SettingsError
+from tests.conftest import ROOT
+from tests.cutover import plans
+from tests.cutover.tagged import Tagged, reach, tagged
+from tests.rehearsal.cloud import running
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+OLD, NEW = "v1-35", "v1-36"
+LIVE = {"web": {OLD: 99, NEW: 1}, "grpc-api": {OLD: 99, NEW: 1}}
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Tagged]:
+    """Return the stack dev as the plans were made on it: 99 on the old cluster, 1 on the new one."""
+    with running(tmp_path) as cloud, tagged(cloud, ["web", "grpc-api"], {OLD: 99, NEW: 1}) as made:
+        reach(cloud, monkeypatch)
+        monkeypatch.setattr(Project, "settings", lambda _: settings_of("dev"))
+        yield made
+
+
+def _guard(monkeypatch: pytest.MonkeyPatch, plan: str, *arguments: str) -> Result:
+    monkeypatch.setattr(Project, "preview", lambda _: plans.play(plan))
+    return CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev", *arguments])
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_shift_is_allowed_and_shows_weights_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "shift-one-route")
+    assert answer.exit_code == 0
+    assert answer.stdout.splitlines() == [
+        "<!-- cutover guard dev -->",
+        "",
+        "## dev: shift",
+        "",
+        "**Allowed.** Requests go to v1-35 and v1-36 now.",
+        "",
+        "| weights | v1-35 | v1-36 |",
+        "| --- | --- | --- |",
+        "| web | 99 → 50 | 1 → 50 |",
+        "",
+        "| where | plan | resources |",
+        "| --- | --- | --- |",
+        "| route web | update | ListenerRule `web-weighted` (weights) |",
+    ]
+    assert "Previewing dev" in answer.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_plan_that_breaks_a_rule_is_refused_with_what_breaks_it_and_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "shift-and-addon")
+    assert answer.exit_code == 1
+    assert "**Refused**: it breaks a rule in 1 step." in answer.stdout
+    assert (
+        "- **Weights move alone**: update Addon `v1-36-coredns`. Requests move while v1-36-coredns would change"
+        in answer.stdout
+    )
+    assert "Apply the rest first, and move the weights in a change of their own." in answer.stdout
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_the_gate_refuses_is_shown_once_however_many_rules_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "shift-refused")
+    assert answer.exit_code == 1
+    assert "**Refused**: its preview failed" in answer.stdout
+    assert answer.stdout.count("web: v1-35 has 0 healthy targets and would need") == 1
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    ("plan", "shown"),
+    [
+        ("nodes-replaced", "| v1-35 (serves) | replace | NodeGroup `v1-35-nodes` (`instanceTypes`) |"),
+        # Deleted first: its first step does not say why.
+        ("attribute", "VirtualNode `v1-35-grpc-api` (`spec.serviceDiscovery.awsCloudMap.attributes[0].value`) |"),
+    ],
+)
+def test_a_replacement_is_shown_with_what_causes_it(monkeypatch: pytest.MonkeyPatch, plan: str, shown: str) -> None:
+    assert shown in _guard(monkeypatch, plan).stdout
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_advice_to_lift_protection_does_not_reach_the_pull_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "serving-cluster-removed")
+    assert "cannot be deleted because it is protected" in answer.stdout
+    assert "unprotect" not in answer.stdout
+
+
+def test_which_clusters_serve_is_read_from_aws_and_not_from_the_state(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan retires the old cluster, whose weight is 0 in the state."""
+    refused = _guard(monkeypatch, "retire")
+    assert refused.exit_code == 1
+    assert "v1-35 serves, and its requests could fail" in refused.stdout
+    assert "The weights of grpc-api and web in AWS are not those of the state" in refused.stdout
+    for route in ("web", "grpc-api"):
+        stack.set_weights(route, {OLD: 0, NEW: 100})
+    allowed = _guard(monkeypatch, "retire")
+    assert allowed.exit_code == 0
+    assert "| web | 0 → none | 100 |" in allowed.stdout
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_route_without_a_rule_in_aws_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "idle-route-removed")
+    assert (answer.exit_code, "## dev: retire" in answer.stdout) == (0, True)
+
+
+def test_a_stack_file_that_is_wrong_is_shown_like_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(_: Project) -> None:
+        raise SettingsError("1 mistake in Pulumi.dev.yaml; nothing has been changed.")
+
+    monkeypatch.setattr(Project, "settings", wrong)
+    answer = _guard(monkeypatch, "shift")
+    assert answer.exit_code == 2
+    assert "1 mistake in Pulumi.dev.yaml" in answer.stdout
+
+
+def test_aws_that_cannot_be_read_is_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Project, "settings", lambda _: settings_of("dev", {"aws:profile": "nobody"}))
+    answer = _guard(monkeypatch, "shift")
+    assert (answer.exit_code, answer.stdout) == (3, "")
+    assert "AWS could not be read" in answer.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_json_has_the_judgement_for_other_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "shift-and-addon", "--json")
+    told: dict[str, Any] = json.loads(answer.stdout)
+    assert answer.exit_code == 1
+    assert (told["kind"], told["shape"], told["stack"], told["refused"]) == ("guard", 1, "dev", True)
+    assert (told["change"], told["serving"], told["failure"]) == ("mixed", [OLD, NEW], "")
+    assert told["weights"]["web"] == {
+        "live": {OLD: 99, NEW: 1},
+        "state": {OLD: 99, NEW: 1},
+        "planned": {OLD: 50, NEW: 50},
+    }
+    assert {"op": "update", "name": "v1-36-coredns", "cluster": NEW}.items() <= told["steps"][-1].items()
+    (violation,) = told["violations"]
+    assert (violation["rule"], violation["op"], violation["name"]) == ("weights move alone", "update", "v1-36-coredns")
+
+
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("columns", [80, 120])
+def test_on_a_terminal_it_is_laid_out_in_the_columns_that_there_are(
+    monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    screen = Console(file=StringIO(), force_terminal=True, color_system=None, width=columns, soft_wrap=True)
+    monkeypatch.setattr(terminal, "results", screen)
+    assert _guard(monkeypatch, "serving-cluster-removed").exit_code == 1
+    shown = screen.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert "What serves is neither replaced nor deleted" in shown
+    assert "**" not in shown
+    assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines())) <= columns
+
+
+@pytest.mark.parametrize("plan", ["tags", "serving-cluster-removed", "cluster-at-0", "protect-lifted"])
+def test_a_large_plan_stays_a_comment_that_can_be_read(plan: str) -> None:
+    told = markdown(Judged(stack="dev", run=plans.play(plan), live=LIVE))
+    assert max(map(len, told.splitlines())) < 700  # a cell or a point of the list: what a screen shows at once
+    for line in told.splitlines():
+        assert not line.startswith("|") or line.count("|") in {4, 5}

@@ -1,0 +1,54 @@
+"""The judgement of a pull request as its workflows make it: the guard, and the daily look for drift."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from rehearsal.__main__ import PROGRAM
+
+if TYPE_CHECKING:
+    from rehearsal.stackfile import Config
+    from tests.engine.standing import Standing
+
+
+def _half(config: Config) -> None:
+    config["eks-cutover:weights"] = {"v1-35": 50, "v1-36": 50}
+
+
+def test_a_shift_is_judged_for_a_pull_request(standing: Standing) -> None:
+    with standing.edited(_half):
+        answer = standing.sandbox.cutover("guard", "-s", standing.name)
+    assert (answer.returncode, answer.stdout.count(" → 50")) == (0, 4)
+    assert f"## {standing.name}: shift" in answer.stdout
+
+
+def test_the_daily_check_finds_a_weight_that_somebody_else_has_moved(standing: Standing) -> None:
+    check = _daily_check(standing)
+    assert standing.sandbox.pulumi(*check).returncode == 0
+    elb = standing.sandbox.aws("elbv2")
+    rule = next(rule for rule in standing.rules() if len(_groups(rule)) > 1)
+    before = [dict(group) for group in _groups(rule)]
+    for group in _groups(rule):
+        group["Weight"] = 500
+    elb.modify_rule(RuleArn=rule["RuleArn"], Actions=rule["Actions"])
+    try:
+        answer = standing.sandbox.pulumi(*check)
+        assert answer.returncode != 0
+        assert "1 to update" in answer.stdout
+    finally:
+        rule["Actions"][0]["ForwardConfig"]["TargetGroups"] = before
+        elb.modify_rule(RuleArn=rule["RuleArn"], Actions=rule["Actions"])
+
+
+def _daily_check(standing: Standing) -> list[str]:
+    """Return the arguments with which the workflow calls the CLI."""
+    workflow = yaml.safe_load((PROGRAM / ".github/workflows/drift.yml").read_text())
+    command = workflow["jobs"]["drift"]["steps"][-1]["run"].replace("$STACK", standing.name)
+    return shlex.split(command)[1:]
+
+
+def _groups(rule: dict[str, Any]) -> list[dict[str, Any]]:
+    return rule["Actions"][0].get("ForwardConfig", {}).get("TargetGroups", [])
