@@ -3,7 +3,7 @@ STACK ?= dev
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: rehearse shell test format
+.PHONY: rehearse shell test format docs
 
 rehearse: .venv/installed
 	$(RUN) -m rehearsal migrate --stack $(STACK)
@@ -15,11 +15,15 @@ test: .venv/installed
 	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check --quiet .
 	$(RUN) -m basedpyright
+	.venv/bin/zizmor --offline --quiet .github
 	$(RUN) -m pytest
 
 format: .venv/installed
 	$(RUN) -m ruff format --quiet .
 	$(RUN) -m ruff check --quiet --fix .
+
+docs: .venv/installed
+	$(RUN) -m settings.reference
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'
