@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,9 @@ _AT_ONCE = 20
 _TAGS_PER_CALL = 20  # what DescribeTags takes
 _WINDOW = timedelta(days=7)
 _PERIOD_SECONDS = 3600
+_QUERIES_PER_CALL = 500  # what GetMetricData takes
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
-_PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "adaptive", "max_attempts": 6})
+PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "adaptive", "max_attempts": 6})
 
 
 class LiveError(Exception):
@@ -73,19 +74,25 @@ class Found:
 
 
 def session(aws: Aws) -> boto3.Session:
-    """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order."""
-    current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
-    for role in aws.assume_roles:
-        named = {"RoleSessionName": role.session_name or "eks-cutover"}
-        outside = {"ExternalId": role.external_id} if role.external_id else {}
-        answer = current.client("sts", config=_PATIENCE).assume_role(RoleArn=role.role_arn, **named, **outside)
-        credentials = answer["Credentials"]
-        current = boto3.Session(
-            credentials["AccessKeyId"],
-            credentials["SecretAccessKey"],
-            credentials["SessionToken"],
-            region_name=aws.region,
-        )
+    """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order.
+
+    :raises LiveError: there is no such profile, or a role may not be assumed
+    """
+    try:
+        current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
+        for role in aws.assume_roles:
+            named = {"RoleSessionName": role.session_name or "eks-cutover"}
+            outside = {"ExternalId": role.external_id} if role.external_id else {}
+            answer = current.client("sts", config=PATIENCE).assume_role(RoleArn=role.role_arn, **named, **outside)
+            credentials = answer["Credentials"]
+            current = boto3.Session(
+                credentials["AccessKeyId"],
+                credentials["SecretAccessKey"],
+                credentials["SessionToken"],
+                region_name=aws.region,
+            )
+    except (BotoCoreError, ClientError) as error:
+        raise LiveError(str(error)) from error
     return current
 
 
@@ -94,25 +101,47 @@ class Live:
 
     def __init__(self, account: boto3.Session, stack: str) -> None:
         self._stack = stack
-        self._elb: Any = account.client("elbv2", config=_PATIENCE)
-        self._cloudwatch: Any = account.client("cloudwatch", config=_PATIENCE)
-        self._ssm: Any = account.client("ssm", config=_PATIENCE)
+        self._elb: Any = account.client("elbv2", config=PATIENCE)
+        self._cloudwatch: Any = account.client("cloudwatch", config=PATIENCE)
+        self._ssm: Any = account.client("ssm", config=PATIENCE)
 
     def find(self) -> Found:
         """Find the stack's rules, groups and hold.
 
         :raises LiveError: AWS could not be read
         """
+        return replace(self.traffic(), hold=self.hold())
+
+    def traffic(self) -> Found:
+        """Find the stack's rules and groups, and leave the hold aside: a rollback must not wait for SSM.
+
+        :raises LiveError: AWS could not be read
+        """
         try:
-            rules: dict[str, WeightedRule] = {}
-            groups: dict[str, TargetGroup] = {}
-            for balancer, _ in self._own(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn"):
-                arn = balancer["LoadBalancerArn"]
-                rules |= self._rules(arn)
-                groups |= self._groups(arn)
-            return Found(rules, groups, self._hold())
+            balancers = self._own(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn")
+            arns = [balancer["LoadBalancerArn"] for balancer, _ in balancers]
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
+                return Found(
+                    rules={route: rule for found in rules for route, rule in found.items()},
+                    groups={arn: group for found in groups for arn, group in found.items()},
+                    hold=None,
+                )
         except (BotoCoreError, ClientError) as error:
             raise LiveError(str(error)) from error
+
+    def hold(self) -> Hold | None:
+        """Return the hold, if there is one.
+
+        :raises LiveError: AWS could not be read
+        """
+        try:
+            answer = self._ssm.get_parameter(Name=hold_name(self._stack))
+        except self._ssm.exceptions.ParameterNotFound:
+            return None
+        except (BotoCoreError, ClientError) as error:
+            raise LiveError(str(error)) from error
+        return Hold(**json.loads(answer["Parameter"]["Value"]))
 
     def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
         """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""
@@ -133,10 +162,7 @@ class Live:
             answer = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/ApplicationELB",
                 MetricName="HealthyHostCount",
-                Dimensions=[
-                    {"Name": "TargetGroup", "Value": main.split(":")[-1]},
-                    {"Name": "LoadBalancer", "Value": rule.load_balancer.split(":loadbalancer/")[-1]},
-                ],
+                Dimensions=_dimensions(rule, main),
                 StartTime=now - _WINDOW,
                 EndTime=now,
                 Period=_PERIOD_SECONDS,
@@ -145,6 +171,37 @@ class Live:
         except (BotoCoreError, ClientError) as error:
             raise LiveError(str(error)) from error
         return max((int(point["Maximum"]) for point in answer["Datapoints"]), default=None)
+
+    def requests(self, rules: Mapping[str, WeightedRule]) -> dict[str, float]:
+        """Return the requests of the last five minutes by route, as far as CloudWatch has them.
+
+        :raises LiveError: AWS could not be read
+        """
+        serving = [(route, arn) for route, rule in rules.items() for arn, weight in rule.weights.items() if weight > 0]
+        serving = serving[:_QUERIES_PER_CALL]
+        metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}
+        queries = [
+            {
+                "Id": f"q{place}",
+                "MetricStat": {
+                    "Metric": {**metric, "Dimensions": _dimensions(rules[route], arn)},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for place, (route, arn) in enumerate(serving)
+        ]
+        now = datetime.now(UTC)
+        try:
+            answer = self._cloudwatch.get_metric_data(
+                MetricDataQueries=queries, StartTime=now - timedelta(minutes=5), EndTime=now
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise LiveError(str(error)) from error
+        counted = dict.fromkeys(rules, 0.0)
+        for result in answer["MetricDataResults"]:
+            counted[serving[int(result["Id"][1:])][0]] += sum(result["Values"])
+        return counted
 
     def _read(self, group: TargetGroup) -> Group:
         try:
@@ -196,12 +253,12 @@ class Live:
         pages = self._elb.get_paginator(call).paginate(**arguments)
         return [thing for page in pages for thing in page[key]]
 
-    def _hold(self) -> Hold | None:
-        try:
-            answer = self._ssm.get_parameter(Name=hold_name(self._stack))
-        except self._ssm.exceptions.ParameterNotFound:
-            return None
-        return Hold(**json.loads(answer["Parameter"]["Value"]))
+
+def _dimensions(rule: WeightedRule, group: str) -> list[dict[str, str]]:
+    return [
+        {"Name": "TargetGroup", "Value": group.rsplit(":", maxsplit=1)[-1]},
+        {"Name": "LoadBalancer", "Value": rule.load_balancer.split(":loadbalancer/")[-1]},
+    ]
 
 
 def hold_name(stack: str) -> str:

@@ -37,6 +37,7 @@ class Code(IntEnum):
     FAILED = 3  # AWS or the engine did not do what was asked of it; the text says how far it came
     BUSY = 4  # somebody else is at work: a lock, or a hold
     ROLLED_BACK = 5  # the weights went back, and stay there
+    UNFINISHED = 6  # traffic is where it was to be; stack file, state or hold are not, and the text says what ends it
     INTERRUPTED = 130
 
 

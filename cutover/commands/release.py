@@ -1,0 +1,97 @@
+"""`cutover release`: the hold that a rollback left is lifted, with open eyes for what then moves."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cutover.live import Live, session
+from cutover.project import ProjectError
+from cutover.shift import drifted, live_weights, said
+from cutover.terminal import (
+    Code,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    confirm,
+    messages,
+    project,
+    results,
+    say,
+    show_json,
+    stop,
+    told,
+)
+from cutover.writes import WriteError, Writes
+from settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cutover.gate import Hold
+    from cutover.live import Found
+    from cutover.project import Project
+
+
+def release(
+    *, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False, yes: YesOption = False
+) -> None:
+    """Lift the hold that a rollback left, so that weights can be moved again.
+
+    Shows first who left it and why, and what the next `pulumi up` with the stack file as it is here would then move.
+
+    Example: cutover release -s prod
+
+    JSON: stack; hold: who, why, when, weights by route and cluster, or null; moves: what the next update would move, a
+    line per route; unknown: why nobody can tell, else empty.
+    """
+    with told():
+        known = project(cwd, stack)
+        account = session(known.aws())
+        found = Live(account, known.stack).find()
+        moves, unknown = _next(known, found)
+        hold = found.hold
+        if hold is None:
+            say(f"Nothing holds the weights of {known.stack}.")
+        else:
+            for line in _shown(known, hold, moves, unknown):
+                (messages if as_json else results).print(line, markup=False)
+            confirm(f"Lift the hold of {known.stack}?", yes=yes)
+            _lift(Writes(account, known.stack))
+        if as_json:
+            show_json(
+                "release", {"stack": known.stack, "hold": hold and asdict(hold), "moves": moves, "unknown": unknown}
+            )
+
+
+def _shown(known: Project, hold: Hold, moves: Sequence[str], unknown: str) -> Iterator[str]:
+    yield f"A rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights of {known.stack}:"
+    yield from (f"  {route}: {said(weights)}" for route, weights in hold.weights.items())
+    if unknown:
+        yield f"Nobody can tell what the next `pulumi up` would move: {unknown}"
+    elif moves:
+        yield f"{known.file.name} as it is here says otherwise. The next `pulumi up` with it would move"
+        yield from (f"  {move}" for move in moves)
+    else:
+        yield f"{known.file.name} as it is here says the same: with it the next `pulumi up` moves nothing."
+    yield f"What counts is the {known.file.name} that is applied next: look at what is merged, too."
+
+
+def _next(known: Project, found: Found) -> tuple[list[str], str]:
+    """Return what the stack file as it is here would move, a line per route, and why that is not known."""
+    try:
+        settings = known.as_written()
+    except (ProjectError, SettingsError) as error:
+        return [], str(error)
+    moved = drifted(settings, live_weights(found))
+    return [f"{route}: {said(live)} -> {said(settings.weights_of(route))}" for route, live in moved.items()], ""
+
+
+def _lift(writes: Writes) -> None:
+    try:
+        writes.release()
+    except WriteError as error:
+        stop(Code.FAILED, f"The hold stands still, since AWS did not lift it: {error}. Run the same again")
+    say("The hold is lifted. Weights can be moved again.")

@@ -1,0 +1,214 @@
+"""A rollback: which cluster it goes to, where each route lands, and what the stack file must say afterwards.
+
+Pure. Nothing in here refuses because of health: a rollback is never blocked, it only says where it lands. Refuses to
+own the writes (writes.py) and what is asked and shown (commands/rollback.py).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from cutover.gate import Group, Hold, Move, Policy, coverage, need
+from cutover.shift import shared_out
+from settings.fields import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from fractions import Fraction
+
+    from cutover.live import Found
+    from settings import Settings
+
+ALL = 100
+"""The weight of the cluster that gets everything."""
+
+
+class RollbackError(Exception):
+    """It is not clear where to go back to. The text says why, and what to name."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What could be read in time about those that are to serve: health by target group ARN, peaks by route.
+
+    What is missing was not read, and stops nothing.
+    """
+
+    health: Mapping[str, Group] = field(default_factory=dict[str, Group])
+    peaks: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    capacities: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A route before and after, weights by cluster, and how well the weakest group that then serves covers its share.
+
+    ``wanted`` are the weights after, by target group ARN. ``units``, ``needed`` and ``covered`` (units over needed) are
+    None where health is not known. ``note`` says what is special about the route.
+    """
+
+    route: str
+    rule: str
+    before: Mapping[str, int]
+    after: Mapping[str, int]
+    wanted: Mapping[str, int]
+    units: int | None = None
+    needed: int | None = None
+    covered: Fraction | None = None
+    note: str = ""
+
+
+def goal(found: Found, *, unsure: bool = False) -> str:
+    """Return the cluster to go back to: the older one that serves beside the newest, else the next older one.
+
+    Where a hold stands it is where the hold's rollback went, so that the same again moves nothing further back.
+    ``unsure`` is whether one may stand that could not be read.
+
+    :raises RollbackError: nothing is older, several older clusters serve, or all may have gone back already
+    """
+    clusters = sorted({group.cluster for group in found.groups.values()}, key=version_of)
+    kept = list(found.hold.weights.values()) if found.hold else []
+    for cluster in clusters:
+        if any(weights.get(cluster) for weights in kept):
+            return cluster
+    serving = {found.groups[arn].cluster for rule in found.rules.values() for arn in _served(found, rule.weights)}
+    newest = max(serving, key=version_of, default=None)
+    older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
+    if not older:
+        raise RollbackError(
+            f"no cluster is older than {newest}, the newest that serves. Nothing was moved. "
+            f"Name where to go with --to ({', '.join(clusters)})"
+        )
+    beside = [cluster for cluster in older if cluster in serving]
+    if len(beside) > 1:
+        raise RollbackError(
+            f"{' and '.join(beside)} serve beside {newest}, and either may be the way back. Nothing was moved. "
+            f"Name one, such as --to {beside[-1]}"
+        )
+    if unsure and not beside:
+        raise RollbackError(
+            f"all is on {newest}, and whether a rollback brought it there could not be read. Nothing was moved. "
+            f"Name where to go: --to {older[-1]}"
+        )
+    return beside[0] if beside else older[-1]
+
+
+def all_on(found: Found, cluster: str) -> dict[str, dict[str, int]]:
+    """Return the weights, by route and target group ARN, that give a cluster everything.
+
+    Routes in whose rule the cluster has no group are not in it: there is nothing to move them to.
+
+    :raises RollbackError: no route has such a group
+    """
+    wanted = {
+        route: {arn: ALL if arn == target else 0 for arn in rule.weights}
+        for route, rule in found.rules.items()
+        if (target := found.group_of(route, cluster)) in rule.weights
+    }
+    if not wanted:
+        known = sorted({group.cluster for group in found.groups.values()}, key=version_of)
+        raise RollbackError(
+            f"no weighted rule has a target group of {cluster}. Nothing was moved. There are: {', '.join(known)}"
+        )
+    return wanted
+
+
+def as_far_as_covered(found: Found, wanted: Mapping[str, Mapping[str, int]], seen: Seen) -> dict[str, dict[str, int]]:
+    """Return weights that go only as far as the one cluster that gets everything covers its share.
+
+    The rest stays where it is. No route gives that cluster less than it has now.
+    """
+    return {
+        route: _covered_part(_move(found, route, weights, seen), weights, seen) for route, weights in wanted.items()
+    }
+
+
+def landings(found: Found, wanted: Mapping[str, Mapping[str, int]], seen: Seen, missing: str) -> list[Landing]:
+    """Return where each route lands; one that has no weights in ``wanted`` stays, for the reason ``missing``."""
+    return [_landing(found, route, wanted.get(route), seen, missing) for route in sorted(found.rules)]
+
+
+def held(landed: Iterable[Landing], who: str, why: str, when: str) -> Hold:
+    """Return the hold that keeps every route where it lands, also one that stays."""
+    return Hold({landing.route: dict(landing.after) for landing in landed}, who, why, when)
+
+
+def to_write(settings: Settings, landed: Iterable[Landing]) -> dict[str | None, dict[str, int]]:
+    """Return the weights that the stack file lacks: by route for its own, and under None the stack's.
+
+    A route that lands elsewhere than most of those that share the stack's weights gets weights of its own.
+    """
+    after = {
+        landing.route: {cluster: landing.after.get(cluster, 0) for cluster in settings.clusters}
+        for landing in landed
+        if landing.route in settings.routes and settings.routes[landing.route].live
+    }
+    own = {route: settings.routes[route].weights for route in after}
+    sharing = Counter(tuple(after[route].items()) for route in after if own[route] is None)
+    common = dict(sharing.most_common(1)[0][0]) if sharing else dict(settings.weights)
+    edits: dict[str | None, dict[str, int]] = {} if common == settings.weights else {None: common}
+    return edits | {route: weights for route, weights in after.items() if weights != (own[route] or common)}
+
+
+def _landing(found: Found, route: str, wanted: Mapping[str, int] | None, seen: Seen, missing: str) -> Landing:
+    rule = found.rules[route]
+    after = rule.weights if wanted is None else wanted
+    note = missing if wanted is None else ""
+    landing = Landing(route, rule.arn, _named(found, rule.weights), _named(found, after), after, note=note)
+    shares = _shares(after)
+    if not shares or any(arn not in seen.health or seen.health[arn].unreadable for arn in shares):
+        return replace(landing, note=note or "health unknown")
+    move = _move(found, route, after, seen)
+    weakest = min(shares, key=lambda arn: coverage(move, seen.policy, arn, shares[arn]))
+    return replace(
+        landing,
+        units=seen.health[weakest].units,
+        needed=need(move, seen.policy, shares[weakest]),
+        covered=coverage(move, seen.policy, weakest, shares[weakest]),
+    )
+
+
+def _covered_part(move: Move, weights: Mapping[str, int], seen: Seen) -> dict[str, int]:
+    target = max(weights, key=lambda arn: weights[arn])
+    live = dict(move.live or {})
+    total, others = sum(live.values()), {arn: weight for arn, weight in live.items() if arn != target and weight}
+    if not others:
+        return dict(weights)
+    reached = range(ALL, 0, -1) if target in move.groups else range(0)
+    percent = next((p for p in reached if coverage(move, seen.policy, target, p / ALL) >= 1), 0)
+    if percent * total <= live[target] * ALL:
+        return live
+    rest = shared_out(ALL - percent, others)
+    return {arn: percent if arn == target else rest.get(arn, 0) for arn in live}
+
+
+def _move(found: Found, route: str, wanted: Mapping[str, int], seen: Seen) -> Move:
+    return Move(
+        route=route,
+        live=found.rules[route].weights,
+        wanted=wanted,
+        groups=seen.health,
+        peak=seen.peaks.get(route),
+        capacity=seen.capacities.get(route),
+    )
+
+
+def _served(found: Found, weights: Mapping[str, int]) -> list[str]:
+    return [arn for arn, weight in weights.items() if weight > 0 and arn in found.groups]
+
+
+def _named(found: Found, weights: Mapping[str, int]) -> dict[str, int]:
+    return {_name(found, arn): weight for arn, weight in weights.items()}
+
+
+def _name(found: Found, arn: str) -> str:
+    """Return the cluster of a target group; one that is not the stack's goes by its ARN, as the gate has it."""
+    return found.groups[arn].cluster if arn in found.groups else arn
+
+
+def _shares(weights: Mapping[str, int]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {arn: weight / total for arn, weight in weights.items() if weight > 0}

@@ -1,0 +1,173 @@
+"""The only writes to AWS that the command line makes: the weights of a rule, the hold, and targets that leave.
+
+Owns what a write must leave as it was. Refuses to judge, and to know which weights are right. Everything else in AWS is
+changed by the engine.
+
+ELB documents no rate for ModifyRule; the controllers' own default for what is neither a read nor a registration is 20
+at once and 3 a second. Ten at a time stay below that, and botocore's adaptive retries do the rest.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cutover.live import PATIENCE, forwarded, hold_name
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    import boto3
+
+    from cutover.gate import Hold
+
+_AT_ONCE = 10
+_DRAINING = "draining"
+_TARGETS_PER_CALL = 200  # as the AWS Load Balancer Controller has it
+
+
+class WriteError(Exception):
+    """AWS did not take a write. The text is AWS's own."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of rules, by ARN: those whose weights were changed, and why others could not be.
+
+    A rule in neither had the weights already.
+    """
+
+    moved: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Writes:
+    """Writes to one stack in one account. Calls may come from any thread."""
+
+    def __init__(self, account: boto3.Session, stack: str) -> None:
+        self._stack = stack
+        self._elb: Any = account.client("elbv2", config=PATIENCE)
+        self._ssm: Any = account.client("ssm", config=PATIENCE)
+
+    def hold(self, hold: Hold) -> None:
+        """Leave the hold, in place of one that stands.
+
+        :raises WriteError: AWS did not take it
+        """
+        try:
+            self._ssm.put_parameter(
+                Name=hold_name(self._stack),
+                Value=json.dumps(asdict(hold), separators=(",", ":")),
+                Type="String",
+                Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
+                Overwrite=True,
+                Description="A rollback holds the weights: `cutover release` lifts it",
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise WriteError(str(error)) from error
+
+    def release(self) -> None:
+        """Lift the hold. It is no error if there is none.
+
+        :raises WriteError: AWS did not do it
+        """
+        try:
+            self._ssm.delete_parameter(Name=hold_name(self._stack))
+        except self._ssm.exceptions.ParameterNotFound:
+            return
+        except (BotoCoreError, ClientError) as error:
+            raise WriteError(str(error)) from error
+
+    def set_weights(self, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
+        """Give rules, by ARN and in this order, weights by target group ARN, and leave all else in them as it is.
+
+        Done again, it changes nothing: so it also tells whether the weights are still there.
+        """
+        try:
+            rules = self._actions(wanted)
+        except (BotoCoreError, ClientError) as error:
+            return Outcome(failed=dict.fromkeys(wanted, str(error)))
+        failed = {arn: "there is no such rule" for arn in wanted if arn not in rules}
+        changed = {arn: weighted(rules[arn], weights) for arn, weights in wanted.items() if arn in rules}
+        changed = {arn: actions for arn, actions in changed.items() if forwarded(actions) != forwarded(rules[arn])}
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            said = dict(zip(changed, pool.map(self._modify, changed, changed.values()), strict=True))
+        failed |= {arn: error for arn, error in said.items() if error}
+        return Outcome(tuple(arn for arn, error in said.items() if not error), failed)
+
+    def drain(self, groups: Iterable[str]) -> int:
+        """Deregister every target of groups, and return how many there were: ELB lets each finish its requests.
+
+        To be done while a rule still forwards to the groups, at weight 0: a target of a detached group is not drained,
+        and a binding that is deleted does not wait for it. What matters are requests that are open and connections that
+        are kept; new ones do not come. The cluster's own controller may register targets again, when a pod comes or
+        goes; otherwise it does not look for hours. That takes nothing back: a target that is registered again gets no
+        request at weight 0. So it is done once, and not fought over.
+
+        :raises WriteError: AWS did not take it
+        """
+        count = 0
+        for group, targets in self._targets(groups).items():
+            leaving = [one["Target"] for one in targets if one["TargetHealth"]["State"] != _DRAINING]
+            count += len(leaving)
+            for start in range(0, len(leaving), _TARGETS_PER_CALL):
+                chunk = [{"Id": one["Id"], "Port": one["Port"]} for one in leaving[start : start + _TARGETS_PER_CALL]]
+                try:
+                    self._elb.deregister_targets(TargetGroupArn=group, Targets=chunk)
+                except (BotoCoreError, ClientError) as error:
+                    raise WriteError(str(error)) from error
+        return count
+
+    def draining(self, groups: Iterable[str]) -> int:
+        """Return how many targets of groups still finish their requests.
+
+        :raises WriteError: AWS did not tell
+        """
+        states = [one["TargetHealth"]["State"] for targets in self._targets(groups).values() for one in targets]
+        return states.count(_DRAINING)
+
+    def _targets(self, groups: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+        arns = list(groups)
+
+        def targets(arn: str) -> list[dict[str, Any]]:
+            return self._elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+
+        try:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                return dict(zip(arns, pool.map(targets, arns), strict=True))
+        except (BotoCoreError, ClientError) as error:
+            raise WriteError(str(error)) from error
+
+    def _actions(self, arns: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+        if not arns:
+            return {}
+        pages = self._elb.get_paginator("describe_rules").paginate(RuleArns=list(arns))
+        try:
+            return {rule["RuleArn"]: rule["Actions"] for page in pages for rule in page["Rules"]}
+        except self._elb.exceptions.RuleNotFoundException:  # one that is gone fails the whole call
+            if len(arns) == 1:
+                return {}
+            return {arn: actions for one in arns for arn, actions in self._actions([one]).items()}
+
+    def _modify(self, arn: str, actions: list[dict[str, Any]]) -> str:
+        try:
+            self._elb.modify_rule(RuleArn=arn, Actions=actions)
+        except (BotoCoreError, ClientError) as error:
+            return str(error)
+        return ""
+
+
+def weighted(actions: list[dict[str, Any]], weights: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return a rule's whole action list, which ModifyRule replaces, with the weights of some target groups changed."""
+    changed = copy.deepcopy(actions)
+    for action in changed:
+        for group in action.get("ForwardConfig", {}).get("TargetGroups", []):
+            group["Weight"] = weights.get(group["TargetGroupArn"], group.get("Weight", 1))
+        if "AuthenticateOidcConfig" in action:
+            action["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True  # AWS never tells the secret
+    return changed

@@ -1,0 +1,110 @@
+"""A stack's rules and target groups in an emulated AWS, tagged as the program tags them."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from cutover.live import hold_name
+from rehearsal.targets import Targets
+from tests.rehearsal.cloud import REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping, Sequence
+
+    import pytest
+
+    from tests.rehearsal.cloud import Cloud
+
+STACK = "dev"
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """The stack: rules by route, target groups by route and cluster."""
+
+    cloud: Cloud
+    rules: Mapping[str, str]
+    groups: Mapping[tuple[str, str], str]
+
+    def weights(self) -> dict[str, dict[str, int]]:
+        """Return the weights in AWS by route and cluster."""
+        clusters = {arn: cluster for (_, cluster), arn in self.groups.items()}
+        rules = self.cloud.client("elbv2").describe_rules(RuleArns=list(self.rules.values()))["Rules"]
+        actions = {rule["RuleArn"]: rule["Actions"][-1]["ForwardConfig"]["TargetGroups"] for rule in rules}
+        return {
+            route: {clusters[group["TargetGroupArn"]]: group["Weight"] for group in actions[arn]}
+            for route, arn in self.rules.items()
+        }
+
+    def set_weights(self, route: str, weights: Mapping[str, int]) -> None:
+        """Give a route's rule weights by cluster, as somebody else would."""
+        groups = [
+            {"TargetGroupArn": self.groups[route, cluster], "Weight": weight} for cluster, weight in weights.items()
+        ]
+        action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+        self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[action])
+
+    def heal(self, cluster: str, count: int, route: str = "") -> None:
+        """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""
+        targets = Targets(self.cloud.store)
+        for (name, of), arn in self.groups.items():
+            if of == cluster and route in ("", name):
+                targets.forget(arn)
+                targets.register(arn, [(f"i-{index}", 30080, "") for index in range(count)])
+                for index in range(count):
+                    targets.set_state(arn, f"i-{index}", 30080, "healthy")
+
+
+@contextmanager
+def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int]) -> Generator[Tagged]:
+    """Yield a stack whose routes all have these weights by cluster; afterwards nothing is the stack's any more."""
+    elb = cloud.client("elbv2")
+    listener = elb.describe_listeners(ListenerArns=[cloud.listener])["Listeners"][0]
+    _tag(cloud, listener["LoadBalancerArn"])
+    rules: dict[str, str] = {}
+    groups: dict[tuple[str, str], str] = {}
+    for priority, route in enumerate(routes, 1):
+        for cluster in weights:
+            groups[route, cluster] = cloud.group()
+            _tag(cloud, groups[route, cluster], {ROUTE_TAG: route, CLUSTER_TAG: cluster})
+        action = {
+            "Type": "forward",
+            "ForwardConfig": {
+                "TargetGroups": [
+                    {"TargetGroupArn": groups[route, cluster], "Weight": weight} for cluster, weight in weights.items()
+                ],
+                "TargetGroupStickinessConfig": {"Enabled": False, "DurationSeconds": 1},
+            },
+        }
+        path = {"Field": "path-pattern", "Values": [f"/{route}"]}
+        made = elb.create_rule(ListenerArn=cloud.listener, Priority=priority, Conditions=[path], Actions=[action])
+        rules[route] = made["Rules"][0]["RuleArn"]
+        _tag(cloud, rules[route], {ROUTE_TAG: route})
+    yield Tagged(cloud, rules, groups)
+    # The account outlives a test: moto keeps it for the whole process.
+    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=[STACK_TAG])
+    cloud.client("ssm").delete_parameters(Names=[hold_name(STACK)])
+
+
+def reach(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let boto3's default sessions reach the emulated AWS, and nothing else."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": cloud.endpoint,
+        "AWS_ACCESS_KEY_ID": "somebody",
+        "AWS_SECRET_ACCESS_KEY": "somebody",
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+def _tag(cloud: Cloud, arn: str, tags: Mapping[str, str] | None = None) -> None:
+    wanted = {STACK_TAG: STACK, **(tags or {})}
+    cloud.client("elbv2").add_tags(
+        ResourceArns=[arn], Tags=[{"Key": key, "Value": value} for key, value in wanted.items()]
+    )

@@ -1,0 +1,458 @@
+"""A rollback and its release: where it lands, in which order it acts, and what cannot stop it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from cutover.__main__ import app
+from cutover.commands import release as release_command
+from cutover.commands import rollback as rollback_command
+from cutover.gate import Group, Hold
+from cutover.live import Found, Live, TargetGroup, WeightedRule
+from cutover.lock import Lock
+from cutover.project import Project
+from cutover.rollback import RollbackError, Seen, all_on, as_far_as_covered, goal, landings, to_write
+from cutover.run import Run
+from cutover.terminal import Code
+from cutover.writes import Outcome, Writes
+from rehearsal import stackfile
+from tests.conftest import ROOT, settings_of
+from tests.cutover.tagged import STACK, Tagged, reach, tagged
+from tests.rehearsal.cloud import REGION, Cloud, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from pathlib import Path
+
+    from typer.testing import Result
+
+OLDER, OLD, NEW = "v1-34", "v1-35", "v1-36"
+HALF = {OLD: 50, NEW: 50}
+ALL_OLD = {OLD: 100, NEW: 0}
+
+
+def _found(hold: Hold | None = None, /, **routes: Mapping[str, int]) -> Found:
+    """Return what AWS has: ARNs are ROUTE/CLUSTER, and a weight of -1 is a group that the rule does not have."""
+    return Found(
+        {
+            route: WeightedRule(f"rule/{route}", "lb", {f"{route}/{c}": w for c, w in weights.items() if w >= 0})
+            for route, weights in routes.items()
+        },
+        {f"{route}/{c}": TargetGroup(f"{route}/{c}", route, c, True) for route, ws in routes.items() for c in ws},
+        hold,
+    )
+
+
+def _seen(**units: int) -> Seen:
+    """Return health by ROUTE/CLUSTER with the keys' underscores, and a peak of 10 on every route."""
+    health = {name.replace("__", "/").replace("_", "-"): count for name, count in units.items()}
+    return Seen(
+        {arn: Group(cluster=arn.partition("/")[2], units=count) for arn, count in health.items()},
+        {arn.partition("/")[0]: 10 for arn in health},
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "to"),
+    [
+        ({OLD: 50, NEW: 50}, OLD),
+        ({OLD: 0, NEW: 100}, OLD),
+        ({OLDER: 0, OLD: 0, NEW: 100}, OLD),
+        ({OLDER: 90, OLD: 0, NEW: 10}, OLDER),
+        ({OLDER: 0, OLD: 100, NEW: 0}, OLDER),
+        ({NEW: 50, f"{NEW}-b": 50}, NEW),
+    ],
+)
+def test_it_goes_to_the_older_cluster_that_serves_else_to_the_next_older_one(weights: dict[str, int], to: str) -> None:
+    assert goal(_found(web=weights)) == to
+
+
+@pytest.mark.parametrize("weights", [{OLD: 100, NEW: 0}, {OLDER: 40, OLD: 40, NEW: 20}, {OLD: 0, NEW: 0}])
+def test_without_one_way_back_it_asks_for_a_name(weights: dict[str, int]) -> None:
+    with pytest.raises(RollbackError, match="--to"):
+        goal(_found(web=weights))
+
+
+def test_one_route_that_went_ahead_is_enough_to_go_back(  # and the other stays on the cluster that it is on
+) -> None:
+    assert goal(_found(web={OLD: 0, NEW: 100}, api={OLD: 100, NEW: 0})) == OLD
+
+
+def test_under_its_own_hold_it_goes_no_further_back() -> None:
+    weights = {OLDER: 0, OLD: 100, NEW: 0}
+    assert goal(_found(Hold({"web": weights}), web=weights)) == OLD
+
+
+def test_a_hold_that_could_not_be_read_lets_nothing_go_further_back() -> None:
+    with pytest.raises(RollbackError, match=f"--to {OLDER}"):
+        goal(_found(web={OLDER: 0, OLD: 100, NEW: 0}), unsure=True)
+    assert goal(_found(web=HALF), unsure=True) == OLD
+
+
+def test_a_cluster_that_no_rule_knows_is_refused_with_those_that_are_there() -> None:
+    with pytest.raises(RollbackError, match=f"{OLD}, {NEW}"):
+        all_on(_found(web=HALF), "v1-99")
+
+
+def test_a_route_without_the_cluster_stays_and_says_so() -> None:
+    found = _found(web=HALF, api={OLD: -1, NEW: 100})
+    api, web = landings(found, all_on(found, OLD), Seen(), "stays")
+    assert (api.after, api.note) == ({NEW: 100}, "stays")
+    assert web.after == ALL_OLD
+
+
+def test_a_landing_has_the_numbers_of_the_gate() -> None:
+    found = _found(web=HALF)
+    (web,) = landings(found, all_on(found, OLD), _seen(web__v1_35=6, web__v1_36=6), "")
+    assert (web.units, web.needed, web.covered) == (6, 12, Fraction(1, 2))
+
+
+def test_health_that_was_not_read_in_time_is_unknown() -> None:
+    found = _found(web=HALF)
+    (web,) = landings(found, all_on(found, OLD), Seen(), "")
+    assert (web.covered, web.note) == (None, "health unknown")
+
+
+@pytest.mark.parametrize(
+    ("live", "units", "after"),
+    [
+        ({OLD: 50, NEW: 50}, 12, {OLD: 100, NEW: 0}),
+        ({OLD: 50, NEW: 50}, 9, {OLD: 75, NEW: 25}),
+        ({OLD: 80, NEW: 20}, 9, {OLD: 80, NEW: 20}),  # never less than it has
+        ({OLD: 0, NEW: 999}, 1, {OLD: 0, NEW: 999}),
+        ({OLDER: 10, OLD: 10, NEW: 80}, 6, {OLDER: 6, OLD: 50, NEW: 44}),
+        ({OLD: 100, NEW: 0}, 0, {OLD: 100, NEW: 0}),
+    ],
+)
+def test_a_partial_one_goes_as_far_as_the_old_cluster_covers(
+    live: dict[str, int], units: int, after: dict[str, int]
+) -> None:
+    found = _found(web=live)
+    partly = as_far_as_covered(found, all_on(found, OLD), _seen(web__v1_35=units, web__v1_36=12, web__v1_34=12))
+    assert {arn.partition("/")[2]: weight for arn, weight in partly["web"].items()} == after
+
+
+def test_a_partial_one_leaves_a_route_of_unknown_health_alone() -> None:
+    found = _found(web=HALF)
+    assert as_far_as_covered(found, all_on(found, OLD), Seen())["web"] == found.rules["web"].weights
+
+
+def test_the_file_gets_the_weights_of_the_stack_where_all_routes_follow_it() -> None:
+    found = _found(**{"web": HALF, "grpc-api": HALF})
+    assert to_write(settings_of("dev"), landings(found, all_on(found, OLD), Seen(), "")) == {None: ALL_OLD}
+
+
+def test_the_file_gets_what_a_route_has_of_its_own_and_nothing_that_it_says_already() -> None:
+    routes = copy.deepcopy(settings_of("dev").model_dump(by_alias=True, mode="json")["routes"])
+    routes["web"]["weights"] = HALF
+    settings = settings_of("dev", routes=routes, weights=ALL_OLD)
+    found = _found(**{"web": HALF, "grpc-api": HALF})
+    assert to_write(settings, landings(found, all_on(found, OLD), Seen(), "")) == {"web": ALL_OLD}
+
+
+def test_the_file_gets_own_weights_for_a_route_that_lands_elsewhere() -> None:
+    settings = settings_of("dev")
+    found = _found(**{"web": HALF, "grpc-api": {OLD: -1, NEW: 100}})
+    written = to_write(settings, landings(found, all_on(found, OLD), Seen(), ""))
+    assert {route: settings_weights for route, settings_weights in written.items() if route} in (
+        {"grpc-api": {OLD: 0, NEW: 100}},
+        {"web": ALL_OLD},
+    )
+
+
+class Emulated(Project):
+    """A project whose engine is made of notes: what a command asked of it, and how it answers."""
+
+    asked: list[str]
+    failure: str
+    locks: list[Lock | None]
+    while_locked: Callable[[], None]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, STACK)
+        self.asked, self.failure, self.locks, self.while_locked = [], "", [], lambda: None
+
+    def settings(self) -> Any:
+        """Read the file, without the engine."""
+        return self.as_written()
+
+    def write_weights(self, weights: Mapping[str, int], route: str | None = None) -> None:
+        """Write them, without the engine."""
+
+        def edit(config: stackfile.Config) -> None:
+            if route is None:
+                config["eks-cutover:weights"] = dict(weights)
+            else:
+                config["eks-cutover:routes"][route]["weights"] = dict(weights)
+
+        stackfile.edit(self.folder, STACK, edit)
+
+    def locked(self) -> Lock | None:
+        """Answer with the next lock of the list."""
+        self.while_locked()
+        return self.locks.pop(0) if self.locks else None
+
+    def refresh(self, targets: Any, *, only_preview: bool = False) -> Run:
+        """Note it."""
+        assert not only_preview
+        self.asked.append(f"refresh {' '.join(targets)}")
+        return Run((), (), 0.0, self.failure)
+
+    def up(self, targets: Any = (), **options: Any) -> Run:
+        """Note it."""
+        assert not options
+        self.asked.append(f"up {' '.join(targets)}")
+        return Run((), (), 0.0, self.failure)
+
+
+@dataclass
+class Scene:
+    """A stack at 50 and 50 in an emulated AWS, its project, and the commands over both."""
+
+    stack: Tagged
+    project: Emulated
+    _runner: CliRunner = field(default_factory=CliRunner)
+
+    def run(self, *arguments: str) -> Result:
+        """Run a command."""
+        return self._runner.invoke(app, arguments)
+
+    @property
+    def hold(self) -> Hold | None:
+        """The hold in AWS."""
+        return Live(boto3.Session(region_name=REGION), STACK).hold()
+
+    def file_weights(self) -> dict[str, int]:
+        """Return what the stack file says."""
+        return stackfile.read(self.project.folder, STACK)["eks-cutover:weights"]
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cloud]:
+    with running(tmp_path) as one:
+        reach(one, monkeypatch)
+        yield one
+
+
+@pytest.fixture
+def scene(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Scene]:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in ("Pulumi.yaml", "Pulumi.dev.yaml"):
+        shutil.copy(ROOT / name, folder)
+    stackfile.edit(folder, STACK, lambda config: config.update({"eks-cutover:weights": dict(HALF)}))
+    emulated = Emulated(folder)
+    for command in (rollback_command, release_command):
+        monkeypatch.setattr(command, "project", lambda *_: emulated)
+    # What is asked here is answered, however busy the machine is.
+    monkeypatch.setattr(rollback_command, "_LOOK_SECONDS", 30.0)
+    with tagged(cloud, ["web", "grpc-api"], HALF) as stack:
+        stack.heal(OLD, 4)
+        stack.heal(NEW, 4)
+        yield Scene(stack, emulated)
+
+
+def _everywhere(scene: Scene, weights: Mapping[str, int]) -> bool:
+    return all(live == weights for live in scene.stack.weights().values())
+
+
+def test_all_traffic_goes_back_and_hold_file_and_state_say_so(scene: Scene) -> None:
+    said = scene.run("rollback", "--yes", "--reason", "5xx")
+    assert said.exit_code == Code.DONE, said.output
+    assert _everywhere(scene, ALL_OLD)
+    assert scene.hold
+    assert (scene.hold.weights, scene.hold.why) == ({"web": ALL_OLD, "grpc-api": ALL_OLD}, "5xx")
+    assert scene.file_weights() == ALL_OLD
+    assert scene.project.asked == [f"{op} **::grpc-api-weighted **::web-weighted" for op in ("refresh", "up")]
+    assert "cutover release -s dev" in said.stderr
+
+
+def test_it_shows_where_it_lands_and_moves_although_nobody_is_there(scene: Scene) -> None:
+    scene.stack.heal(OLD, 0)
+    said = scene.run("rollback", "--yes")
+    assert "0%" in said.stdout
+    assert "--partial" in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -> None:
+    for route in scene.stack.rules:
+        scene.stack.set_weights(route, {OLD: 10, NEW: 90})
+    scene.stack.heal(OLD, 0, "grpc-api")
+    said = scene.run("rollback", "--partial", "--yes", "--json")
+    after = {"web": {OLD: 75, NEW: 25}, "grpc-api": {OLD: 10, NEW: 90}}  # 1.2 x 4 / 0.9 x 75 % is 4
+    assert scene.stack.weights() == after
+    assert {route["route"]: route["after"] for route in json.loads(said.stdout)["routes"]} == after
+    assert scene.hold
+    assert scene.hold.weights == after
+
+
+def test_off_a_terminal_it_needs_its_yes_and_moves_nothing(scene: Scene) -> None:
+    said = scene.run("rollback")
+    assert (said.exit_code, "--yes" in said.stderr) == (Code.USAGE, True)
+    assert _everywhere(scene, HALF)
+    assert scene.hold is None
+
+
+def test_the_same_again_changes_nothing(scene: Scene) -> None:
+    scene.run("rollback", "--yes", "--reason", "5xx")
+    hold = scene.hold
+    said = scene.run("rollback", "--yes", "--json")
+    assert (said.exit_code, json.loads(said.stdout)["moved"]) == (Code.DONE, 0)
+    assert scene.hold == hold
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_stack_file_in_the_midst_of_a_merge_stops_nothing_in_aws(scene: Scene) -> None:
+    text = scene.project.file.read_text()
+    scene.project.file.write_text(text.replace("  eks-cutover:weights:", "<<<<<<< HEAD\n  eks-cutover:weights:"))
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED, said.output
+    assert _everywhere(scene, ALL_OLD)
+    assert scene.hold
+    assert "cutover rollback -s dev --to v1-35" in said.stderr
+    scene.project.file.write_text(text)
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    assert scene.file_weights() == ALL_OLD
+
+
+def test_without_a_stack_file_the_environment_tells_the_region(scene: Scene) -> None:
+    scene.project.file.unlink()
+    assert scene.run("rollback", "--yes").exit_code == Code.UNFINISHED
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_program_that_fails_leaves_aws_safe_and_says_what_ends_it(scene: Scene) -> None:
+    scene.project.failure = "error: Program failed"
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "error: Program failed" in said.stderr
+    assert "cutover rollback -s dev --to v1-35" in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+    assert scene.file_weights() == ALL_OLD
+
+
+def test_an_update_under_way_that_moves_a_rule_again_is_outlasted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollback_command, "_EVERY_SECONDS", 0.0)
+    scene.project.locks = [Lock("ci@runner"), Lock("ci@runner"), None]
+    scene.project.while_locked = lambda: scene.stack.set_weights("web", {OLD: 10, NEW: 90})
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.DONE, said.output
+    assert "ci@runner" in said.stderr
+    assert "web was moved by somebody else" in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+    assert scene.project.asked
+
+
+def test_the_lock_of_a_dead_update_is_not_waited_for(scene: Scene) -> None:
+    scene.project.locks = [Lock("ci@here", dead=True)]
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "pulumi cancel -s dev" in said.stderr
+    assert "under way" not in said.stderr
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights(), scene.project.asked) == (True, ALL_OLD, [])
+
+
+def test_where_no_hold_can_be_left_traffic_moves_all_the_same(scene: Scene) -> None:
+    fault = {"service": "ssm", "action": "PutParameter", "status": 400, "code": "AccessDeniedException"}
+    scene.stack.cloud.store.put("fault", "no hold", {**fault, "message": "not allowed", "remaining": 100})
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "not allowed" in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize(
+    ("service", "action"),
+    [("ssm", "GetParameter"), ("cloudwatch", "GetMetricData"), ("elbv2", "DescribeTargetHealth")],
+)
+def test_what_is_only_good_to_know_stops_nothing(scene: Scene, service: str, action: str) -> None:
+    fault = {"service": service, "action": action, "status": 400, "code": "AccessDenied", "message": "not allowed"}
+    scene.stack.cloud.store.put("fault", "blind", {**fault, "remaining": 1000})
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_rule_that_aws_refuses_is_named_and_the_others_move(scene: Scene) -> None:
+    scene.stack.cloud.fault("ModifyRule", code="AccessDenied", message="no", remaining=1000, after=1, status=403)
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.FAILED
+    assert "could not be moved" in said.stderr
+    assert sorted(map(str, scene.stack.weights().values())) == sorted(map(str, [ALL_OLD, HALF]))
+
+
+def test_a_stack_that_is_not_there_is_a_mistake(scene: Scene) -> None:
+    scene.project.stack = "other"
+    said = scene.run("rollback", "--yes")
+    assert (said.exit_code, "no weighted rule" in said.stderr) == (Code.USAGE, True)
+
+
+def test_a_release_shows_the_hold_and_what_would_move_then(scene: Scene) -> None:
+    scene.run("rollback", "--yes", "--reason", "5xx on checkout")
+    stackfile.edit(scene.project.folder, STACK, lambda config: config.update({"eks-cutover:weights": dict(HALF)}))
+    refused = scene.run("release")
+    assert (refused.exit_code, scene.hold is None) == (Code.USAGE, False)
+    said = scene.run("release", "--yes")
+    assert said.exit_code == Code.DONE
+    assert "5xx on checkout" in said.stdout
+    assert "web: v1-35 100, v1-36 0 -> v1-35 50, v1-36 50" in said.stdout
+    assert scene.hold is None
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_release_without_a_hold_says_so(scene: Scene) -> None:
+    said = scene.run("release", "--yes", "--json")
+    assert (said.exit_code, json.loads(said.stdout)["hold"]) == (Code.DONE, None)
+
+
+def test_the_hold_is_there_before_the_first_rule_moves(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    leave, move = Writes.hold, Writes.set_weights
+
+    def slowly(writes: Writes, hold: Hold) -> None:
+        time.sleep(0.1)
+        leave(writes, hold)
+        done.append("hold")
+
+    def at_once(writes: Writes, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
+        done.append("rules")
+        return move(writes, wanted)
+
+    monkeypatch.setattr(Writes, "hold", slowly)
+    monkeypatch.setattr(Writes, "set_weights", at_once)
+    scene.run("rollback", "--yes")
+    assert done[:2] == ["hold", "rules"]
+
+
+def test_the_route_with_most_requests_goes_first(scene: Scene) -> None:
+    (balancer,) = scene.stack.cloud.client("elbv2").describe_load_balancers(
+        LoadBalancerArns=[_balancer(scene.stack.rules["web"])]
+    )["LoadBalancers"]
+    group = scene.stack.groups["web", NEW].split(":")[-1]
+    dimensions = [
+        {"Name": "TargetGroup", "Value": group},
+        {"Name": "LoadBalancer", "Value": balancer["LoadBalancerArn"].split(":loadbalancer/")[-1]},
+    ]
+    lately = datetime.now(UTC) - timedelta(minutes=2)  # the minute that is not over yet has no number
+    data = {"MetricName": "RequestCount", "Dimensions": dimensions, "Value": 100.0, "Timestamp": lately}
+    scene.stack.cloud.client("cloudwatch").put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[data])
+    said = json.loads(scene.run("rollback", "--yes", "--json").stdout)
+    assert [route["route"] for route in said["routes"]] == ["web", "grpc-api"]
+
+
+def _balancer(rule: str) -> str:
+    return rule.replace(":listener-rule/", ":loadbalancer/").rsplit("/", 2)[0]
