@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 import uuid
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
@@ -21,8 +23,9 @@ from rehearsal.aws.session import INTERNAL_AGENT
 from rehearsal.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterable
     from pathlib import Path
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 REGION = "ap-northeast-1"
 ZONE = f"{REGION}a"
@@ -106,11 +109,17 @@ class Cloud:
 def running(folder: Path) -> Generator[Cloud]:
     """Yield an emulated AWS with a VPC and a load balancer, for as long as the context lasts.
 
-    Its clock runs so fast that nobody meets a rate limit.
+    It is an account of its own, since moto keeps what is in one for the whole process. Its clock runs so fast that
+    nobody meets a rate limit.
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     store = Store(folder / "store.sqlite")
-    api = Api(DomainDispatcherApplication(create_backend_app), store, lambda: 1000 * time.monotonic())
+    moto, account = DomainDispatcherApplication(create_backend_app), f"{random.randrange(10**11, 10**12)}"
+
+    def of_this_account(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
+
+    api = Api(of_this_account, store, lambda: 1000 * time.monotonic())
     server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     cloud = Cloud(f"http://127.0.0.1:{server.server_port}", store, "", "")
@@ -131,3 +140,4 @@ def running(folder: Path) -> Generator[Cloud]:
     cloud.listener = made["Listeners"][0]["ListenerArn"]
     yield cloud
     server.shutdown()
+    iam_backends.pop(account, None)  # moto looks for the owner of a key in every account that it has

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import moto.settings
 import pytest
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
 from moto.server import ThreadedMotoServer
 
 from rehearsal.aws import session
@@ -120,6 +122,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         patch.setattr(moto.settings, "ACM_VALIDATION_WAIT", 1)
+        iam_backends.pop(DEFAULT_ACCOUNT_ID, None)  # it may be there already, without the policies that AWS manages
         server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
         server.start()
         host, port = server.get_host_and_port()
