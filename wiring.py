@@ -96,7 +96,7 @@ def cluster_layer(
         key,
         ClusterArgs(
             cluster=wanted,
-            eks_name=f"{settings.stack}-{key}",
+            eks_name=settings.eks_name(key),
             partition=settings.aws.partition,
             vpc_id=vpc_id,
             private_subnet_ids=shared.network.private_subnet_ids,

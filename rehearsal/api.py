@@ -33,6 +33,7 @@ from xml.etree import ElementTree
 from moto.elbv2.models import elbv2_backends
 from werkzeug.wrappers import Request, Response
 
+from rehearsal import percentiles
 from rehearsal.aws.session import INTERNAL_AGENT, PROVIDER_AGENT
 from rehearsal.bucket import Bucket
 from rehearsal.targets import DESCRIPTIONS, Target, Targets
@@ -100,6 +101,7 @@ class Api:
             "DeregisterTargets": self._deregister,
             "DescribeTargetHealth": self._health,
         }
+        percentiles.install()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -272,7 +274,7 @@ def _balancers(account: str, region: str) -> dict[str, list[str]]:
 
 def _attach_groups(region: str) -> None:
     """Tell moto what it forgets: that a changed rule forwards to other groups than before."""
-    for account, regions in elbv2_backends.items():
+    for account, regions in list(elbv2_backends.items()):
         balancers = _balancers(account, region)
         for group in list(regions[region].target_groups.values()):
             group.load_balancer_arns = balancers.get(group.arn, [])

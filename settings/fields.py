@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 MAX_ROUTE_PRIORITY = 1000
+MAX_SOAK_HOURS = 720
 
 _KEY = re.compile(r"v(?P<major>1)-(?P<minor>[0-9]{2})(?:-(?P<again>[b-d]))?")
 _DNS_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -295,6 +296,62 @@ Headroom = Annotated[
     rule(
         lambda value: type(value) in (int, float) and value >= 1,
         "headroom is a number of 1 or more. Below 1 a cluster would get more than it can carry. Write e.g. 1.2",
+    ),
+]
+Share = Annotated[
+    int,
+    rule(
+        whole(1, 100),
+        "a step is a whole number of percent from 1 to 100. Nothing would tell `cutover promote` how much to shift. "
+        "Write e.g. 10, without quotes",
+    ),
+]
+HoldTime = Annotated[
+    int,
+    rule(
+        whole(180, 86400),
+        "hold is 180 to 86400 seconds. The metrics of a minute come two minutes later, and with less there would be "
+        "none to judge by. Write e.g. 300",
+    ),
+]
+ErrorRatio = Annotated[
+    float,
+    rule(
+        lambda value: type(value) in (int, float) and 0 <= value < 1,
+        "maxErrorRatio is a number from 0 to below 1. At 1 a cluster that fails every request would be promoted. "
+        "Write e.g. 0.01 for one request in a hundred",
+    ),
+]
+LatencyRatio = Annotated[
+    float,
+    rule(
+        lambda value: type(value) in (int, float) and value >= 1,
+        "maxLatencyRatio is a number of 1 or more. Below 1 a cluster as fast as the old one would be rolled back. "
+        "Write e.g. 1.5",
+    ),
+]
+MinRequests = Annotated[
+    int,
+    rule(
+        whole(1, 1_000_000),
+        "minRequests is a whole number from 1 to 1000000. At 0 a cluster that nobody has asked yet would be promoted. "
+        "Write e.g. 200",
+    ),
+]
+Failures = Annotated[
+    int,
+    rule(
+        whole(1, 10),
+        "failures is a whole number of judgements from 1 to 10. At 0 every promotion would be rolled back, and with "
+        "many clients would see the errors for hours. Write e.g. 2",
+    ),
+]
+SoakHours = Annotated[
+    float,
+    rule(
+        lambda value: type(value) in (int, float) and 0 <= value <= MAX_SOAK_HOURS,
+        "soakHours is a number of hours from 0 to 720. Longer, an unused cluster would be paid for over a month. Write "
+        "e.g. 24",
     ),
 ]
 AttributeKey = Annotated[

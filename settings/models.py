@@ -23,14 +23,19 @@ from settings.fields import (
     DeregistrationDelay,
     DnsLabel,
     DomainName,
+    ErrorRatio,
+    Failures,
     HeaderName,
     Headroom,
     HealthCheckPath,
+    HoldTime,
     HostPattern,
     Interval,
+    LatencyRatio,
     LoadBalancerName,
     Matcher,
     MinHealthy,
+    MinRequests,
     Name,
     NodeCount,
     NodeMinimum,
@@ -46,7 +51,9 @@ from settings.fields import (
     RuleQuota,
     ServiceCidr,
     Several,
+    Share,
     SlowStart,
+    SoakHours,
     StackName,
     StickinessDuration,
     Threshold,
@@ -318,6 +325,40 @@ class Gate(Model):
     override: Override | None = Field(default=None, description="what passes although the gate refuses it")
 
 
+class RolloutMetrics(Model):
+    """By which numbers a step of a promotion is judged: the new cluster's against those of the old ones."""
+
+    max_error_ratio: ErrorRatio = Field(
+        default=0.01, description="how much larger the new cluster's share of failed requests may be, 0 to below 1"
+    )
+    max_latency_ratio: LatencyRatio = Field(
+        default=1.5, description="times the old clusters' p99 that the new one's may be, 1 or more"
+    )
+    min_requests: MinRequests = Field(
+        default=200, description="requests to the new cluster, per route, below which nothing is judged"
+    )
+    failures: Failures = Field(default=2, description="judgements of one step that must fail until it is rolled back")
+
+
+class Rollout(Model):
+    """The steps in which `cutover promote` brings a cluster to all of the traffic."""
+
+    steps: Several[Share] = Field(
+        default=(1, 10, 50, 100), min_length=1, description="percent of the traffic, rising, 100 last"
+    )
+    hold: HoldTime = Field(default=300, description="seconds at a step before it is judged, 180 to 86400")
+    metrics: RolloutMetrics = Field(default=RolloutMetrics(), description="by which numbers a step is judged")
+
+
+class Retirement(Model):
+    """When a cluster that does not serve may be taken away."""
+
+    soak_hours: SoakHours = Field(
+        default=24,
+        description="hours at weight 0 and without a request, 0 to 720; never less than a route's stickiness and delay",
+    )
+
+
 class Preview(Model):
     """How a request asks for one cluster, whatever the weights say."""
 
@@ -377,6 +418,8 @@ class Settings(Model):
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
     routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
     gate: Gate = Field(default=Gate(), description="when a change of weights is refused")
+    rollout: Rollout = Field(default=Rollout(), description="how a cluster is promoted step by step")
+    retirement: Retirement = Field(default=Retirement(), description="when a cluster may be taken away")
     preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
     existing_namespaces: Several[DnsLabel] = Field(
         default=(), description="Kubernetes namespaces that somebody else makes in every cluster"
@@ -414,6 +457,10 @@ class Settings(Model):
     def load_balancer_of(self, route: str) -> str:
         """Return the name of the load balancer on which a route lies."""
         return self.routes[route].load_balancer or next(iter(self.load_balancers))
+
+    def eks_name(self, cluster: str) -> str:
+        """Return the name of a cluster in EKS, unique in account and region."""
+        return f"{self.stack}-{cluster}"
 
     def mesh_name(self, cluster: str) -> str:
         """Return the name of the cluster's mesh: one name in two clusters would be adopted, silently, by both."""

@@ -111,6 +111,16 @@ def _weight_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+def _rollout_mistakes(settings: Settings) -> Iterator[Mistake]:
+    steps = settings.rollout.steps
+    if list(steps) != sorted(steps) or steps[-1] != 100:  # noqa: PLR2004 - percent
+        yield Mistake(
+            "rollout.steps",
+            f"{', '.join(map(str, steps))} do not rise to 100. A promotion would take traffic back on its way, or end "
+            "with two clusters that serve. Order them, and write 100 last",
+        )
+
+
 def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     names: Counter[str] = Counter()
     for key, balancer in settings.load_balancers.items():
@@ -355,6 +365,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _load_balancer_mistakes,
         _cluster_mistakes,
         _weight_mistakes,
+        _rollout_mistakes,
         _route_mistakes,
         _mesh_mistakes,
     )

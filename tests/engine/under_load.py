@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -65,9 +65,14 @@ class UnderLoad(Standing):
 
 
 @contextmanager
-def under_load(engine: Engine, *, dead: str = "") -> Generator[UnderLoad]:
-    """Bring dev up with all traffic on the old cluster, and let clients ask; the pods of the cluster ``dead`` are."""
-    with Sandbox(engine, PROGRAM, zones=ZONES, world=True) as sandbox:
+def under_load(
+    engine: Engine, *, dead: str = "", asked: bool = True, speed: float | None = None
+) -> Generator[UnderLoad]:
+    """Bring dev up with all traffic on the old cluster, and let clients ask; the pods of the cluster ``dead`` are.
+
+    Where it is not ``asked`` yet, the load is there to be entered. ``speed`` is the sandbox's.
+    """
+    with Sandbox(engine, PROGRAM, zones=ZONES, world=True, speed=speed) as sandbox:
         config = stackfile.read(sandbox.project, "dev")
         for route in config["eks-cutover:routes"] if dead else ():
             sandbox.store.put(WORKLOAD, f"{dead}|{route}", {"alive": False})
@@ -78,7 +83,7 @@ def under_load(engine: Engine, *, dead: str = "") -> Generator[UnderLoad]:
         for cluster in {OLD, NEW} - {dead}:
             stack.until_healthy(cluster)
         until("the stack answers", lambda: not any(ask(names, one).failed for one in to))
-        with stack.load:
+        with stack.load if asked else nullcontext():
             yield stack
 
 

@@ -1,0 +1,379 @@
+"""`cutover shift`: the edit of the weights and its way to AWS, in one go, or the edit alone for a pull request.
+
+Owns the order of it: nothing is touched before all is known, and the stack file is as it was, byte for byte, after
+every end before the first rule moves. Refuses to own the rules (shift.py, gate.py, judgement.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE
+from rich.table import Table
+
+from cutover import account, gate, judgement
+from cutover.judgement import Kind
+from cutover.live import Live, session
+from cutover.project import rules
+from cutover.shift import ShiftError, alike, drifted, live_weights, parse, routes_of, said, wanted, with_weights
+from cutover.terminal import (
+    Code,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    YesOption,
+    confirm,
+    messages,
+    project,
+    results,
+    say,
+    show_json,
+    stop,
+    told,
+)
+from settings.fields import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+    from cutover.account import Account
+    from cutover.project import Project
+    from cutover.run import Run
+    from settings import Settings
+
+PROPAGATION_SECONDS = 5.0
+"""How long ELB is given until new weights count on all of its nodes. It documents no bound."""
+
+_REFUSES = "the gate refuses"
+_LOCKED = ("currently locked by", "Another update is currently in progress")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cluster in a route that moves: its weights, and its healthy targets against those that its new share needs."""
+
+    route: str
+    cluster: str
+    before: int
+    after: int
+    healthy: int
+    needed: int
+
+
+def shift(
+    shares: Annotated[list[str], typer.Argument(metavar="KEY=WEIGHT", help="Weights by cluster, 0 to 999.")],
+    route: Annotated[
+        str | None, typer.Option("--route", "-r", metavar="ROUTE", help="Move this route alone, by its own weights.")
+    ] = None,
+    stack: StackOption = None,
+    folder: FolderOption = Path(),
+    *,
+    write_only: Annotated[
+        bool, typer.Option("--write-only", help="Edit the stack file alone, for a pull request.")
+    ] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Give clusters new weights: judge, apply the weighted rules alone, read back, verify.
+
+    Clusters that are not named keep their proportions in what is left of the present sum.
+
+    Example: cutover shift v1-36=10 -s prod
+
+    JSON: stack; applied: false with --write-only; weights by cluster; route: null where they are the stack's; moved: a
+    list of route, cluster, before, after, healthy, needed.
+    """
+    with told(), asked_rightly():
+        asked, here = parse(shares), project(folder, stack)
+        if write_only:
+            after, moved = write(here, asked, route), list[Row]()
+        else:
+            after, moved = carry_out(here, lambda _: asked, route, yes=yes)
+        weights = after.weights_of(route) if route else after.weights
+    if as_json:
+        rows = [vars(row) for row in moved]
+        document = {"applied": not write_only, "weights": weights, "route": route, "moved": rows}
+        show_json("shift", {"stack": here.stack, **document})
+    elif write_only:
+        results.print(f"{here.file.name}: {said(weights)}", markup=False)
+        say(f"Nothing has moved. Commit it and open a pull request; once it is applied: cutover status -s {here.stack}")
+    else:
+        for name in dict.fromkeys(row.route for row in moved):
+            changes = [f"{row.cluster} {row.before} -> {row.after}" for row in moved if row.route == name]
+            results.print(f"{name}: {', '.join(changes)}", markup=False)
+        going_on = f"{_next(after, weights, route)}, or back at once: cutover rollback -s {here.stack}"
+        say(f"Next: {going_on if moved else f'cutover status -s {here.stack}'}")
+
+
+def write(here: Project, asked: Mapping[str, int], route: str | None) -> Settings:
+    """Edit the stack file alone, and return what it now says.
+
+    :raises ShiftError: what is asked for is no shift
+    """
+    with _alone(here), _unless_kept(here.file) as keep:
+        settings = here.settings()
+        if route is not None and route not in settings.routes:
+            routes_of(settings, route)
+        weights = wanted(settings.weights_of(route) if route else settings.weights, asked)
+        here.write_weights(weights, route)
+        after = here.settings()
+        keep()
+    return after
+
+
+def carry_out(
+    here: Project, ask: Callable[[Settings], Mapping[str, int]], route: str | None = None, *, yes: bool
+) -> tuple[Settings, list[Row]]:
+    """Shift: judge, ask, apply, read back, verify. Return the settings after it, and what moved.
+
+    What ``ask`` wants of the present settings need not name every cluster. Ends the command where it may not move.
+
+    :raises ShiftError: what is asked for is no shift
+    :raises LiveError: AWS could not be read
+    """
+    with _alone(here), _unless_kept(here.file) as keep:
+        settings = here.settings()
+        moving = routes_of(settings, route)
+        present = settings.weights_of(route) if route else settings.weights
+        weights = wanted(present, ask(settings))
+        after = with_weights(settings, weights, route)
+        aws = Live(session(settings.aws), here.stack)
+        seen = account.read(aws, after)
+        _check_free(here, seen.found.hold)
+        _check_drift(settings, seen, moving if weights == present else [])
+        behind = drifted(after, live_weights(seen.found))
+        if weights == present and not behind:
+            say(f"{said(weights)}: the stack file and AWS say so already.")
+            return after, []
+        rows = [row for name in moving for row in _rows(seen, name, weights)]
+        here.write_weights(weights, route)
+        if weights == present:
+            # It was begun before, or somebody moved the rules: the state may remember neither.
+            _check_run(here.refresh(rules(moving)), "AWS was not read")
+        plan = here.preview()
+        _check_plan(plan, seen)
+        messages.print(_table(rows))
+        confirm(f"Move {', '.join(moving)}?", yes=yes)
+        keep()
+        # What serves is protected, and what no longer does is not: that is a part of the plan, too.
+        run = here.up([*rules(moving), *(step.urn for step in plan.kept)])
+        live = live_weights(aws.find())
+        late = _late(after, live, moving)
+        if run.failure and late == moving:
+            keep(no=True)
+        if run.failure or late:
+            _stop_midway(run, after, route, live, moving)
+        _verify(aws, after, moving)
+    return after, rows
+
+
+@contextmanager
+def asked_rightly() -> Generator[None]:
+    """Turn what is no shift into a message and an exit code."""
+    try:
+        yield
+    except ShiftError as error:
+        stop(Code.USAGE, str(error))
+
+
+@contextmanager
+def _alone(here: Project) -> Generator[None]:
+    """Keep out everybody else who would edit the stack files of this folder in the same moments."""
+    with (here.folder / "Pulumi.yaml").open() as anchor:
+        try:
+            fcntl.flock(anchor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stop(
+                Code.BUSY,
+                f"another cutover is at work in {here.folder}, and both would edit one file. Nothing was changed. Wait "
+                f"until it is done, look with cutover status -s {here.stack}, then run the same again",
+            )
+        yield
+
+
+@contextmanager
+def _unless_kept(file: Path) -> Generator[_Keep]:
+    """Put a file back as it was at the end of a block that did not call what it is given."""
+    before, keep = file.read_bytes(), _Keep()
+    try:
+        yield keep
+    finally:
+        if not keep.kept and file.read_bytes() != before:
+            file.write_bytes(before)
+
+
+class _Keep:
+    def __init__(self) -> None:
+        self.kept = False
+
+    def __call__(self, *, no: bool = False) -> None:
+        self.kept = not no
+
+
+def _check_free(here: Project, hold: gate.Hold | None) -> None:
+    if hold is not None:
+        stop(
+            Code.BUSY,
+            f"a rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights. Nothing was changed. Once the "
+            f"reason is gone: cutover release -s {here.stack}",
+        )
+    if lock := here.locked():
+        cure = "Free the stack with pulumi cancel" if lock.dead else "Wait until it is done"
+        stop(
+            Code.BUSY,
+            f"the stack is locked by {lock}. Nothing was changed. {cure}, look with cutover status -s {here.stack}, "
+            "then run the same again",
+        )
+
+
+def _check_drift(settings: Settings, seen: Account, asked_again: Sequence[str]) -> None:
+    """Refuse where AWS has other weights than the stack file, but for routes that are asked to have the file's."""
+    found = {
+        name: live for name, live in drifted(settings, live_weights(seen.found)).items() if name not in asked_again
+    }
+    if not found:
+        return
+    lines = [
+        f"  {name}: AWS has {said(live)}; the file {said(settings.weights_of(name))}" for name, live in found.items()
+    ]
+    first = next(iter(found))
+    as_filed = _command(
+        settings, settings.weights_of(first), first if settings.routes[first].weights is not None else None
+    )
+    stop(
+        Code.REFUSED,
+        "\n".join(
+            [
+                "AWS has other weights than the stack file. Nothing was changed: a shift from there would move traffic "
+                "that nobody asked to move.",
+                *lines,
+                f"To have what the file says: {as_filed}. To keep what AWS has, write it into the file first, with "
+                f"--write-only. To see more: cutover status -s {settings.stack}",
+            ]
+        ),
+    )
+
+
+def _check_plan(plan: Run, seen: Account) -> None:
+    """Refuse a plan that fails, or holds anything but the shift."""
+    if _REFUSES in plan.failure:
+        stop(
+            Code.REFUSED,
+            f"{plan.failure.strip()}\nNothing was changed. To see more: cutover status -s {seen.settings.stack}",
+        )
+    _check_run(plan, "The plan could not be made")
+    serving = {cluster for live in live_weights(seen.found).values() for cluster, weight in live.items() if weight}
+    if broken := judgement.violations(plan, serving, seen.found.rules):
+        text = "\n".join(f"  {violation}" for violation in broken)
+        stop(Code.REFUSED, f"the plan may not be applied. Nothing was changed.\n{text}")
+    if judgement.kind(plan) not in {Kind.SHIFT, Kind.NOTHING}:
+        stop(
+            Code.REFUSED,
+            f"the plan holds more than the shift: {plan.summary()}. Nothing was changed: a shift would bring the rest "
+            "along at the next pulumi up. Apply that first, with pulumi up, or take it out of the file; then run the "
+            "same again",
+        )
+
+
+def _check_run(run: Run, what: str) -> None:
+    if any(words in run.failure for words in _LOCKED):
+        stop(Code.BUSY, f"{run.failure.strip()}\nNothing was changed. Wait until that is done, then run the same again")
+    if run.failure:
+        stop(Code.FAILED, f"{run.failure.strip()}\n{what}, and nothing was changed. Mend that, then run the same again")
+
+
+def _stop_midway(
+    run: Run,
+    after: Settings,
+    route: str | None,
+    live: Mapping[str, Mapping[str, int]],
+    moving: Sequence[str],
+) -> None:
+    late = _late(after, live, moving)
+    if run.failure and late == moving:
+        if _REFUSES in run.failure:
+            stop(
+                Code.REFUSED, f"{run.failure.strip()}\nNo route has moved. To see more: cutover status -s {after.stack}"
+            )
+        _check_run(run, "No route has moved")
+    lines = [f"  {name}: {'has' if name in late else 'moved to'} {said(live.get(name, {}))}" for name in moving]
+    again = _command(after, after.weights_of(moving[0]), route)
+    stop(
+        Code.FAILED,
+        "\n".join(
+            [
+                run.failure.strip() or "the engine says that it is done, and AWS has other weights",
+                "Of the routes:" if late else "All routes have moved, but the rest of the update failed:",
+                *lines,
+                f"To go on: {again}, or pulumi up. To go back: cutover rollback -s {after.stack}",
+            ]
+        ),
+    )
+
+
+def _late(after: Settings, live: Mapping[str, Mapping[str, int]], moving: Sequence[str]) -> list[str]:
+    """Return the routes that do not have their new weights in AWS."""
+    return [name for name in moving if not alike(live.get(name, {}), after.weights_of(name))]
+
+
+def _verify(aws: Live, after: Settings, moving: Sequence[str]) -> None:
+    """See that what has a share still has healthy targets once the weights count: ELB fails open where none is."""
+    say(f"AWS has the new weights. Waiting {PROPAGATION_SECONDS:g} s until they count everywhere.")
+    time.sleep(PROPAGATION_SECONDS)
+    seen = account.read(aws, after)
+    empty = [
+        f"{name}: {row.cluster}"
+        for name in moving
+        for row in _rows(seen, name, after.weights_of(name))
+        if row.after and not row.healthy
+    ]
+    if empty:
+        stop(
+            Code.FAILED,
+            f"the weights have moved, and no target is healthy any more in {', '.join(empty)}: requests are being "
+            f"lost. To go back: cutover rollback -s {after.stack}",
+        )
+
+
+def _rows(seen: Account, route: str, weights: Mapping[str, int]) -> list[Row]:
+    move, before = seen.move(route, weights), live_weights(seen.found).get(route, {})
+    rows: list[Row] = []
+    for cluster, weight in weights.items():
+        arn = seen.found.group_of(route, cluster)
+        healthy = seen.health[arn].units if arn and arn in seen.health else 0
+        share = weight / sum(weights.values())
+        needed = gate.need(move, seen.policy, share) if weight else 0
+        rows.append(Row(route, cluster, before.get(cluster, 0), weight, healthy, needed))
+    return rows
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table("route", "cluster", box=SIMPLE)
+    for heading in ("from", "to", "healthy/needed"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        health = f"{row.healthy}/{row.needed}" if row.after else "-"
+        table.add_row(row.route, row.cluster, str(row.before), str(row.after), health)
+    return table
+
+
+def _next(settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
+    """Return the command that goes on: to the next step of the rollout, or to retire what serves nowhere."""
+    newest, total = max(weights, key=version_of), sum(weights.values())
+    step = next((step for step in settings.rollout.steps if step * total > 100 * weights[newest]), None)
+    if step is not None:
+        return _command(settings, {newest: round(step * total / 100)}, route)
+    idle = next((cluster for cluster in weights if not settings.serving(cluster)), None)
+    return f"cutover retire {idle} -s {settings.stack}" if idle else f"cutover status -s {settings.stack}"
+
+
+def _command(settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
+    """Return the shift that asks for weights."""
+    shares = " ".join(f"{cluster}={weight}" for cluster, weight in weights.items())
+    return f"cutover shift {shares}{f' --route {route}' if route else ''} -s {settings.stack}"

@@ -1,0 +1,100 @@
+"""A stand-in for `Project`, for commands that shift: a stack file with weights alone, and rules in an emulated AWS."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cutover.run import LISTENER_RULE, Run, Step
+from tests.conftest import PROJECT
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from cutover.lock import Lock
+    from settings import Settings
+    from tests.cutover.tagged import Tagged
+
+HEAD = "# What a pull request edits.\n"
+
+
+@dataclass
+class Engine:
+    """One stack. ``more`` are steps that every plan has besides; ``stops_after`` rules an update fails."""
+
+    folder: Path
+    tagged: Tagged
+    changes: dict[str, Any] = field(default_factory=dict[str, Any])
+    stack: str = "dev"
+    lock: Lock | None = None
+    more: tuple[Step, ...] = ()
+    refusal: str = ""
+    stops_after: int | None = None
+    failure: str = "error: AWS says no"
+    asked: list[str] = field(default_factory=list[str])
+    at_preview: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        """Lay out the project."""
+        (self.folder / "Pulumi.yaml").touch()
+        self.file.write_text(f"{HEAD}weights: {{v1-35: 99, v1-36: 1}}\n")
+
+    @property
+    def file(self) -> Path:
+        """The stack file."""
+        return self.folder / "Pulumi.dev.yaml"
+
+    def settings(self) -> Settings:
+        """Read the stack file."""
+        return settings_of("dev", {**self.changes, **self._written()})
+
+    def as_written(self) -> Settings:
+        """Read the stack file, which here is never more than it says."""
+        return self.settings()
+
+    def locked(self) -> Lock | None:
+        """Tell who is at work."""
+        return self.lock
+
+    def write_weights(self, weights: Mapping[str, int], route: str | None = None) -> None:
+        """Write the stack file."""
+        key = "weights" if route is None else f"routes.{route}.weights"
+        self.file.write_text(HEAD + yaml.safe_dump({**self._written(), key: dict(weights)}))
+
+    def refresh(self, _: Sequence[str]) -> Run:
+        """Take in what is in AWS."""
+        self.asked.append("refresh")
+        return Run((), (), 0.0)
+
+    def preview(self) -> Run:
+        """Plan one update per rule that differs from the file."""
+        self.asked.append("preview")
+        self.at_preview()
+        return Run((*self._steps(), *self.more), (), 0.0, self.refusal)
+
+    def up(self, _: Sequence[str]) -> Run:
+        """Move the rules, one after the other."""
+        self.asked.append("up")
+        steps = self._steps()
+        for place, step in enumerate(steps):
+            if place == self.stops_after:
+                return Run(tuple(steps), (), 0.0, self.failure)
+            route = step.name.removesuffix("-weighted")
+            self.tagged.set_weights(route, self.settings().weights_of(route))
+        return Run(tuple(steps), (), 0.0)
+
+    def _steps(self) -> list[Step]:
+        settings, live = self.settings(), self.tagged.weights()
+        path = "actions[0].forward.targetGroups[0].weight"
+        return [
+            Step("update", LISTENER_RULE, f"{route}-weighted", (path,), urn=f"urn:pulumi:dev::{PROJECT}::x::{route}")
+            for route in live
+            if live[route] != settings.weights_of(route)
+        ]
+
+    def _written(self) -> dict[str, Any]:
+        return yaml.safe_load(self.file.read_text())
