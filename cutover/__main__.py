@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cutover.commands import guard, promote, release, rollback, shift
+from cutover.commands import guard, promote, release, rollback, shift, status
 
 app = typer.Typer(
     add_completion=False,
@@ -15,6 +15,7 @@ app = typer.Typer(
     help="Move traffic between EKS clusters behind one load balancer.",
     pretty_exceptions_enable=False,
 )
+app.command()(status.status)
 app.command()(shift.shift)
 app.command()(promote.promote)
 app.command()(rollback.rollback)

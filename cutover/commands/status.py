@@ -1,0 +1,255 @@
+"""`cutover status`: what the stack does now, and with a cluster's key, whether that cluster is ready to serve."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cutover import minutes, preflight, support, surroundings
+from cutover.account import read
+from cutover.live import Live, LiveError, session
+from cutover.status import WINDOW, document, judge, weights
+from cutover.terminal import Code, FolderOption, JsonOption, StackOption, project, results, say, show_json, stop, told
+from cutover.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import boto3
+
+    from cutover.live import Found
+    from cutover.minutes import Reading
+    from cutover.status import Place, Status
+    from cutover.support import Support
+    from cutover.verdict import Row
+
+_STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red", Verdict.UNKNOWN: "magenta"}
+
+
+def status(
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="A cluster to check, such as v1-36.")] = None,
+    *,
+    stack: StackOption = None,
+    cwd: FolderOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is live beside what the stack file wants, and whether a rollback would land. Changes nothing.
+
+    With KEY, check too whether that cluster is ready to serve. Exit code 1: it is not.
+
+    Example: cutover status v1-36 -s prod
+    """
+    with told():
+        known = project(cwd, stack)
+        settings = known.settings()
+        if key is not None and key not in settings.clusters:
+            stop(
+                Code.USAGE,
+                f"{key} is no cluster of {known.file.name}, so nothing was checked. Name one of "
+                f"{', '.join(settings.clusters)}",
+            )
+        aws, today = session(settings.aws), datetime.now(UTC).date()
+        account = read(Live(aws, settings.stack), settings, everything=True)
+        supported = support.read(aws, settings)
+        state = judge(account, _counted(aws, account.found), supported)
+        rows: list[Row] = []
+        if key is not None:
+            if not as_json:
+                say(f"Checking {key}: EKS looks at its insights anew, which takes up to half a minute.", "dim")
+            own = next(one for one in supported if one.cluster == key)
+            rows = preflight.judge(surroundings.read(account, aws, key, own, today))
+        if as_json:
+            show_json("status", {**document(state, today), **({} if key is None else _checks(key, rows))})
+        else:
+            _show(state, today)
+            if key is not None:
+                _show_checks(key, rows)
+    if any(row.verdict is Verdict.BAD for row in rows):
+        raise typer.Exit(Code.REFUSED)
+
+
+def _counted(aws: boto3.Session, found: Found) -> Reading | None:
+    """Count the traffic. Where CloudWatch is silent, everything else is worth seeing all the more."""
+    groups = {arn: rule.load_balancer for rule in found.rules.values() for arn in rule.weights}
+    try:
+        return minutes.read(aws, groups, *minutes.before(datetime.now(UTC), WINDOW))
+    except LiveError as error:
+        say(f"Traffic could not be counted: {error}", "yellow")
+        return None
+
+
+def _checks(key: str, rows: Sequence[Row]) -> Mapping[str, Any]:
+    """Return the preflight as JSON has it: ``key``, and ``checks``: check, verdict (ok, warn, bad, unknown) ..."""
+    return {
+        "key": key,
+        "checks": [
+            {"check": row.check, "verdict": row.verdict.value, "evidence": row.evidence, "cure": row.cure}
+            for row in rows
+        ],
+    }
+
+
+def _show(state: Status, today: date) -> None:
+    for table in (_routes(state), _clusters(state.support, today)):
+        results.print(table, soft_wrap=False)
+        results.print()
+    notes = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    notes.add_column(no_wrap=True)
+    notes.add_column(overflow="fold")
+    for kind, text in _notes(state):
+        notes.add_row(kind, Text(text))
+    results.print(notes, soft_wrap=False)
+
+
+def _routes(state: Status) -> Table:
+    table = _table("route", "cluster")
+    for name in ("wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    before = ""
+    for place in state.places:
+        if before not in {"", place.route}:
+            table.add_section()
+        table.add_row(place.route if place.route != before else "", place.cluster, *_cells(state, place))
+        before = place.route
+    return table
+
+
+def _cells(state: Status, place: Place) -> Iterator[str | Text]:
+    wanted, live = (sum(weights(state, place.route, live=one).values()) for one in (False, True))
+    yield _weight(place.wanted, wanted)
+    yield _weight(place.live, live)
+    yield "-" if place.seen is None else f"{place.seen:.1%}"
+    short = place.healthy is not None and place.healthy < place.least
+    yield Text("?" if place.healthy is None else str(place.healthy), "bold red" if short and place.share else "")
+    yield f"{place.needed}{' ' if place.share else '*'}"
+    yield "-" if place.requests is None else f"{place.requests:.1f}"
+    yield "-" if place.errors is None else f"{place.errors:.2f}"
+
+
+def _weight(weight: int | None, total: int) -> str:
+    """Say a weight; where weights do not add up to 100, its share too."""
+    if weight is None:
+        return "-"
+    return str(weight) if total in {0, 100} else f"{weight} ({weight / total:.0%})"
+
+
+def _clusters(supported: Sequence[Support], today: date) -> Table:
+    table = _table("cluster", "version", "standard support", "extended support", "policy")
+    for one in supported:
+        table.add_row(one.cluster, one.version, _left(one.standard, today), _left(one.extended, today), one.policy)
+    return table
+
+
+def _left(end: date | None, today: date) -> str:
+    if end is None:
+        return "?"
+    days = (end - today).days
+    return f"{days} days left" if days >= 0 else f"ended {end}"
+
+
+def _notes(state: Status) -> Iterator[tuple[str, str]]:
+    """Yield what one should know, the most urgent last: it stays on the screen."""
+    if any(not place.share for place in state.places):
+        yield "*", "needed by a rollback, which would give it everything"
+    for unread in dict.fromkeys(one.unread for one in state.support if one.unread):
+        clusters = ", ".join(one.cluster for one in state.support if one.unread == unread)
+        yield "support", f"of {clusters} is not known: {unread}"
+    yield from _health_notes(state)
+    yield from _weight_notes(state)
+    yield "rollback", _back(state)
+    if hold := state.hold:
+        yield (
+            "hold",
+            f"by {hold.who} since {hold.when} ({hold.why}): no other weights may be applied. `cutover release` lifts "
+            "it",
+        )
+
+
+def _health_notes(state: Status) -> Iterator[tuple[str, str]]:
+    for place in state.places:
+        if place.healthy is None:
+            yield "health", f"{place.route}: what is healthy in {place.cluster} could not be read"
+        elif place.share and place.healthy < place.least:
+            least = f"{place.least} that {place.share:.0%} needs at least"
+            yield "short", f"{place.route}: {place.cluster} has {place.healthy} healthy of the {least}"
+    if state.own_errors:
+        yield "5xx", f"load balancers answer {state.own_errors:.2f} per second themselves, with no target to blame"
+
+
+def _weight_notes(state: Status) -> Iterator[tuple[str, str]]:
+    for route in state.strangers:
+        yield "drift", f"{route} is live in AWS, and not in the stack file. See `pulumi preview`"
+    for route in state.drifted:
+        file, live = (_said(weights(state, route, live=one)) for one in (False, True))
+        yield "drift", f"{route}: the file says {file}, AWS {live or 'has no rule'}"
+    if state.half_moved:
+        yield "half-moved", f"{', '.join(state.half_moved)} follow the same weights and give different shares"
+    if state.hold and (state.drifted or state.half_moved):
+        yield "", "-> run `cutover rollback` again: it ends what is left, and writes the file"
+    elif state.half_moved:
+        yield "", "-> run the last `cutover shift` again, or `cutover rollback`"
+    elif state.drifted:
+        live = weights(state, state.drifted[0], live=True)
+        kept = " ".join(f"{cluster}={weight}" for cluster, weight in live.items())
+        yield "", f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only` keeps what AWS has"
+
+
+def _back(state: Status) -> str:
+    if state.back is None:
+        return "would not know where to go. `cutover rollback --to KEY` does"
+    short, reserve = (_by_route(lacks) for lacks in (state.back.short, state.back.reserve))
+    if short:
+        return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"
+    if reserve:
+        return f"would land on {state.back.to}, with less than the headroom that the gate asks for: {reserve} healthy"
+    return f"would land on {state.back.to}, which covers every route"
+
+
+def _by_route(lacks: Mapping[str, str]) -> str:
+    return ", ".join(f"{route} {text}" for route, text in lacks.items())
+
+
+def _said(shown: Mapping[str, int]) -> str:
+    return ", ".join(f"{cluster} {weight}" for cluster, weight in shown.items())
+
+
+def _show_checks(key: str, rows: Sequence[Row]) -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for checks, row in _grouped(rows):
+        said = Text.assemble((", ".join(checks), "bold"), f": {row.evidence}")
+        if row.cure:
+            said.append(f"\n-> {row.cure}")
+        table.add_row(Text(row.verdict.value, _STYLES[row.verdict]), said)
+    results.print()
+    results.print(table, soft_wrap=False)
+    counts = Counter(row.verdict for row in rows)
+    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
+    ready = "is not ready" if counts[Verdict.BAD] else "has nothing bad"
+    results.print(f"\n{key} {ready}: {told}", markup=False)
+
+
+def _grouped(rows: Sequence[Row]) -> Iterator[tuple[list[str], Row]]:
+    """Yield rows with the checks that they answer: what cannot be reached is one line, and not a screen of them."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.evidence, row.cure) if row.verdict is Verdict.UNKNOWN else (row.check, ""), []).append(
+            row
+        )
+    for group in groups.values():
+        yield [row.check for row in group], group[0]
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table

@@ -1,0 +1,101 @@
+"""What stands inside a cluster: lists of Kubernetes objects, read from its API server.
+
+Owns the way there: endpoint and certificate authority from EKS, a token made of the caller's AWS credentials as
+`aws eks get-token` makes it, pages. Refuses to write, and to know what an object means.
+"""
+
+from __future__ import annotations
+
+import base64
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from cutover.live import PATIENCE
+from cutover.web import connections, reason
+
+if TYPE_CHECKING:
+    import boto3
+
+_RETRIES = urllib3.Retry(
+    total=2, connect=0, status_forcelist=[429, 500, 503], backoff_factor=0.2, raise_on_status=False
+)
+_PAGE = 500
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# EKS takes the token for 15 minutes after it was made, whatever is signed here; this is what its own client signs.
+_TOKEN_SECONDS = 60
+
+
+class InsideError(Exception):
+    """A cluster's Kubernetes API could not be read. The text says which, why, and the ``cure``."""
+
+    def __init__(self, why: str, cure: str = "") -> None:
+        super().__init__(f"{why}. {cure}" if cure else why)
+        self.why, self.cure = why, cure
+
+
+class Inside:
+    """The Kubernetes API of one EKS cluster. Nothing is asked before the first list; calls may come from any thread."""
+
+    def __init__(self, session: boto3.Session, eks_name: str) -> None:
+        self._name = eks_name
+        # Made here: a session must not make clients in several threads at once.
+        self._eks: Any = session.client("eks", config=PATIENCE)
+        self._sts: Any = session.client("sts", config=PATIENCE)
+        self._sts.meta.events.register("before-sign.sts.GetCallerIdentity", self._name_the_cluster)
+
+    def list(self, path: str, *, only_metadata: bool = False) -> list[dict[str, Any]]:
+        """Return all objects of a collection such as `/api/v1/services` or `/apis/apps/v1/deployments`.
+
+        Every page is read. A collection that the cluster does not serve, because an API group is not installed, is
+        empty. With ``only_metadata`` nothing but names, labels and annotations leaves the cluster: for Secrets.
+
+        :raises InsideError: the API cannot be reached, or does not let the caller read
+        """
+        found: list[dict[str, Any]] = []
+        fields = {"limit": str(_PAGE)}
+        while True:
+            page = self._page(path, fields, _METADATA if only_metadata else "application/json")
+            found += page.get("items", [])
+            if not (further := page.get("metadata", {}).get("continue")):
+                return found
+            fields["continue"] = further
+
+    def _page(self, path: str, fields: dict[str, str], accept: str) -> dict[str, Any]:
+        try:
+            endpoint, api = self._api
+            headers = {"Authorization": f"Bearer {self._token()}", "Accept": accept}
+            answer = api.request("GET", f"{endpoint}{path}", fields=fields, headers=headers)
+            if answer.status == 200:  # noqa: PLR2004
+                return answer.json()
+        except (BotoCoreError, ClientError) as error:
+            raise InsideError(
+                f"{self._name} cannot be found in EKS: {reason(error)}", "See whether it is up"
+            ) from error
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise InsideError(
+                f"the Kubernetes API of {self._name} cannot be reached ({reason(error)})",
+                "Run this where it can be: in the VPC, or in a range of the cluster's endpoint.publicCidrs",
+            ) from error
+        if answer.status == 404:  # noqa: PLR2004
+            return {}
+        refused = answer.status in {401, 403}
+        cure = "Give your role an access entry that may read it (accessEntries)" if refused else "Run the same again"
+        raise InsideError(f"the Kubernetes API of {self._name} answers {answer.status} to a list of {path}", cure)
+
+    @cached_property
+    def _api(self) -> tuple[str, urllib3.PoolManager]:
+        cluster = self._eks.describe_cluster(name=self._name)["cluster"]
+        authority = base64.b64decode(cluster.get("certificateAuthority", {}).get("data", "")).decode(errors="replace")
+        endpoint = cluster.get("endpoint", "")  # EKS tells none before the cluster is made
+        return endpoint, connections(endpoint, ca_cert_data=authority or None, retries=_RETRIES)
+
+    def _token(self) -> str:
+        """Return a bearer token: a signed call of GetCallerIdentity, which the cluster makes to learn who asks."""
+        signed = self._sts.generate_presigned_url("get_caller_identity", ExpiresIn=_TOKEN_SECONDS, HttpMethod="GET")
+        return "k8s-aws-v1." + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
+
+    def _name_the_cluster(self, request: Any, **_: Any) -> None:
+        request.headers["x-k8s-aws-id"] = self._name

@@ -1,0 +1,69 @@
+"""What a check says of one thing: whether it is well, by which evidence, and what to do.
+
+Owns how a fact that could not be read becomes a verdict of its own, never one that all is well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_T = TypeVar("_T")
+_AGAIN = "Mend that, and run the same again"
+_NAMED = 3
+
+
+class Verdict(StrEnum):
+    """How well something is."""
+
+    OK = "ok"
+    WARN = "warn"  # it may be meant so, and the traffic may move
+    BAD = "bad"  # the cluster is not ready
+    UNKNOWN = "unknown"  # it could not be read
+
+
+class Unread(Exception):  # noqa: N818 - a fact first, and an error only where it is needed and is not there
+    """Stands for a fact that could not be read. It says why, and what to do."""
+
+    def __init__(self, reason: str, cure: str = _AGAIN) -> None:
+        super().__init__(reason)
+        self.cure = cure
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check. ``cure`` is empty where there is nothing to do."""
+
+    check: str
+    verdict: Verdict
+    evidence: str
+    cure: str = ""
+
+
+def known(fact: _T | Unread) -> _T:
+    """Return a fact.
+
+    :raises Unread: it could not be read
+    """
+    if isinstance(fact, Unread):
+        raise fact
+    return fact
+
+
+def row(check: str, judged: Callable[[], tuple[Verdict, str, str]]) -> Row:
+    """Return the row of a check, which is of unknown verdict where a fact that it needs could not be read."""
+    try:
+        return Row(check, *judged())
+    except Unread as reason:
+        return Row(check, Verdict.UNKNOWN, str(reason), reason.cure)
+
+
+def some(names: Iterable[str]) -> str:
+    """Return names as evidence has room for: the first few, and how many more."""
+    every = sorted(names)
+    more = f" and {len(every) - _NAMED} more" if len(every) > _NAMED else ""
+    return ", ".join(every[:_NAMED]) + more
