@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from cutover.commands import guard, promote, release, rollback, shift, status
+from cutover.commands import guard, promote, release, retire, rollback, shift, status
 
 app = typer.Typer(
     add_completion=False,
@@ -20,6 +20,7 @@ app.command()(shift.shift)
 app.command()(promote.promote)
 app.command()(rollback.rollback)
 app.command()(release.release)
+app.command()(retire.retire)
 app.command()(guard.guard)
 
 

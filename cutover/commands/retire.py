@@ -1,0 +1,339 @@
+"""`cutover retire KEY`: prove that nothing uses a cluster, take it out of the stack, and tell what it left behind.
+
+Owns the order of the steps and what is asked and shown. Refuses to own the reasons against it (retire.py).
+
+The order, and why: nothing is changed before the last reason is gone and the key is typed. Protection is lifted by an
+`up` of its own, since the engine refuses to remove what the state protects. The plan is judged before the targets are
+drained: drained targets come back by themselves only hours later, and until then nobody could go back. They are drained
+before the removal is applied: a deleted binding deregisters them without waiting. Up to there the stack file is put
+back byte for byte when anything is wrong; from there on it stays edited, and the same command goes on from it.
+
+JSON: ``cluster``, ``retired``, ``reasons`` [{``what``, ``cure``, ``acknowledge``}], ``deleted`` (how many resources),
+``leftBehind`` [{``kind``, ``id``, ``command``}], ``unseen`` (where nothing could be looked for).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+
+from cutover import retire as rules
+from cutover.account import read
+from cutover.inside import Inside, InsideError
+from cutover.judgement import Kind, kind, violations
+from cutover.leftovers import sweep
+from cutover.live import Live, session
+from cutover.retire import Case, Word
+from cutover.terminal import (
+    Code,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    messages,
+    project,
+    results,
+    say,
+    show_json,
+    stop,
+    told,
+)
+from cutover.usage import Usage, inside
+from cutover.writes import WriteError, Writes
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    import boto3
+
+    from cutover.leftovers import Sweep
+    from cutover.project import Project
+    from cutover.retire import Reason
+    from cutover.run import Run
+    from settings import Settings
+
+_DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
+_LOOK_SECONDS = 2.0
+_LATE_SECONDS = 60.0  # that ELB may take beyond the deregistration delay
+
+
+def retire(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The cluster, such as v1-35.")],
+    stack: StackOption = None,
+    folder: FolderOption = Path(),
+    *,
+    acknowledge: Annotated[
+        list[Word] | None,
+        typer.Option("--acknowledge", "-a", help="A reason that may be so. Can be given again."),
+    ] = None,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", metavar="KEY", help="The cluster's key again, in place of typing it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that nothing uses a cluster, take it away, and list what it left behind.
+
+    It is refused while anything speaks against it: each reason comes with its
+    numbers and its cure. Then its entries leave the stack file, the plan is
+    judged, its targets are drained, and the plan is applied. What it left behind
+    in AWS is listed with the command that removes it. Interrupted, run the same
+    again.
+
+    Example: cutover retire v1-35 --stack prod --acknowledge jobs
+    """
+    with told():
+        its_project = project(folder, stack)
+        settings, updates = its_project.settings(), its_project.history()
+        if key not in settings.clusters and not rules.known(updates, key, its_project.name):
+            stop(
+                Code.USAGE,
+                f"There is no cluster {key} in {its_project.file.name}, and no update ever had one. Nothing was "
+                f"changed. There are {', '.join(settings.clusters)}",
+            )
+        retirement = _Retirement(its_project, settings, key, session(settings.aws))
+        zero_since = rules.zero_since(updates, key, its_project.name)
+        retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
+        _typed(key, confirm)
+        retirement.lift()
+        deleted = retirement.remove()
+        _report(key, deleted, retirement.look_back(), as_json=as_json)
+
+
+@dataclass
+class _Retirement:
+    project: Project
+    settings: Settings
+    key: str
+    account: boto3.Session
+
+    def __post_init__(self) -> None:
+        self._name = self.settings.eks_name(self.key)
+        self._eks = Usage(self.account).cluster(self._name)
+        self._seen = read(Live(self.account, self.settings.stack), self.settings)
+        self._found = self._seen.found
+        self._unreachable = ""
+
+    @property
+    def _in_file(self) -> bool:
+        return self.key in self.settings.clusters
+
+    @property
+    def _dead_mesh(self) -> str | None:
+        """The mesh that the cluster's own controller cannot take out of AWS, since nothing reaches its API."""
+        if not self._unreachable or self.settings.mesh.kind == "none":
+            return None
+        return self.settings.mesh_name(self.key) if self._in_file else f"{self.settings.stack}-{self.key}"
+
+    def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
+        """End the command unless no reason is left but those that are acknowledged."""
+        case = self._case(zero_since)
+        if holding := rules.held(case):
+            _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
+        if lock := self.project.locked():
+            stop(
+                Code.BUSY,
+                f"{lock} is at work on {self.settings.stack}. Nothing was changed. Wait for it, or run `pulumi cancel` "
+                "if it is gone; then run the same again",
+            )
+        every = rules.reasons(case)
+        if against := [reason for reason in every if reason.word not in words]:
+            _refuse(self.key, against, Code.REFUSED, as_json=as_json)
+        for reason in every:
+            say(f"Acknowledged: {reason.what}.")
+
+    def lift(self) -> None:
+        """Apply what lifts the cluster's protection, which a shift of rules alone leaves on it, and nothing else."""
+        if not self._in_file:
+            return
+        with _put_back(self.project.file):
+            if self.settings.clusters[self.key].deletion_protection:
+                self.project.write(f"clusters.{self.key}.deletionProtection", "false")
+            plan = self._sound(self.project.preview())
+            if any(not rules.lifts(step, self.key) for step in plan.steps):
+                stop(
+                    Code.REFUSED,
+                    f"The stack file says more than was applied ({plan.summary()}), so that the plan would not be of "
+                    f"{self.key} alone. Nothing was changed. Apply that first (pulumi up), then run the same again",
+                )
+        if plan.steps or plan.kept:
+            say(f"Lifting the protection of {self.key}.")
+            self._applied(self.project.up())
+
+    def remove(self) -> int:
+        """Take the cluster out of file and AWS, and return how many resources were deleted."""
+        variables = _DROP_THE_MESH if self._dead_mesh else {}
+        with _put_back(self.project.file), self.project.environment(variables):
+            if self._in_file:
+                self.project.remove(rules.keys(self.settings, self.key))
+            plan = self._sound(self.project.preview())
+            own = replace(plan, steps=tuple(step for step in plan.steps if not rules.drops_a_mesh(step)))
+            if not own.steps:
+                return self._settled(plan)
+            if kind(own) is not Kind.RETIRE:
+                stop(
+                    Code.REFUSED,
+                    f"The plan is no retirement but {kind(own)} ({plan.summary()}). Nothing was changed. See what "
+                    "else the stack file wants (pulumi preview), apply that first, then run the same again",
+                )
+            _show(plan)
+            self._drain()
+        with self.project.environment(variables):
+            run = self._applied(self.project.up())
+        if variables:
+            self._settled(run)
+        return sum(step.op == "delete" for step in run.steps)
+
+    def look_back(self) -> Sweep:
+        """Look for what the cluster left behind."""
+        issuer = (self._eks or {}).get("identity", {}).get("oidc", {}).get("issuer")
+        return sweep(self.account, self._name, issuer, self._dead_mesh)
+
+    def _case(self, zero_since: datetime | None) -> Case:
+        usage, now = Usage(self.account), datetime.now(UTC)
+        left: dict[Word, Sequence[str]] = {}
+        if self._eks is not None and self._eks["status"] != "DELETING":
+            try:
+                left |= inside(Inside(self.account, self._name))
+            except InsideError as error:
+                self._unreachable = str(error)
+        # What EC2 tells is true too where the cluster does not answer, or has forgotten them.
+        left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(self._name)
+        return Case(
+            cluster=self.key,
+            account=self._seen,
+            now=now,
+            zero_since=zero_since,
+            requests=usage.requests(self._found, self.key, now, rules.soak(self.settings)),
+            left=left,
+            unreachable=self._unreachable,
+        )
+
+    def _settled(self, run: Run) -> int:
+        """Take back from the clusters that stay what dropped the mesh, if it is still on them."""
+        if run.steps:
+            say("Once more, so that no other cluster's objects are dropped when its API does not answer.")
+            self._applied(self.project.up())
+        return 0
+
+    def _sound(self, plan: Run) -> Run:
+        """End the command if a plan failed, or would do to others what it may not."""
+        if plan.failure:
+            stop(Code.REFUSED, f"{plan.failure.rstrip()}\nThe plan failed. Nothing was changed")
+        serving = {
+            self._found.groups[arn].cluster
+            for rule in self._found.rules.values()
+            for arn, weight in rule.weights.items()
+            if weight > 0 and arn in self._found.groups
+        }
+        if broken := violations(plan, serving, set(self._found.rules)):
+            listed = "\n  ".join(str(violation) for violation in broken)
+            stop(Code.REFUSED, f"The plan may not be applied, and nothing was changed:\n  {listed}")
+        return plan
+
+    def _applied(self, run: Run) -> Run:
+        if run.failure:
+            stop(
+                Code.FAILED,
+                f"{run.failure.rstrip()}\nThe update stopped halfway: what was done stays done. Mend what it says, "
+                f"then run the same again; it goes on from there: cutover retire {self.key}",
+            )
+        return run
+
+    def _drain(self) -> None:
+        groups = [arn for arn, group in self._found.groups.items() if group.cluster == self.key]
+        writes = Writes(self.account, self.settings.stack)
+        delays = (route.deregistration_delay for route in self.settings.routes.values())
+        patience = max(delays, default=0) + _LATE_SECONDS
+        try:
+            writes.drain(groups)
+            end = time.monotonic() + patience
+            while left := writes.draining(groups):
+                if time.monotonic() > end:
+                    stop(
+                        Code.FAILED,
+                        f"{left} targets of {self.key} are still draining after {patience:.0f} s. The stack file is as "
+                        "it was. Run the same again",
+                    )
+                say(f"{left} targets of {self.key} finish their requests.")
+                time.sleep(_LOOK_SECONDS)
+        except WriteError as error:
+            stop(Code.FAILED, f"The targets of {self.key} could not be drained: {error}. Run the same again")
+
+
+@contextmanager
+def _put_back(file: Path) -> Generator[None]:
+    """Put the stack file back byte for byte when a block does not end well."""
+    before = file.read_bytes()
+    try:
+        yield
+    except BaseException:
+        file.write_bytes(before)
+        raise
+
+
+def _refuse(key: str, against: Sequence[Reason], code: Code, *, as_json: bool) -> None:
+    if as_json:
+        said = [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in against]
+        show_json("retire", _document(key, reasons=said))
+    count = "1 reason" if len(against) == 1 else f"{len(against)} reasons"
+    listed = "\n".join(f"  {reason}" for reason in against)
+    stop(code, f"{key} stays, for {count}; nothing was changed:\n{listed}")
+
+
+def _typed(key: str, confirm: str | None) -> None:
+    """Have the cluster's key typed, or given: nobody retires a cluster by pressing enter."""
+    if confirm is None and not messages.is_terminal:
+        stop(Code.USAGE, f"Nobody is here to type the cluster's key. Nothing was changed. Add --confirm {key}")
+    answer = confirm if confirm is not None else typer.prompt(f"{key} will be deleted. Type its key", err=True)
+    if answer != key:
+        stop(Code.REFUSED, f"{answer} is not {key}. Nothing was changed")
+
+
+def _show(plan: Run) -> None:
+    table = Table(box=box.SIMPLE)
+    for column in ("Operation", "Type", "Resources"):
+        table.add_column(column, overflow="fold")
+    counts = Counter((step.op, step.type) for step in plan.steps)
+    for (op, type_), count in sorted(counts.items()):
+        table.add_row(op, type_, str(count))
+    messages.print(table)
+
+
+def _report(key: str, deleted: int, looked: Sweep, *, as_json: bool) -> None:
+    if as_json:
+        left = [{"kind": one.kind, "id": one.id, "command": one.command} for one in looked.found]
+        show_json("retire", _document(key, retired=True, deleted=deleted, left=left, unseen=looked.unseen))
+        return
+    results.print(f"{key} is gone: {deleted} resources were deleted.", markup=False)
+    results.print("Left behind, and not deleted:" if looked.found else "Nothing that it left behind was found.")
+    for one in looked.found:
+        results.print(f"  {one.kind} {one.id}\n    {one.command}", markup=False)
+    for place in looked.unseen:
+        say(f"Not looked for: {place}.")
+
+
+def _document(
+    key: str,
+    *,
+    retired: bool = False,
+    reasons: Sequence[Any] = (),
+    deleted: int = 0,
+    left: Sequence[Any] = (),
+    unseen: Sequence[str] = (),
+) -> dict[str, Any]:
+    return {
+        "cluster": key,
+        "retired": retired,
+        "reasons": list(reasons),
+        "deleted": deleted,
+        "leftBehind": list(left),
+        "unseen": list(unseen),
+    }
