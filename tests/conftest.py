@@ -6,6 +6,7 @@ import asyncio
 import json
 import runpy
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -24,6 +25,8 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 import settings
+from rehearsal import engine
+from rehearsal.engine import EngineNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -34,6 +37,25 @@ ROOT = Path(__file__).parents[1]
 PROJECT = "eks-cutover"
 UNKNOWN = "[unknown]"
 KUBECONFIG = "the kubeconfig of a cluster"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the tests over processes: a file is in one, and so is all that shares a stack on the engine.
+
+    What takes longest comes first, so that no process is left alone with it at the end.
+    """
+    for item in items:
+        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        stack = given.get("standing") or (item.path.name == "test_migration.py" and given.get("stack"))
+        shared = "standing" if "standing" in given else item.path.name
+        item.add_marker(pytest.mark.xdist_group(f"{shared} {stack or ''}"))
+    items.sort(key=lambda item: item.path.parent.name != "engine")
+
+
+def pytest_xdist_setupnodes() -> None:
+    """Build the engine, where there is none yet, before several processes ask for it."""
+    with suppress(EngineNotFoundError):
+        engine.find()
 
 
 def stack_config(stack: str) -> dict[str, Any]:
