@@ -63,9 +63,9 @@ class Account:
         return Policy(self.settings.gate.min_healthy, self.settings.gate.headroom)
 
     def _serves(self, balancer: str) -> bool:
-        """Tell whether a weighted rule on the load balancer sends requests to a healthy target."""
+        """Tell whether a weighted rule on the load balancer sends requests to a target that is healthy, or may be."""
         return any(
-            weight > 0 and arn in self.health and self.health[arn].units > 0
+            weight > 0 and (arn not in self.health or self.health[arn].unreadable or self.health[arn].units > 0)
             for name, rule in self.found.rules.items()
             if name in self.settings.routes and self.settings.load_balancer_of(name) == balancer
             for arn, weight in rule.weights.items()
@@ -85,9 +85,9 @@ def read(aws: Live, settings: Settings, *, everything: bool = False) -> Account:
     }
     serving = {arn for rule in found.rules.values() for arn, weight in rule.weights.items() if weight > 0}
     asked = [group for arn, group in found.groups.items() if everything or arn in wanted | serving]
-    peaks = {
-        route: aws.peak(rule)
+    measured = {
+        route: rule
         for route, rule in found.rules.items()
         if route in settings.routes and settings.routes[route].capacity is None
     }
-    return Account(settings, found, aws.health(asked), peaks)
+    return Account(settings, found, aws.health(asked), aws.peaks(measured))

@@ -75,6 +75,9 @@ class Hold:
     why: str = ""
     when: str = ""
 
+    def __str__(self) -> str:
+        return f"a rollback of {self.when} by {self.who} ({self.why})"
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -93,24 +96,30 @@ def judge(moves: Iterable[Move], policy: Policy, hold: Hold | None = None) -> li
     return [refusal for move in moves for refusal in _judge(move, policy, hold)]
 
 
+def shares(weights: Mapping[str, int]) -> dict[str, Fraction]:
+    """Return the part of the requests, above 0 and up to 1, that each weight above 0 gets."""
+    total = sum(weights.values())
+    return {name: Fraction(weight, total) for name, weight in weights.items() if weight > 0}
+
+
 def baseline(move: Move) -> float:
     """Return B, the units that the whole route needs: declared, or seen in seven days, or seen now."""
     if move.capacity is not None:
         return move.capacity
     if move.peak is not None:
         return move.peak
-    live = _shares(move.live or {})
+    live = shares(move.live or {})
     # On equal shares the fuller group speaks for the route, whatever the order of the clusters.
-    return max(((share, _units(move, arn) / share) for arn, share in live.items()), default=(0, 0.0))[1]
+    return float(max(((share, _units(move, arn) / share) for arn, share in live.items()), default=(0, 0))[1])
 
 
-def need(move: Move, policy: Policy, share: float) -> int:
+def need(move: Move, policy: Policy, share: float | Fraction) -> int:
     """Return the units that a group must have to take ``share`` (above 0, up to 1) of the route."""
     # Rounded first: 1.2 x 100 x 0.05 is 6.000000000000001 in binary, and would ask for a seventh unit.
     return max(policy.min_healthy, math.ceil(round(policy.headroom * baseline(move) * share, 6)))
 
 
-def coverage(move: Move, policy: Policy, arn: str, share: float) -> Fraction:
+def coverage(move: Move, policy: Policy, arn: str, share: float | Fraction) -> Fraction:
     """Return units over need of a group at ``share``; at most one half where its pods stand in too few zones."""
     full = Fraction(_units(move, arn), need(move, policy, share))
     return min(full, _ONE_ZONE) if _lacks_a_zone(move, arn) else full
@@ -118,19 +127,18 @@ def coverage(move: Move, policy: Policy, arn: str, share: float) -> Fraction:
 
 def worst(move: Move, policy: Policy, weights: Mapping[str, int]) -> Fraction:
     """Return the least coverage of the groups to which ``weights`` give a share; 1 where there are none."""
-    return min((coverage(move, policy, arn, share) for arn, share in _shares(weights).items()), default=Fraction(1))
+    return min((coverage(move, policy, arn, share) for arn, share in shares(weights).items()), default=Fraction(1))
 
 
 def held(hold: Hold | None, route: str, weights: Mapping[str, int]) -> list[Refusal]:
     """Return why a hold, if there is one, forbids a route these weights, by cluster."""
-    if hold is None or _shares(weights) == _shares(hold.weights.get(route, {})):
+    if hold is None or shares(weights) == shares(hold.weights.get(route, {})):
         return []
-    reason = f"a rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights"
-    return [Refusal(route, reason, "Release the hold once the reason is gone: cutover release")]
+    return [Refusal(route, f"{hold} holds the weights", "Release the hold once the reason is gone: cutover release")]
 
 
 def _judge(move: Move, policy: Policy, hold: Hold | None) -> list[Refusal]:
-    if move.live is not None and not move.unknown and _shares(move.live) == _shares(move.wanted):
+    if move.live is not None and not move.unknown and shares(move.live) == shares(move.wanted):
         return []
     clusters = {arn: group.cluster for arn, group in move.groups.items()}
     wanted = {clusters.get(arn, arn): weight for arn, weight in move.wanted.items()} | dict.fromkeys(move.unknown, 1)
@@ -140,37 +148,54 @@ def _judge(move: Move, policy: Policy, hold: Hold | None) -> list[Refusal]:
         return []
     if unsure := [*_not_yet(move), *_blind(move)]:
         return unsure
-    least = min(Fraction(1), worst(move, policy, move.live or {}))
+    # Where nothing gets a share now, every request is answered with an error: whatever is wanted is better.
+    dark = move.live is not None and not shares(move.live)
+    least = Fraction(0) if dark else min(Fraction(1), worst(move, policy, move.live or {}))
     return [
         _short(move, policy, arn, share)
-        for arn, share in _shares(move.wanted).items()
+        for arn, share in shares(move.wanted).items()
         if coverage(move, policy, arn, share) < least
     ]
 
 
 def _all_zero(move: Move) -> Iterator[Refusal]:
-    if not move.unknown and not _shares(move.wanted):
+    if not move.unknown and not shares(move.wanted):
         yield Refusal(move.route, "all weights are 0", "Leave one cluster a weight above 0")
 
 
 def _not_yet(move: Move) -> Iterator[Refusal]:
+    serving = {move.groups[arn].cluster for arn in shares(move.live or {}) if arn in move.groups}
     for cluster in move.unknown:
-        yield Refusal(
-            move.route,
-            f"the target group of {cluster} does not exist yet, and has a weight above 0",
-            "Give it weight 0 in the update that makes it, and raise it when its targets are healthy",
-        )
+        if cluster in serving:
+            yield Refusal(
+                move.route,
+                f"the target group of {cluster} serves, and an empty one would take its place",
+                "Take back the edit that replaces it; for other settings of the group, add a new route beside this one",
+            )
+        else:
+            yield Refusal(
+                move.route,
+                f"the target group of {cluster} does not exist yet, and has a weight above 0",
+                "Give it weight 0 in the update that makes it, and raise it when its targets are healthy",
+            )
 
 
 def _blind(move: Move) -> Iterator[Refusal]:
-    for arn in {**_shares(move.live or {}), **_shares(move.wanted)}:
+    for arn in {**shares(move.live or {}), **shares(move.wanted)}:
         group = move.groups.get(arn)
-        if group is None or group.unreadable:
-            name, said = (group.cluster, group.unreadable) if group else (arn, "it was not found")
+        if group is None:
             yield Refusal(
-                move.route, f"the health of {name} could not be read: {said}", "Mend that, and run the same again"
+                move.route,
+                f"{arn} has a share and is no target group of this stack, so its health is not known",
+                "Take it out of the rule in AWS, then run the same again",
             )
-        elif not group.checked and arn in _shares(move.wanted):
+        elif group.unreadable:
+            yield Refusal(
+                move.route,
+                f"the health of {group.cluster} could not be read: {group.unreadable}",
+                "Mend that, and run the same again",
+            )
+        elif not group.checked and arn in shares(move.wanted):
             yield Refusal(
                 move.route,
                 f"the target group of {group.cluster} has its health checks switched off",
@@ -178,30 +203,20 @@ def _blind(move: Move) -> Iterator[Refusal]:
             )
 
 
-def _short(move: Move, policy: Policy, arn: str, share: float) -> Refusal:
+def _short(move: Move, policy: Policy, arn: str, share: Fraction) -> Refusal:
     group, wants = move.groups[arn], need(move, policy, share)
     units = _units(move, arn)
     numbers = (
         f"{group.cluster} has {units} healthy {'target' if units == 1 else 'targets'} and would need {wants} for "
-        f"{share:.0%} (baseline {baseline(move):g}, headroom {policy.headroom:g}, at least {policy.min_healthy})"
+        f"{_percent(share)} (baseline {baseline(move):g}, headroom {policy.headroom:g}, at least {policy.min_healthy})"
     )
-    if units >= wants:
-        return Refusal(
-            move.route,
-            f"{numbers}, but they all stand in {', '.join(group.zones)}, while two zones serve now",
-            f"Let {group.cluster} run pods in a second zone, then run the same again",
-        )
-    return Refusal(
-        move.route,
-        numbers,
-        f"Let {group.cluster} reach {wants} first (an autoscaler at a small share stays at its minimum: raise the "
-        "minimum), then run the same again",
-    )
-
-
-def _shares(weights: Mapping[str, int]) -> dict[str, float]:
-    total = sum(weights.values())
-    return {arn: weight / total for arn, weight in weights.items() if weight > 0}
+    said, cures = numbers, list[str]()
+    if units < wants:
+        cures.append(f"reach {wants} first (an autoscaler at a small share stays at its minimum: raise the minimum)")
+    if _lacks_a_zone(move, arn):
+        said += f"; all stand in {', '.join(group.zones)}, while two zones serve now"
+        cures.append("run pods in a second zone")
+    return Refusal(move.route, said, f"Let {group.cluster} {' and '.join(cures)}, then run the same again")
 
 
 def _units(move: Move, arn: str) -> int:
@@ -210,10 +225,14 @@ def _units(move: Move, arn: str) -> int:
 
 
 def _lacks_a_zone(move: Move, arn: str) -> bool:
-    serving = {zone for live in _shares(move.live or {}) for zone in _zones(move, live)}
+    serving = {zone for live in shares(move.live or {}) for zone in _zones(move, live)}
     return len(serving) > 1 and len(_zones(move, arn)) == 1
 
 
 def _zones(move: Move, arn: str) -> frozenset[str]:
     group = move.groups.get(arn)
     return group.zones if group else frozenset()
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(100 * share):.3g}%"

@@ -75,17 +75,24 @@ class _Gate:
         route = inputs["tags"][ROUTE_TAG]
         override, weights = self._settings.gate.override, self._settings.weights_of(route)
         if override and override.weights == weights:
-            if refusals := held(await self._hold(), route, weights):
+            if refusals := held(await self._hold_if_any(), route, weights):
                 raise RefusedError(_explained(route, refusals))
             pulumi.log.warn(f"{route}: the gate is overridden for {_said(weights)}. Reason: {override.reason}")
             return
-        account = await self._account()
-        others = [name for name, other in self._settings.routes.items() if other.live and name != route]
+        try:
+            account, hold = await self._account(), await self._hold()
+        except LiveError as error:
+            raise _unread(error) from error
+        others = [
+            name
+            for name, other in self._settings.routes.items()
+            if other.live and name != route and not (override and override.weights == self._settings.weights_of(name))
+        ]
         moves = [
             await self._own_move(account, route, inputs),
             *(account.move(name, self._settings.weights_of(name)) for name in others),
         ]
-        if refusals := judge(moves, account.policy, account.found.hold):
+        if refusals := judge(moves, account.policy, hold):
             raise RefusedError(_explained(route, refusals))
 
     async def before_delete(self, args: ResourceHookArgs) -> None:
@@ -94,32 +101,33 @@ class _Gate:
         override = self._settings.gate.override
         if override and route in override.remove_routes:
             pulumi.log.warn(f"{route}: the gate lets its rule go. Reason: {override.reason}")
-        elif route in (await self._account()).found.rules:
+            return
+        try:
+            live = (await self._account()).found.rules
+        except LiveError as error:
+            raise _unread(error) from error
+        if route in live:
             raise RefusedError(
                 f"the gate refuses: {route} is live, and without its weighted rule its requests would be answered with "
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
 
     async def _hold(self) -> Hold | None:
-        """Return the hold. Where AWS cannot be read there is none: an override is for such a night, too."""
+        """Read the hold anew: an update that makes a cluster takes long enough for somebody to leave one meanwhile."""
+        return await self._apart(lambda: self._connect().hold())
+
+    async def _hold_if_any(self) -> Hold | None:
+        """Read the hold; where it cannot be read there is none, since an override is for such a night, too."""
         try:
-            return (await self._read_once()).found.hold
-        except LiveError:
+            return await self._hold()
+        except LiveError as error:
+            pulumi.log.warn(f"nothing tells whether a rollback holds the weights: {error}")
             return None
 
-    async def _read_once(self) -> Account:
+    async def _account(self) -> Account:
         if self._reading is None:
             self._reading = self._apart(lambda: read(self._connect(), self._settings))
         return await asyncio.shield(self._reading)
-
-    async def _account(self) -> Account:
-        try:
-            return await self._read_once()
-        except LiveError as error:
-            raise RefusedError(
-                f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend "
-                f"that, and run the same again.{_stopped()}"
-            ) from error
 
     def _apart(self, ask: Callable[[], _T]) -> asyncio.Future[_T]:
         return asyncio.get_running_loop().run_in_executor(self._threads, ask)
@@ -153,10 +161,20 @@ def _explained(route: str, refusals: list[Refusal]) -> str:
     return "\n  ".join([f"{begin}:", *own, *others]) + _stopped()
 
 
+def _unread(error: LiveError) -> RefusedError:
+    return RefusedError(
+        f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend that, and "
+        f"run the same again.{_stopped()}"
+    )
+
+
 def _stopped() -> str:
     if pulumi.runtime.is_dry_run():
         return ""
-    return "\n  The rest of this update has stopped too. What was done stays; the next `pulumi up` goes on from there."
+    return (
+        "\n  The rest of this update has stopped too. What was done stays; once this is cured, the next `pulumi up` "
+        "goes on from there."
+    )
 
 
 def _said(weights: Mapping[str, int]) -> str:

@@ -12,14 +12,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from cutover.gate import shares
 from cutover.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
 from settings.fields import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator
 
     from cutover.run import Run, Step, Weights
 
@@ -134,7 +134,7 @@ def weights(run: Run) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
 
 def moved(run: Run) -> list[str]:
     """Return the routes whose requests a plan moves: the shares of a rule that was, and stays, differ."""
-    return [route for route, (old, new) in weights(run).items() if old and new and _shares(old) != _shares(new)]
+    return [route for route, (old, new) in weights(run).items() if old and new and shares(old) != shares(new)]
 
 
 def weights_alone(step: Step) -> bool:
@@ -195,7 +195,7 @@ class _Judge:
                 step,
                 Rule.SERVING,
                 f"{cluster} serves, and its requests could fail",
-                f"Move them away first: `cutover shift {cluster}=0`, and to take it away `cutover retire {cluster}`",
+                f"Move them away first, with a shift of {cluster} to 0; to take the cluster away, retire it",
             )
 
     def unprotected(self, step: Step) -> Iterator[Violation]:
@@ -281,8 +281,3 @@ def _cluster_in(arn: str) -> str:
     """Return the cluster of a target group, from the name that the engine made for it."""
     match = re.search(rf"-({_KEY})-[0-9a-f]+/", arn)
     return match[1] if match else arn
-
-
-def _shares(weights: Mapping[str, int]) -> dict[str, Fraction]:
-    total = sum(weights.values())
-    return {cluster: Fraction(weight, total) for cluster, weight in weights.items() if weight > 0}

@@ -40,6 +40,10 @@ class LiveError(Exception):
     """AWS could not be read. The text says which call failed and why."""
 
 
+class HoldError(LiveError):
+    """What stands where the hold would is none that this program wrote. The text says what it is."""
+
+
 @dataclass(frozen=True)
 class WeightedRule:
     """A route's weighted rule: its load balancer, and the weight of every target group by ARN."""
@@ -68,15 +72,25 @@ class Found:
     hold: Hold | None
 
     def group_of(self, route: str, cluster: str) -> str | None:
-        """Return the ARN of a route's target group in a cluster, or None."""
-        found = (group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster))
-        return next(found, None)
+        """Return the ARN of a route's target group in a cluster, or None.
+
+        While one is replaced there are two, and the one in the weighted rule is meant.
+        """
+        found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
+        ruled = self.rules[route].weights if route in self.rules else {}
+        return next((arn for arn in found if arn in ruled), next(iter(found), None))
+
+    @property
+    def serving(self) -> set[str]:
+        """The clusters that get requests: those with a weight above 0 in a weighted rule."""
+        weights = [item for rule in self.rules.values() for item in rule.weights.items()]
+        return {self.groups[arn].cluster for arn, weight in weights if weight > 0 and arn in self.groups}
 
 
 def session(aws: Aws) -> boto3.Session:
     """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order.
 
-    :raises LiveError: there is no such profile, or a role may not be assumed
+    :raises LiveError: there is no such profile, a role may not be assumed, or the account is none that is allowed
     """
     try:
         current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
@@ -91,6 +105,13 @@ def session(aws: Aws) -> boto3.Session:
                 credentials["SessionToken"],
                 region_name=aws.region,
             )
+        if aws.allowed_account_ids:
+            account = current.client("sts", config=PATIENCE).get_caller_identity()["Account"]
+            if account not in aws.allowed_account_ids:
+                raise LiveError(
+                    f"the credentials are of account {account}, and aws:allowedAccountIds allows "
+                    f"{', '.join(aws.allowed_account_ids)}. Nothing was changed. Use credentials of that account"
+                )
     except (BotoCoreError, ClientError) as error:
         raise LiveError(str(error)) from error
     return current
@@ -133,6 +154,7 @@ class Live:
     def hold(self) -> Hold | None:
         """Return the hold, if there is one.
 
+        :raises HoldError: what stands there is no hold
         :raises LiveError: AWS could not be read
         """
         try:
@@ -141,13 +163,27 @@ class Live:
             return None
         except (BotoCoreError, ClientError) as error:
             raise LiveError(str(error)) from error
-        return Hold(**json.loads(answer["Parameter"]["Value"]))
+        try:
+            return Hold(**json.loads(answer["Parameter"]["Value"]))
+        except (ValueError, TypeError) as error:
+            raise HoldError(
+                f"{hold_name(self._stack)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
+                "meant to stop all moves; to lift it: cutover release"
+            ) from error
 
     def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
         """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""
         wanted = list(groups)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return {group.arn: seen for group, seen in zip(wanted, pool.map(self._read, wanted), strict=True)}
+
+    def peaks(self, rules: Mapping[str, WeightedRule]) -> dict[str, int | None]:
+        """Return the `peak` of every route.
+
+        :raises LiveError: AWS could not be read
+        """
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return dict(zip(rules, pool.map(self.peak, rules.values()), strict=True))
 
     def peak(self, rule: WeightedRule) -> int | None:
         """Return the most healthy targets that a route's main group had in seven days, or None without data.

@@ -37,6 +37,11 @@ class Lock:
     def __str__(self) -> str:
         return f"{self.holder}, which is gone" if self.dead else self.holder
 
+    def cure(self, stack: str) -> str:
+        """Say what to do: of a process on another machine, only people know whether it still runs."""
+        cancel = f"`pulumi cancel -s {stack}`"
+        return f"Run {cancel}" if self.dead else f"Wait for it, or, if that run is gone, {cancel}"
+
 
 def read(backend: str, project: str, stack: str) -> Lock | None:
     """Return the lock on a stack in a ``file://`` or ``s3://`` backend. One that may live comes before a dead one.

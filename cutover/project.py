@@ -6,9 +6,12 @@ Owns every call of the Pulumi CLI that the command line makes. Refuses to own AW
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
+import textwrap
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -19,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pulumi.automation import ConfigValue, LocalWorkspace, Stack
 from pulumi.automation.errors import CommandError
-from pydantic import ValidationError
 
 import settings
 from cutover import lock
@@ -27,7 +29,7 @@ from cutover.run import watch
 from settings.models import Aws
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from datetime import datetime
 
     from cutover.lock import Lock
@@ -35,11 +37,22 @@ if TYPE_CHECKING:
     from settings import Settings
 
 _SEALED = "a-secret-that-stays-sealed"
-_LINE = re.compile(r"""^\s*["']?aws:(region|profile)["']?\s*:\s*["']?([\w.-]+)""", re.MULTILINE)
+_ASK_SECONDS = 0.2
+_MISTAKES = ("no stack named", "invalid YAML file")  # of the user, and not of the engine or its backend
+# A key of the namespace aws, with the lines that are indented below it.
+_OF_AWS = re.compile(r"""^([ ]*)["']?aws:\w+["']?[ ]*:.*(?:\n(?:\1[ ]+\S|\1- |[ ]*$).*)*""", re.MULTILINE)
 
 
 class ProjectError(Exception):
     """The project, the stack or its file cannot be worked with. The text says why, and what to do."""
+
+
+class EngineError(ProjectError):
+    """The engine or its backend did not do what was asked of it. The text is its own."""
+
+
+class BusyError(ProjectError):
+    """Another command edits the stack files of this folder."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +64,28 @@ class Update:
     config: Mapping[str, Any]
 
 
+class Keep:
+    """Says whether an edit stays when its block ends: not before it is called, and no more after ``no``."""
+
+    def __init__(self) -> None:
+        self.kept = False
+
+    def __call__(self, *, no: bool = False) -> None:
+        """Keep the edit, or after all do not."""
+        self.kept = not no
+
+
 class Project:
-    """One stack of the project in ``folder``.
+    """One stack of the project in ``folder``. ``named`` is how `-s` names it, such as ORGANIZATION/STACK.
 
     Nothing is read before it is asked for, so that what needs neither engine nor stack file works without them.
     """
 
     def __init__(self, folder: Path, stack: str) -> None:
         self.folder = folder
-        self.stack = stack
+        self.named = stack
+        self.stack = stack.rpartition("/")[2]
+        self._left = b""  # what the stack file held after the last edit
 
     @classmethod
     def find(cls, start: Path, stack: str | None = None) -> Project:
@@ -75,7 +101,11 @@ class Project:
         try:
             selected = _Workspace(work_dir=str(folder)).stack()
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
+        except FileNotFoundError:
+            raise ProjectError(
+                "there is no pulumi on PATH to tell which stack is selected. Name one with --stack"
+            ) from None
         if selected is None:
             raise ProjectError("no stack is named or selected. Name one with --stack")
         return cls(folder, selected.name)
@@ -93,7 +123,7 @@ class Project:
         """
         try:
             return yaml.safe_load((self.folder / "Pulumi.yaml").read_text())["name"]
-        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ProjectError(f"Pulumi.yaml cannot be read: {error}") from None
 
     def settings(self) -> Settings:
@@ -105,7 +135,7 @@ class Project:
         try:
             config = self._automation.get_all_config()
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
         return settings.read({key: value.value for key, value in config.items()}, self.name, self.stack)
 
     def as_written(self) -> Settings:
@@ -125,19 +155,25 @@ class Project:
     def aws(self) -> Aws:
         """Return how the stack reaches AWS, however broken the rest of its file is: else by the environment.
 
+        Each key of the namespace aws is read by itself, and what is no such key, or cannot be read, is left out.
+
         :raises ProjectError: nothing names a region
         """
-        text = self.file.read_text() if self.file.exists() else ""
         try:
-            config = yaml.safe_load(text)["config"]
-            own = {key.removeprefix("aws:"): value for key, value in config.items() if key.startswith("aws:")}
-            return Aws.model_validate_json(json.dumps(own))
-        except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValidationError):
-            said = dict(_LINE.findall(text))
-        region = said.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        if region is None:
+            text = self.file.read_text(errors="replace")
+        except OSError:
+            text = ""
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        own: dict[str, Any] = {"region": region} if region else {}
+        for found in _OF_AWS.finditer(text):
+            try:
+                ((key, value),) = yaml.safe_load(textwrap.dedent(found[0])).items()
+                own |= _checked({**own, key.removeprefix("aws:"): value})
+            except (yaml.YAMLError, ValueError, TypeError, AttributeError):
+                continue
+        if "region" not in own:
             raise ProjectError(f"neither {self.file.name} nor AWS_REGION names a region. Set AWS_REGION")
-        return Aws(region=region, profile=said.get("profile"))
+        return Aws.model_validate_json(json.dumps(own))
 
     def locked(self) -> Lock | None:
         """Return who is at work on the stack.
@@ -151,7 +187,7 @@ class Project:
                 return lock.read(self._backend, self.name, self.stack)
             stacks = self._workspace.list_stacks()
         except (CommandError, lock.LockError) as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
         busy = any(one.update_in_progress for one in stacks if one.name.rpartition("/")[2] == self.stack)
         return lock.Lock("an update that Pulumi Cloud knows of") if busy else None
 
@@ -162,30 +198,82 @@ class Project:
         """
         at = f"{self.name}:weights" if route is None else f"{self.name}:routes.{route}.weights"
         values = {f"{at}.{cluster}": ConfigValue(str(weight)) for cluster, weight in weights.items()}
-        try:
+        with self._editing():
             self._automation.set_all_config(values, path=True)
-        except CommandError as error:
-            raise ProjectError(_told(error)) from None
 
     def write(self, key: str, value: str) -> None:
         """Write a value into the stack file, by its path without the project's name; comments and order stay.
 
         :raises ProjectError: the engine cannot write it
         """
-        try:
+        with self._editing():
             self._automation.set_config(f"{self.name}:{key}", ConfigValue(value), path=True)
-        except CommandError as error:
-            raise ProjectError(_told(error)) from None
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove keys from the stack file at once, by their paths without the project's name; the rest stays as it is.
 
         :raises ProjectError: the engine cannot write it
         """
-        try:
+        with self._editing():
             self._automation.remove_all_config([f"{self.name}:{key}" for key in keys], path=True)
+
+    @contextmanager
+    def alone(self, patience: float = 0.0) -> Generator[None]:
+        """Keep out everybody else who would edit the stack files of this folder; wait ``patience`` seconds for them.
+
+        :raises BusyError: somebody else is still at work
+        """
+        end = time.monotonic() + patience
+        with (self.folder / "Pulumi.yaml").open() as anchor:
+            while True:
+                try:
+                    fcntl.flock(anchor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() < end:
+                        time.sleep(_ASK_SECONDS)
+                        continue
+                raise BusyError(
+                    f"another cutover is at work in {self.folder}, and both would edit one file, so this one has not "
+                    f"touched it. Wait until it is done, look with cutover status -s {self.named}, then run the same "
+                    "again"
+                )
+            yield
+
+    @contextmanager
+    def tentative(self, tell: Callable[[str], object]) -> Generator[Keep]:
+        """Put the stack file back as it was, byte for byte, at the end of a block that does not keep its edits.
+
+        What somebody else has written into it meanwhile is not undone: then it stays, and ``tell`` is told.
+        """
+        before, keep = self.file.read_bytes(), Keep()
+        self._left = before
+        try:
+            yield keep
+        finally:
+            present = self._content()
+            if keep.kept or present == before:
+                pass
+            elif present == self._left:
+                self.file.write_bytes(before)
+            else:
+                tell(
+                    f"Somebody else has edited {self.file.name} meanwhile, so it is not put back as it was. Take out "
+                    f"what this command wrote: git diff {self.file.name}"
+                )
+
+    @contextmanager
+    def _editing(self) -> Generator[None]:
+        """Remember what the stack file holds after an edit."""
+        try:
+            yield
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
+        finally:
+            self._left = self._content()
+
+    def _content(self) -> bytes:
+        return self.file.read_bytes() if self.file.exists() else b""
 
     def history(self) -> list[Update]:
         """Return every update of the stack that has ended, the oldest first.
@@ -195,7 +283,7 @@ class Project:
         try:
             every = self._automation.history(show_secrets=False)
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
         return [
             Update(
                 ended=one.end_time.replace(tzinfo=UTC),
@@ -237,7 +325,7 @@ class Project:
         try:
             return (self._automation.export_stack().deployment or {}).get("resources", [])
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
 
     @cached_property
     def _backend(self) -> str:
@@ -253,9 +341,9 @@ class Project:
     @cached_property
     def _automation(self) -> Stack:
         try:
-            return Stack.select(self.stack, self._workspace)
+            return Stack.select(self.named, self._workspace)
         except CommandError as error:
-            raise ProjectError(_told(error)) from None
+            raise _failed(error) from None
 
 
 class _Workspace(LocalWorkspace):
@@ -266,6 +354,15 @@ class _Workspace(LocalWorkspace):
 def rules(routes: Mapping[str, Any] | Sequence[str]) -> list[str]:
     """Return the targets that are the weighted rules of routes."""
     return [f"**::{route}-weighted" for route in routes]
+
+
+def _checked(own: dict[str, Any]) -> dict[str, Any]:
+    """Return keys of the namespace aws if they are right; a region that is missing still is no mistake.
+
+    :raises ValueError: they are not
+    """
+    Aws.model_validate_json(json.dumps({"region": "us-east-1", **own}))
+    return own
 
 
 def _sealed(value: Any) -> Any:
@@ -283,7 +380,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _told(error: Exception) -> str:
-    """Return what the CLI itself said, without the SDK's frame around it."""
-    said = str(error).partition("stderr:")[2].strip() or str(error)
-    return said.removeprefix("error: ")
+def _failed(error: Exception) -> ProjectError:
+    """Return what the CLI itself said, without the SDK's frame around it, as a mistake or as a failure."""
+    said = (str(error).partition("stderr:")[2].strip() or str(error)).removeprefix("error: ")
+    return ProjectError(said) if any(words in said for words in _MISTAKES) else EngineError(said)

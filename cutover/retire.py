@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cutover.account import Account
+    from cutover.live import Found
     from cutover.project import Update
     from cutover.run import Step
     from settings import Settings
@@ -108,17 +109,21 @@ def reasons(case: Case) -> list[Reason]:
     return [*(serves or _not_quiet_for_long(case)), *_not_covered(case), *_unseen(case), *_left(case)]
 
 
-def held(case: Case) -> Reason | None:
+def held(found: Found, cluster: str, stack: str) -> Reason | None:
     """Return why somebody may still need the cluster at once: a rollback that went back to it and stands."""
-    hold = case.account.found.hold
-    routes = [name for name, weights in hold.weights.items() if weights.get(case.cluster, 0) > 0] if hold else []
+    hold = found.hold
+    routes = [name for name, weights in hold.weights.items() if weights.get(cluster, 0) > 0] if hold else []
     if hold is None or not routes:
         return None
     return Reason(
-        f"a rollback of {hold.when} by {hold.who} ({hold.why}) went back to {case.cluster} for {', '.join(routes)}, "
-        "and holds these weights",
-        "Release the hold once the reason is gone: cutover release",
+        f"{hold} went back to {cluster} for {', '.join(routes)}, and holds these weights",
+        f"Release the hold once the reason is gone: cutover release -s {stack}",
     )
+
+
+def needed(found: Found, cluster: str, stack: str) -> Reason | None:
+    """Return why a cluster whose targets are about to be taken away must keep them, whatever was true before."""
+    return held(found, cluster, stack) or next(_serves_in_aws(found, cluster, stack), None)
 
 
 def soak(settings: Settings) -> timedelta:
@@ -189,17 +194,21 @@ def _serves(case: Case) -> Iterator[Reason]:
     if in_file:
         yield Reason(
             f"{case.cluster} has a weight in the stack file ({', '.join(in_file)})",
-            f"Move its share away first: cutover shift {case.cluster}=0",
+            f"Move its share away first: cutover shift {case.cluster}=0 -s {settings.stack}",
         )
+    yield from _serves_in_aws(found, case.cluster, settings.stack)
+
+
+def _serves_in_aws(found: Found, cluster: str, stack: str) -> Iterator[Reason]:
+    own = {arn for arn, group in found.groups.items() if group.cluster == cluster}
     live = {
-        route: (sum(w for arn, w in rule.weights.items() if _is_of(case, arn)), sum(rule.weights.values()))
+        route: (sum(weight for arn, weight in rule.weights.items() if arn in own), sum(rule.weights.values()))
         for route, rule in found.rules.items()
     }
-    in_aws = [f"{route} {own} of {total}" for route, (own, total) in live.items() if own]
-    if in_aws:
+    if in_aws := [f"{route} {share} of {total}" for route, (share, total) in live.items() if share]:
         yield Reason(
-            f"{case.cluster} serves in AWS ({', '.join(in_aws)})",
-            f"Move its share away first: cutover shift {case.cluster}=0",
+            f"{cluster} serves in AWS ({', '.join(in_aws)})",
+            f"Move its share away first: cutover shift {cluster}=0 -s {stack}",
         )
 
 
@@ -262,8 +271,8 @@ def _not_covered(case: Case) -> Iterator[Reason]:
                 seen = f"the health of {group.cluster} could not be read ({group.unreadable})"
             yield Reason(
                 f"{route}: {seen}, and without {case.cluster} there is nowhere to go back to",
-                f"Mend {group.cluster} first (cutover status {group.cluster}), or write what the route really needs as "
-                "its capacity",
+                f"Mend {group.cluster} first (cutover status {group.cluster} -s {case.account.settings.stack}), or "
+                "write what the route really needs as its capacity",
             )
 
 
@@ -282,11 +291,6 @@ def _left(case: Case) -> Iterator[Reason]:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             shown = f"{len(names)}: {', '.join(names[:_NAMED])}{more}"
             yield Reason(f"{case.cluster} has {what} ({shown}), and {consequence}", cure, word)
-
-
-def _is_of(case: Case, arn: str) -> bool:
-    group = case.account.found.groups.get(arn)
-    return group is not None and group.cluster == case.cluster
 
 
 def _weights(config: Mapping[str, Any], cluster: str, project: str) -> list[int] | None:

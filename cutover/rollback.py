@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cutover.gate import Group, Hold, Move, Policy, coverage, need
+from cutover.gate import Group, Hold, Move, Policy, coverage, need, shares
 from cutover.shift import shared_out
 from settings.fields import version_of
 
@@ -33,12 +33,13 @@ class RollbackError(Exception):
 class Seen:
     """What could be read in time about those that are to serve: health by target group ARN, peaks by route.
 
-    What is missing was not read, and stops nothing.
+    ``sticky`` is the stickiness of the routes that have it, in seconds. What is missing was not read: it stops nothing.
     """
 
     health: Mapping[str, Group] = field(default_factory=dict[str, Group])
     peaks: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
     capacities: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    sticky: Mapping[str, int] = field(default_factory=dict[str, int])
     policy: Policy = field(default_factory=Policy)
 
 
@@ -74,7 +75,7 @@ def goal(found: Found, *, unsure: bool = False) -> str:
     for cluster in clusters:
         if any(weights.get(cluster) for weights in kept):
             return cluster
-    serving = {found.groups[arn].cluster for rule in found.rules.values() for arn in _served(found, rule.weights)}
+    serving = found.serving
     newest = max(serving, key=version_of, default=None)
     older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
     if not older:
@@ -131,6 +132,28 @@ def landings(found: Found, wanted: Mapping[str, Mapping[str, int]], seen: Seen, 
     return [_landing(found, route, wanted.get(route), seen, missing) for route in sorted(found.rules)]
 
 
+def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
+    """Say of every route that leaves a share on another cluster where it is, and what to do."""
+    said: list[str] = []
+    for landing in landed:
+        total = sum(landing.after.values())
+        kept = {other: weight for other, weight in landing.after.items() if weight and other != cluster}
+        if not kept:
+            continue
+        on = ", ".join(f"{weight} of {total} on {other}" for other, weight in kept.items())
+        if cluster in landing.after:
+            said.append(
+                f"{landing.route} keeps {on}, since {cluster} covers no more. Give {cluster} more healthy targets, or "
+                "leave --partial out"
+            )
+        else:
+            said.append(
+                f"{landing.route} stays, with {on}: its rule has no target group of {cluster}. Mend what serves it, or "
+                "move it with cutover shift --route once the hold is released"
+            )
+    return said
+
+
 def held(landed: Iterable[Landing], who: str, why: str, when: str) -> Hold:
     """Return the hold that keeps every route where it lands, also one that stays."""
     return Hold({landing.route: dict(landing.after) for landing in landed}, who, why, when)
@@ -156,18 +179,19 @@ def to_write(settings: Settings, landed: Iterable[Landing]) -> dict[str | None, 
 def _landing(found: Found, route: str, wanted: Mapping[str, int] | None, seen: Seen, missing: str) -> Landing:
     rule = found.rules[route]
     after = rule.weights if wanted is None else wanted
-    note = missing if wanted is None else ""
+    stays = f"clients with a cookie stay up to {seen.sticky[route]} s" if route in seen.sticky else ""
+    note = "; ".join(filter(None, [missing if wanted is None else "", stays]))
     landing = Landing(route, rule.arn, _named(found, rule.weights), _named(found, after), after, note=note)
-    shares = _shares(after)
-    if not shares or any(arn not in seen.health or seen.health[arn].unreadable for arn in shares):
+    parts = shares(after)
+    if not parts or any(arn not in seen.health or seen.health[arn].unreadable for arn in parts):
         return replace(landing, note=note or "health unknown")
     move = _move(found, route, after, seen)
-    weakest = min(shares, key=lambda arn: coverage(move, seen.policy, arn, shares[arn]))
+    weakest = min(parts, key=lambda arn: coverage(move, seen.policy, arn, parts[arn]))
     return replace(
         landing,
         units=seen.health[weakest].units,
-        needed=need(move, seen.policy, shares[weakest]),
-        covered=coverage(move, seen.policy, weakest, shares[weakest]),
+        needed=need(move, seen.policy, parts[weakest]),
+        covered=coverage(move, seen.policy, weakest, parts[weakest]),
     )
 
 
@@ -196,10 +220,6 @@ def _move(found: Found, route: str, wanted: Mapping[str, int], seen: Seen) -> Mo
     )
 
 
-def _served(found: Found, weights: Mapping[str, int]) -> list[str]:
-    return [arn for arn, weight in weights.items() if weight > 0 and arn in found.groups]
-
-
 def _named(found: Found, weights: Mapping[str, int]) -> dict[str, int]:
     return {_name(found, arn): weight for arn, weight in weights.items()}
 
@@ -207,8 +227,3 @@ def _named(found: Found, weights: Mapping[str, int]) -> dict[str, int]:
 def _name(found: Found, arn: str) -> str:
     """Return the cluster of a target group; one that is not the stack's goes by its ARN, as the gate has it."""
     return found.groups[arn].cluster if arn in found.groups else arn
-
-
-def _shares(weights: Mapping[str, int]) -> dict[str, float]:
-    total = sum(weights.values())
-    return {arn: weight / total for arn, weight in weights.items() if weight > 0}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cutover import gate
@@ -117,14 +116,8 @@ def weights(status: Status, route: str, *, live: bool) -> dict[str, int]:
 def document(status: Status, today: date) -> dict[str, Any]:
     """Return the status as JSON has it.
 
-    ``places``: per route and cluster ``wantedWeight``, ``liveWeight``, ``liveShare`` and ``seenShare`` (0 to 1),
-    ``healthy``, ``needed`` and the share ``neededAtShare`` that it is needed for, ``requestsPerSecond``,
-    ``errorsPerSecond`` (5xx of targets, and requests that they left to the load balancer). ``clusters``: per cluster
-    ``version``, ``supportPolicy``, ``standardSupportEnds``, ``standardSupportDays``, ``extendedSupportEnds``,
-    ``extendedSupportDays``. ``driftedRoutes``, ``halfMovedRoutes``, ``routesNotInFile``. ``hold``: null, or
-    ``weights``, ``who``, ``why``, ``when``. ``rollback``: null where there is no way back, or ``to``, ``lands``, and by
-    route what is ``short`` or only enough ``withoutHeadroom``. ``loadBalancerErrorsPerSecond``: 5xx of no target group.
-    What could not be read is null.
+    Its keys stand in the help of the command. Requests are those of targets; errors are their 5xx, and requests that
+    they left to the load balancer, whose own 5xx, of no target group, are apart.
     """
     return {
         "stack": status.stack,
@@ -224,7 +217,7 @@ def _half_moved(account: Account, live: Mapping[str, Mapping[str, int] | None]) 
         for route, weights in live.items()
         if weights is not None and account.settings.routes[route].weights is None
     }
-    return list(together) if len({_shares(weights) for weights in together.values()}) > 1 else []
+    return list(together) if len({frozenset(gate.shares(weights).items()) for weights in together.values()}) > 1 else []
 
 
 def _back(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> Back | None:
@@ -268,11 +261,6 @@ def _per_second(count: int) -> float:
 
 def _above_0(weights: Mapping[str, int]) -> dict[str, int]:
     return {cluster: weight for cluster, weight in weights.items() if weight > 0}
-
-
-def _shares(weights: Mapping[str, int]) -> frozenset[tuple[str, Fraction]]:
-    total = sum(weights.values())
-    return frozenset((cluster, Fraction(weight, total)) for cluster, weight in weights.items() if weight)
 
 
 def _order(cluster: str) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ Owns streams, exit codes, and the frame around JSON. Refuses to own what is said
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ import typer
 from rich.console import Console
 
 from cutover.live import LiveError
-from cutover.project import Project, ProjectError
+from cutover.project import BusyError, EngineError, Project, ProjectError
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -68,11 +69,16 @@ def show_json(kind: str, document: Mapping[str, Any]) -> None:
     results.print(json.dumps({"kind": kind, "shape": SHAPE, **document}, indent=2), markup=False)
 
 
+def attended() -> bool:
+    """Tell whether somebody is here who sees a question, and can answer it."""
+    return messages.is_terminal and bool(sys.stdin) and sys.stdin.isatty()
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something moves. Where nobody can answer, the answer must stand in the command."""
     if yes:
         return
-    if not messages.is_terminal:
+    if not attended():
         stop(Code.USAGE, f"{question} Nobody is here to answer: run it again with --yes")
     if not typer.confirm(question, err=True):
         stop(Code.REFUSED, "Nothing was changed.")
@@ -80,14 +86,18 @@ def confirm(question: str, *, yes: bool) -> None:
 
 @contextmanager
 def told() -> Generator[None]:
-    """Turn the mistakes of a user and the failures of AWS inside a block into messages and exit codes."""
+    """Turn the mistakes of a user and the failures of AWS or the engine in a block into messages and exit codes."""
     try:
         yield
+    except BusyError as error:
+        stop(Code.BUSY, str(error))
+    except EngineError as error:
+        stop(Code.FAILED, str(error))
     except (ProjectError, SettingsError) as error:
         stop(Code.USAGE, str(error))
     except LiveError as error:
         stop(Code.FAILED, f"AWS could not be read: {error}")
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
         stop(Code.INTERRUPTED, "Interrupted. Run the same again: it goes on from what is live")
 
 

@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cutover.live import PATIENCE, forwarded, hold_name
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     import boto3
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 10
 _DRAINING = "draining"
 _TARGETS_PER_CALL = 200  # as the AWS Load Balancer Controller has it
+_OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC, the only one that may be named
+
+Target = dict[str, Any]
+"""A target as ELB's API takes it: Id and Port."""
 
 
 class WriteError(Exception):
@@ -100,8 +104,25 @@ class Writes:
         failed |= {arn: error for arn, error in said.items() if error}
         return Outcome(tuple(arn for arn, error in said.items() if not error), failed)
 
-    def drain(self, groups: Iterable[str]) -> int:
-        """Deregister every target of groups, and return how many there were: ELB lets each finish its requests.
+    def registered(self, groups: Iterable[str]) -> dict[str, list[Target]]:
+        """Return the targets of groups that new requests may go to.
+
+        :raises WriteError: AWS did not tell
+        """
+        return {
+            group: [_target(one["Target"]) for one in targets if one["TargetHealth"]["State"] != _DRAINING]
+            for group, targets in self._targets(groups).items()
+        }
+
+    def register(self, targets: Mapping[str, list[Target]]) -> None:
+        """Register targets by group, also those that are draining. One that is registered stays as it is.
+
+        :raises WriteError: AWS did not take it
+        """
+        self._in_chunks(self._elb.register_targets, targets)
+
+    def drain(self, targets: Mapping[str, list[Target]]) -> None:
+        """Deregister targets by group: ELB lets each finish its requests.
 
         To be done while a rule still forwards to the groups, at weight 0: a target of a detached group is not drained,
         and a binding that is deleted does not wait for it. What matters are requests that are open and connections that
@@ -111,17 +132,7 @@ class Writes:
 
         :raises WriteError: AWS did not take it
         """
-        count = 0
-        for group, targets in self._targets(groups).items():
-            leaving = [one["Target"] for one in targets if one["TargetHealth"]["State"] != _DRAINING]
-            count += len(leaving)
-            for start in range(0, len(leaving), _TARGETS_PER_CALL):
-                chunk = [{"Id": one["Id"], "Port": one["Port"]} for one in leaving[start : start + _TARGETS_PER_CALL]]
-                try:
-                    self._elb.deregister_targets(TargetGroupArn=group, Targets=chunk)
-                except (BotoCoreError, ClientError) as error:
-                    raise WriteError(str(error)) from error
-        return count
+        self._in_chunks(self._elb.deregister_targets, targets)
 
     def draining(self, groups: Iterable[str]) -> int:
         """Return how many targets of groups still finish their requests.
@@ -130,6 +141,14 @@ class Writes:
         """
         states = [one["TargetHealth"]["State"] for targets in self._targets(groups).values() for one in targets]
         return states.count(_DRAINING)
+
+    def _in_chunks(self, call: Callable[..., object], targets: Mapping[str, list[Target]]) -> None:
+        try:
+            for group, every in targets.items():
+                for start in range(0, len(every), _TARGETS_PER_CALL):
+                    call(TargetGroupArn=group, Targets=every[start : start + _TARGETS_PER_CALL])
+        except (BotoCoreError, ClientError) as error:
+            raise WriteError(str(error)) from error
 
     def _targets(self, groups: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         arns = list(groups)
@@ -160,6 +179,11 @@ class Writes:
         except (BotoCoreError, ClientError) as error:
             return str(error)
         return ""
+
+
+def _target(described: Target) -> Target:
+    zone = {"AvailabilityZone": _OUTSIDE} if described.get("AvailabilityZone") == _OUTSIDE else {}
+    return {"Id": described["Id"], "Port": described["Port"], **zone}
 
 
 def weighted(actions: list[dict[str, Any]], weights: Mapping[str, int]) -> list[dict[str, Any]]:

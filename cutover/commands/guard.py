@@ -29,6 +29,7 @@ from cutover.judgement import (
 )
 from cutover.live import Live, session
 from cutover.run import Run
+from cutover.shift import live_weights
 from cutover.terminal import Code, FolderOption, JsonOption, StackOption
 from settings import SettingsError
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from cutover.judgement import Violation
-    from cutover.live import Found
     from cutover.run import Step
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
@@ -47,16 +47,15 @@ _OPS = ("create", "import", "update", "replace", "delete", "unprotect")
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A plan of a stack, and what is true in AWS: ``live`` has the clusters' weights by route."""
+    """A plan of a stack, and what is true in AWS.
+
+    ``live`` has the clusters' weights by route, ``serving`` the clusters that get requests now.
+    """
 
     stack: str
     run: Run
     live: Mapping[str, Mapping[str, int]]
-
-    @property
-    def serving(self) -> set[str]:
-        """The clusters that get requests now."""
-        return {cluster for route in self.live.values() for cluster, weight in route.items() if weight > 0}
+    serving: Collection[str]
 
     @property
     def violations(self) -> list[Violation]:
@@ -87,10 +86,11 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
         try:
             found = Live(session(project.settings().aws), project.stack).find()
         except SettingsError as error:
-            judged, code = Judged(stack=project.stack, run=Run((), (), 0.0, str(error)), live={}), Code.USAGE
+            run = Run((), (), 0.0, str(error))
+            judged, code = Judged(stack=project.stack, run=run, live={}, serving=()), Code.USAGE
         else:
             terminal.say(f"Previewing {project.stack}")
-            judged = Judged(stack=project.stack, run=project.preview(), live=_by_cluster(found))
+            judged = Judged(stack=project.stack, run=project.preview(), live=live_weights(found), serving=found.serving)
     if as_json:
         terminal.show_json("guard", _document(judged))
     else:
@@ -144,7 +144,7 @@ def _weights_table(judged: Judged) -> Iterator[str]:
     if drifted:
         yield (
             f"The weights of {_and(drifted)} in AWS are not those of the state: something else has moved them, and "
-            "this change overwrites that. `cutover status` shows both."
+            f"this change overwrites that. `cutover status -s {judged.stack}` shows both."
         )
 
 
@@ -206,13 +206,6 @@ def _document(judged: Judged) -> dict[str, Any]:
             for one in judged.violations
         ],
         "failure": judged.run.failure,
-    }
-
-
-def _by_cluster(found: Found) -> dict[str, dict[str, int]]:
-    return {
-        route: {found.groups[arn].cluster: weight for arn, weight in rule.weights.items() if arn in found.groups}
-        for route, rule in found.rules.items()
     }
 
 

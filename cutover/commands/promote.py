@@ -18,7 +18,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from cutover import minutes
-from cutover.commands.rollback import rollback
+from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out
 from cutover.live import Live, LiveError, session
 from cutover.minutes import together
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from cutover.project import Project
     from settings import Settings
 
+_AGAIN_SECONDS = 30
+"""How long a promotion holds where AWS could not be read before a step."""
+
 _LOOK_BACK = timedelta(hours=1)
 """How far back the old clusters are looked for, where a promotion goes on at the last step and has not seen them."""
 
@@ -63,13 +66,19 @@ class _Told:
 
 @dataclass
 class _Rollout:
-    """A promotion under way. ``old`` is what the old clusters had in the last window in which they served, by route."""
+    """A promotion under way, at ``step`` percent.
+
+    ``old`` is what the old clusters had in the last window in which they served, by route. ``way_back`` is the cluster
+    that a rollback goes to, and None where none can be told.
+    """
 
     here: Project
     settings: Settings
     account: boto3.Session
     key: str
     routes: Sequence[str]
+    step: int = 0
+    way_back: str | None = None
     told: list[_Told] = field(default_factory=list[_Told])
     old: dict[str, Traffic] = field(default_factory=dict[str, "Traffic"])
 
@@ -93,13 +102,15 @@ def promote(
 ) -> None:
     """Bring a cluster to all traffic in the steps of `rollout`, each judged by its metrics against the old clusters.
 
-    A step that fails is rolled back, with exit code 5; one that cannot be judged waits. It may be ended and run again
-    at any moment: it goes on from what is live.
+    A step that fails is rolled back, with exit code 5, or that of a rollback that is unfinished or fails; one that
+    cannot be judged waits. It may be ended and run again at any moment: it goes on from what is live.
 
     Example: cutover promote v1-36 -s prod --yes
 
-    JSON: stack; cluster; outcome: promoted or rolled-back; step: the last one, in percent; judgements: a list of step,
-    route, verdict, said, requests, failures, p99Seconds, and old: the same three of the old clusters, or null.
+    JSON: stack; cluster; outcome: promoted, rolled-back, rollback-failed, or
+    ended before its time; step: the last one, in percent; judgements: a list of
+    step, route, verdict, said, requests, failures, p99Seconds, and old: the same
+    three of the old clusters, or null.
     """
     with told(), asked_rightly():
         here = project(folder, stack)
@@ -110,7 +121,7 @@ def promote(
             )
         rollout = _Rollout(here, settings, session(settings.aws), key, routes_of(settings, None))
         found = rollout.live.find()
-        _check_hold(found)
+        _check_hold(here, found)
         shares = [share(live, key) for route, live in live_weights(found).items() if route in rollout.routes]
         if not shares:
             stop(Code.USAGE, "no weighted rule is there yet. Nothing was changed. Bring the stack up with pulumi up")
@@ -118,26 +129,29 @@ def promote(
         steps = [step for step in settings.rollout.steps if step >= first]
         _announce(rollout, steps, reached=reached)
         confirm(f"Promote {key} over {_percent(steps)}?", yes=yes)
-        way_back = _main_old(rollout, found)
-        outcome, step = "promoted", steps[-1]
-        for step in steps:
-            if not _take(rollout, step, there=reached and step == first):
-                outcome = "rolled-back"
-                break
-        code = _roll_back(rollout, step, way_back) if outcome == "rolled-back" else Code.DONE
-        _report(rollout, outcome, step, as_json=as_json)
+        rollout.way_back = _main_old(rollout, found)
+        code: Code | None = None
+        try:
+            code = _promote(rollout, steps, reached=reached)
+        finally:
+            _report(rollout, code, as_json=as_json)
     if code:
         raise typer.Exit(code)
+
+
+def _promote(rollout: _Rollout, steps: Sequence[int], *, reached: bool) -> Code:
+    """Take the steps, or roll back; return how that ended."""
+    for rollout.step in steps:
+        if not _take(rollout, rollout.step, there=reached and rollout.step == steps[0]):
+            return _roll_back(rollout)
+    return Code.DONE
 
 
 def _take(rollout: _Rollout, step: int, *, there: bool) -> bool:
     """Shift to a step, and judge it until it passes (True), or has failed too often (False)."""
     rules = rollout.settings.rollout
-    was = _read(rollout, *minutes.before(_now(), timedelta(seconds=rules.hold)))
-    if not there:
-        carry_out(rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True)
-        for route in rollout.routes:
-            say(f"Advance {route} {rollout.key} weight {step}")
+    while (was := _begin(rollout, step, there=there)) is None:
+        _wait(_AGAIN_SECONDS)
     since, failed = _now(), 0
     while failed < rules.metrics.failures:
         _wait(rules.hold)
@@ -149,6 +163,22 @@ def _take(rollout: _Rollout, step: int, *, there: bool) -> bool:
     return False
 
 
+def _begin(rollout: _Rollout, step: int, *, there: bool) -> _Seen | None:
+    """Shift to a step, and return what was before it; None where AWS could not be read, and so nothing has moved."""
+    try:
+        rollout.renew()
+        was = _read(rollout, *minutes.before(_now(), timedelta(seconds=rollout.settings.rollout.hold)))
+        if not there:
+            carry_out(rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True)
+    except LiveError as error:
+        say(f"Hold {rollout.key} before weight {step}: AWS could not be read: {error}")
+        return None
+    if not there:
+        for route in rollout.routes:
+            say(f"Advance {route} {rollout.key} weight {step}")
+    return was
+
+
 def _look(rollout: _Rollout, step: int, since: datetime, was: _Seen) -> tuple[Verdict, datetime]:
     """Judge what has come ``since``, tell it, and return from when on the next judgement looks.
 
@@ -158,7 +188,7 @@ def _look(rollout: _Rollout, step: int, since: datetime, was: _Seen) -> tuple[Ve
     try:
         rollout.renew()
         found = rollout.live.find()
-        _check_hold(found)
+        _check_hold(rollout.here, found)
         _check_step(rollout, found, step)
         window = minutes.window(since, _now())
         if window is None:
@@ -247,13 +277,12 @@ def _announce(rollout: _Rollout, steps: Sequence[int], *, reached: bool) -> None
         say(f"{', '.join(blind)}: a gRPC failure is HTTP 200 to the load balancer, and cannot be judged here.")
 
 
-def _check_hold(found: Found) -> None:
+def _check_hold(here: Project, found: Found) -> None:
     if found.hold is not None:
         stop(
             Code.BUSY,
-            f"a rollback of {found.hold.when} by {found.hold.who} ({found.hold.why}) holds the weights. The promotion "
-            "has ended, and nothing more was changed. Look with cutover status; once the reason is gone: cutover "
-            "release",
+            f"{found.hold} holds the weights. The promotion has ended, and nothing more was changed. Look with cutover "
+            f"status -s {here.stack}; once the reason is gone: cutover release -s {here.stack}",
         )
 
 
@@ -264,8 +293,8 @@ def _check_step(rollout: _Rollout, found: Found, step: int) -> None:
         stop(
             Code.BUSY,
             f"somebody else has moved the weights away from {step} %:\n{lines}\nThe promotion has ended, and nothing "
-            f"more was changed. Look with cutover status; to go on from there: cutover promote {rollout.key} -s "
-            f"{rollout.here.stack}",
+            f"more was changed. Look with cutover status -s {rollout.here.stack}; to go on from there: cutover promote "
+            f"{rollout.key} -s {rollout.here.stack}",
         )
 
 
@@ -281,13 +310,15 @@ def _main_old(rollout: _Rollout, found: Found) -> str | None:
     return main if main and shares[main] else None
 
 
-def _roll_back(rollout: _Rollout, step: int, to: str | None) -> Code:
+def _roll_back(rollout: _Rollout) -> Code:
     worst = [one.judgement for one in rollout.told if one.judgement.verdict is Verdict.FAILED][-1]
-    reason = f"promote {rollout.key} at {step} %: {worst.route} {worst.said}"
-    say(f"Rolling back {rollout.key}: failed judgements at {step} %: {rollout.settings.rollout.metrics.failures}")
+    reason = f"promote {rollout.key} at {rollout.step} %: {worst.route} {worst.said}"
+    failures = rollout.settings.rollout.metrics.failures
+    say(f"Rolling back {rollout.key}: failed judgements at {rollout.step} %: {failures}")
     with results.capture() as words:  # stdout is for the report of the promotion
         try:
-            rollback(stack=rollout.here.stack, cwd=rollout.here.folder, to=to, reason=reason, yes=True)
+            with told():
+                go_back(rollout.here, rollout.way_back, routes=rollout.routes, reason=reason, yes=True)
             code = Code.ROLLED_BACK
         except typer.Exit as end:
             code = Code(end.exit_code)
@@ -295,15 +326,24 @@ def _roll_back(rollout: _Rollout, step: int, to: str | None) -> Code:
     return code
 
 
-def _report(rollout: _Rollout, outcome: str, step: int, *, as_json: bool) -> None:
+def _outcome(code: Code | None) -> str:
+    if code is None:
+        return "ended"
+    known = {Code.DONE: "promoted", Code.ROLLED_BACK: "rolled-back", Code.UNFINISHED: "rolled-back"}
+    return known.get(code, "rollback-failed")
+
+
+def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
+    """Report what was judged, and how it ended; ``code`` is None where something has ended it before its time."""
+    outcome, stack = _outcome(code), rollout.here.stack
     if as_json:
         show_json(
             "promote",
             {
-                "stack": rollout.here.stack,
+                "stack": stack,
                 "cluster": rollout.key,
                 "outcome": outcome,
-                "step": step,
+                "step": rollout.step,
                 "judgements": [_document(one) for one in rollout.told],
             },
         )
@@ -312,13 +352,29 @@ def _report(rollout: _Rollout, outcome: str, step: int, *, as_json: bool) -> Non
     for one in rollout.told:
         table.add_row(f"{one.step} %", one.judgement.route, one.judgement.verdict, one.judgement.said)
     results.print(table)
-    if outcome == "promoted":
-        results.print(f"Promotion of {rollout.key} completed: it has all traffic.", markup=False)
-        old = [cluster for cluster in rollout.settings.clusters if cluster != rollout.key]
-        say(f"Next: cutover {f'retire {old[0]}' if old else 'status'} -s {rollout.here.stack}")
-    else:
-        results.print(f"Promotion of {rollout.key} failed at {step} %: it was rolled back.", markup=False)
-        say(f"Next, once the reason is gone: cutover release -s {rollout.here.stack}, then the same again")
+    old = [cluster for cluster in rollout.settings.clusters if cluster != rollout.key]
+    to = f" --to {rollout.way_back}" if rollout.way_back else ""
+    said, following = {
+        "promoted": (
+            "completed: it has all traffic.",
+            f"Next: cutover {f'retire {old[0]}' if old else 'status'} -s {stack}",
+        ),
+        "rolled-back": (
+            f"failed at {rollout.step} %: it was rolled back.",
+            f"Next, once the reason is gone: cutover release -s {stack}, then the same again",
+        ),
+        "rollback-failed": (
+            f"failed at {rollout.step} %, and so did its rollback: errors go on.",
+            f"Run now: cutover rollback -s {stack}{to} --yes",
+        ),
+        "ended": (
+            f"ended at {rollout.step} %, before its time.",
+            f"Look with cutover status -s {stack}; to go on from what is live: cutover promote {rollout.key} -s "
+            f"{stack}",
+        ),
+    }[outcome]
+    results.print(f"Promotion of {rollout.key} {said}", markup=False)
+    say(following)
 
 
 def _document(one: _Told) -> dict[str, Any]:

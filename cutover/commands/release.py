@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover.live import Live, session
+from cutover.live import HoldError, Live, session
 from cutover.project import ProjectError
 from cutover.shift import drifted, live_weights, said
 from cutover.terminal import (
@@ -45,30 +45,54 @@ def release(
     Example: cutover release -s prod
 
     JSON: stack; hold: who, why, when, weights by route and cluster, or null; moves: what the next update would move, a
-    line per route; unknown: why nobody can tell, else empty.
+    line per route; unknown: why nobody can tell, else empty; unreadable: why what stands there is no hold, else empty.
     """
     with told():
         known = project(cwd, stack)
         account = session(known.aws())
-        found = Live(account, known.stack).find()
-        moves, unknown = _next(known, found)
-        hold = found.hold
-        if hold is None:
+        live = Live(account, known.stack)
+        moves, unknown = _next(known, live.traffic())
+        hold, unreadable = _hold(live)
+        if hold is None and not unreadable:
             say(f"Nothing holds the weights of {known.stack}.")
         else:
+            if unreadable:
+                say(f"{unreadable}. Nobody can tell who left it, and why: ask, before it is deleted unread.", "yellow")
             for line in _shown(known, hold, moves, unknown):
                 (messages if as_json else results).print(line, markup=False)
             confirm(f"Lift the hold of {known.stack}?", yes=yes)
+            _check_same(known, (hold, unreadable), _hold(live))
             _lift(Writes(account, known.stack))
         if as_json:
-            show_json(
-                "release", {"stack": known.stack, "hold": hold and asdict(hold), "moves": moves, "unknown": unknown}
-            )
+            document = {"hold": hold and asdict(hold), "moves": moves, "unknown": unknown, "unreadable": unreadable}
+            show_json("release", {"stack": known.stack, **document})
 
 
-def _shown(known: Project, hold: Hold, moves: Sequence[str], unknown: str) -> Iterator[str]:
-    yield f"A rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights of {known.stack}:"
-    yield from (f"  {route}: {said(weights)}" for route, weights in hold.weights.items())
+def _hold(live: Live) -> tuple[Hold | None, str]:
+    """Return the hold, and why what stands in its place is none."""
+    try:
+        return live.hold(), ""
+    except HoldError as error:
+        return None, str(error)
+
+
+def _check_same(known: Project, shown: tuple[Hold | None, str], present: tuple[Hold | None, str]) -> None:
+    """Refuse to delete what nobody was shown: SSM deletes whatever stands there."""
+    if present == shown:
+        return
+    hold, unreadable = present
+    new = f"{hold} holds the weights now" if hold else unreadable or "it is lifted already"
+    stop(
+        Code.BUSY,
+        f"The hold is no longer the one shown here: {new}. Nothing was changed. Look with cutover status -s "
+        f"{known.stack}, then run the same again",
+    )
+
+
+def _shown(known: Project, hold: Hold | None, moves: Sequence[str], unknown: str) -> Iterator[str]:
+    if hold:
+        yield f"{known.stack}: {hold} holds the weights:"
+        yield from (f"  {route}: {said(weights)}" for route, weights in hold.weights.items())
     if unknown:
         yield f"Nobody can tell what the next `pulumi up` would move: {unknown}"
     elif moves:

@@ -5,18 +5,15 @@ Owns the order of the steps and what is asked and shown. Refuses to own the reas
 The order, and why: nothing is changed before the last reason is gone and the key is typed. Protection is lifted by an
 `up` of its own, since the engine refuses to remove what the state protects. The plan is judged before the targets are
 drained: drained targets come back by themselves only hours later, and until then nobody could go back. They are drained
-before the removal is applied: a deleted binding deregisters them without waiting. Up to there the stack file is put
-back byte for byte when anything is wrong; from there on it stays edited, and the same command goes on from it.
-
-JSON: ``cluster``, ``retired``, ``reasons`` [{``what``, ``cure``, ``acknowledge``}], ``deleted`` (how many resources),
-``leftBehind`` [{``kind``, ``id``, ``command``}], ``unseen`` (where nothing could be looked for).
+before the removal is applied: a deleted binding deregisters them without waiting. Meanwhile somebody may go back to the
+cluster: AWS is read at each look, and what was drained is registered again when that ends early. Up to there the stack
+file is put back byte for byte when anything is wrong; from there on it stays edited, and the same command goes on.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,13 +28,14 @@ from cutover.account import read
 from cutover.inside import Inside, InsideError
 from cutover.judgement import Kind, kind, violations
 from cutover.leftovers import sweep
-from cutover.live import Live, session
+from cutover.live import Live, LiveError, session
 from cutover.retire import Case, Word
 from cutover.terminal import (
     Code,
     FolderOption,
     JsonOption,
     StackOption,
+    attended,
     messages,
     project,
     results,
@@ -50,7 +48,7 @@ from cutover.usage import Usage, inside
 from cutover.writes import WriteError, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Mapping, Sequence
 
     import boto3
 
@@ -58,6 +56,7 @@ if TYPE_CHECKING:
     from cutover.project import Project
     from cutover.retire import Reason
     from cutover.run import Run
+    from cutover.writes import Target
     from settings import Settings
 
 _DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
@@ -88,22 +87,27 @@ def retire(
     again.
 
     Example: cutover retire v1-35 --stack prod --acknowledge jobs
+
+    JSON: cluster; retired; reasons: a list of what, cure, acknowledge; deleted:
+    how many resources; leftBehind: a list of kind, id, command; unseen: where
+    nothing could be looked for.
     """
     with told():
         its_project = project(folder, stack)
-        settings, updates = its_project.settings(), its_project.history()
-        if key not in settings.clusters and not rules.known(updates, key, its_project.name):
-            stop(
-                Code.USAGE,
-                f"There is no cluster {key} in {its_project.file.name}, and no update ever had one. Nothing was "
-                f"changed. There are {', '.join(settings.clusters)}",
-            )
-        retirement = _Retirement(its_project, settings, key, session(settings.aws))
-        zero_since = rules.zero_since(updates, key, its_project.name)
-        retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
-        _typed(key, confirm)
-        retirement.lift()
-        deleted = retirement.remove()
+        with its_project.alone():
+            settings, updates = its_project.settings(), its_project.history()
+            if key not in settings.clusters and not rules.known(updates, key, its_project.name):
+                stop(
+                    Code.USAGE,
+                    f"There is no cluster {key} in {its_project.file.name}, and no update ever had one. Nothing was "
+                    f"changed. There are {', '.join(settings.clusters)}",
+                )
+            retirement = _Retirement(its_project, settings, key, session(settings.aws))
+            zero_since = rules.zero_since(updates, key, its_project.name)
+            retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
+            _typed(key, confirm)
+            retirement.lift()
+            deleted = retirement.remove()
         _report(key, deleted, retirement.look_back(), as_json=as_json)
 
 
@@ -117,7 +121,9 @@ class _Retirement:
     def __post_init__(self) -> None:
         self._name = self.settings.eks_name(self.key)
         self._eks = Usage(self.account).cluster(self._name)
-        self._seen = read(Live(self.account, self.settings.stack), self.settings)
+        self._live = Live(self.account, self.settings.stack)
+        self._writes = Writes(self.account, self.settings.stack)
+        self._seen = read(self._live, self.settings)
         self._found = self._seen.found
         self._unreachable = ""
 
@@ -135,13 +141,13 @@ class _Retirement:
     def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
         """End the command unless no reason is left but those that are acknowledged."""
         case = self._case(zero_since)
-        if holding := rules.held(case):
+        if holding := rules.held(self._found, self.key, self.project.named):
             _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
         if lock := self.project.locked():
             stop(
                 Code.BUSY,
-                f"{lock} is at work on {self.settings.stack}. Nothing was changed. Wait for it, or run `pulumi cancel` "
-                "if it is gone; then run the same again",
+                f"The state of {self.settings.stack} is locked by {lock}. Nothing was changed. "
+                f"{lock.cure(self.project.named)}; then run the same again",
             )
         every = rules.reasons(case)
         if against := [reason for reason in every if reason.word not in words]:
@@ -153,7 +159,7 @@ class _Retirement:
         """Apply what lifts the cluster's protection, which a shift of rules alone leaves on it, and nothing else."""
         if not self._in_file:
             return
-        with _put_back(self.project.file):
+        with self.project.tentative(say) as keep:
             if self.settings.clusters[self.key].deletion_protection:
                 self.project.write(f"clusters.{self.key}.deletionProtection", "false")
             plan = self._sound(self.project.preview())
@@ -161,8 +167,10 @@ class _Retirement:
                 stop(
                     Code.REFUSED,
                     f"The stack file says more than was applied ({plan.summary()}), so that the plan would not be of "
-                    f"{self.key} alone. Nothing was changed. Apply that first (pulumi up), then run the same again",
+                    f"{self.key} alone. Nothing was changed. Apply that first (pulumi up -s {self.project.named}), "
+                    "then run the same again",
                 )
+            keep()
         if plan.steps or plan.kept:
             say(f"Lifting the protection of {self.key}.")
             self._applied(self.project.up())
@@ -170,23 +178,29 @@ class _Retirement:
     def remove(self) -> int:
         """Take the cluster out of file and AWS, and return how many resources were deleted."""
         variables = _DROP_THE_MESH if self._dead_mesh else {}
-        with _put_back(self.project.file), self.project.environment(variables):
+        with self.project.tentative(say) as keep, self.project.environment(variables):
             if self._in_file:
                 self.project.remove(rules.keys(self.settings, self.key))
             plan = self._sound(self.project.preview())
             own = replace(plan, steps=tuple(step for step in plan.steps if not rules.drops_a_mesh(step)))
             if not own.steps:
+                keep()
                 return self._settled(plan)
             if kind(own) is not Kind.RETIRE:
                 stop(
                     Code.REFUSED,
                     f"The plan is no retirement but {kind(own)} ({plan.summary()}). Nothing was changed. See what "
-                    "else the stack file wants (pulumi preview), apply that first, then run the same again",
+                    f"else the stack file wants (pulumi preview -s {self.project.named}), apply that first, then run "
+                    "the same again",
                 )
             _show(plan)
-            self._drain()
+            drained = self._drain()
+            keep()
         with self.project.environment(variables):
-            run = self._applied(self.project.up())
+            run = self.project.up()
+            if run.failure:
+                self._give_back(drained)
+            self._applied(run)
         if variables:
             self._settled(run)
         return sum(step.op == "delete" for step in run.steps)
@@ -227,13 +241,7 @@ class _Retirement:
         """End the command if a plan failed, or would do to others what it may not."""
         if plan.failure:
             stop(Code.REFUSED, f"{plan.failure.rstrip()}\nThe plan failed. Nothing was changed")
-        serving = {
-            self._found.groups[arn].cluster
-            for rule in self._found.rules.values()
-            for arn, weight in rule.weights.items()
-            if weight > 0 and arn in self._found.groups
-        }
-        if broken := violations(plan, serving, set(self._found.rules)):
+        if broken := violations(plan, self._found.serving, set(self._found.rules)):
             listed = "\n  ".join(str(violation) for violation in broken)
             stop(Code.REFUSED, f"The plan may not be applied, and nothing was changed:\n  {listed}")
         return plan
@@ -243,40 +251,74 @@ class _Retirement:
             stop(
                 Code.FAILED,
                 f"{run.failure.rstrip()}\nThe update stopped halfway: what was done stays done. Mend what it says, "
-                f"then run the same again; it goes on from there: cutover retire {self.key}",
+                f"then run the same again; it goes on from there: cutover retire {self.key} -s {self.project.named}",
             )
         return run
 
-    def _drain(self) -> None:
+    def _drain(self) -> Mapping[str, list[Target]]:
+        """Drain the cluster's targets and return them; where that ends early, they are registered again."""
         groups = [arn for arn, group in self._found.groups.items() if group.cluster == self.key]
-        writes = Writes(self.account, self.settings.stack)
-        delays = (route.deregistration_delay for route in self.settings.routes.values())
-        patience = max(delays, default=0) + _LATE_SECONDS
         try:
-            writes.drain(groups)
-            end = time.monotonic() + patience
-            while left := writes.draining(groups):
-                if time.monotonic() > end:
-                    stop(
-                        Code.FAILED,
-                        f"{left} targets of {self.key} are still draining after {patience:.0f} s. The stack file is as "
-                        "it was. Run the same again",
-                    )
-                say(f"{left} targets of {self.key} finish their requests.")
-                time.sleep(_LOOK_SECONDS)
+            targets = self._writes.registered(groups)
+            self._check_idle()
+            try:
+                self._writes.drain(targets)
+                self._wait(groups)
+            except BaseException:
+                self._register(targets)
+                raise
         except WriteError as error:
             stop(Code.FAILED, f"The targets of {self.key} could not be drained: {error}. Run the same again")
+        return targets
 
+    def _wait(self, groups: Sequence[str]) -> None:
+        """Wait until nothing drains any more, and nobody has gone back to the cluster."""
+        delays = (route.deregistration_delay for route in self.settings.routes.values())
+        patience = max(delays, default=0) + _LATE_SECONDS
+        end = time.monotonic() + patience
+        while left := self._writes.draining(groups):
+            self._check_idle()
+            if time.monotonic() > end:
+                stop(
+                    Code.FAILED,
+                    f"{left} targets of {self.key} are still draining after {patience:.0f} s. The stack file is as "
+                    "it was. Run the same again",
+                )
+            say(f"{left} targets of {self.key} finish their requests.")
+            time.sleep(_LOOK_SECONDS)
+        self._check_idle()
 
-@contextmanager
-def _put_back(file: Path) -> Generator[None]:
-    """Put the stack file back byte for byte when a block does not end well."""
-    before = file.read_bytes()
-    try:
-        yield
-    except BaseException:
-        file.write_bytes(before)
-        raise
+    def _check_idle(self) -> None:
+        if reason := rules.needed(self._live.find(), self.key, self.project.named):
+            stop(
+                Code.BUSY,
+                f"Somebody has gone back to {self.key} meanwhile, so it stays, and the stack file is as it was: "
+                f"{reason}",
+            )
+
+    def _give_back(self, targets: Mapping[str, list[Target]]) -> None:
+        """Give the cluster its targets again where somebody has gone back to it while its removal failed."""
+        try:
+            found = self._live.find()
+        except LiveError as error:
+            say(f"Nothing tells whether somebody has gone back to {self.key}: {error}", "yellow")
+            return
+        if reason := rules.needed(found, self.key, self.project.named):
+            say(f"Somebody has gone back to {self.key} meanwhile: {reason}", "yellow")
+            self._register({group: every for group, every in targets.items() if group in found.groups})
+
+    def _register(self, targets: Mapping[str, list[Target]]) -> None:
+        try:
+            self._writes.register(targets)
+        except WriteError as error:
+            say(
+                f"The targets of {self.key} could not be registered again: {error}. Its controller does so when it "
+                "begins anew: kubectl rollout restart deployment -n kube-system -l "
+                "app.kubernetes.io/name=aws-load-balancer-controller",
+                "red",
+            )
+        else:
+            say(f"The targets of {self.key} are registered again.", "yellow")
 
 
 def _refuse(key: str, against: Sequence[Reason], code: Code, *, as_json: bool) -> None:
@@ -290,7 +332,7 @@ def _refuse(key: str, against: Sequence[Reason], code: Code, *, as_json: bool) -
 
 def _typed(key: str, confirm: str | None) -> None:
     """Have the cluster's key typed, or given: nobody retires a cluster by pressing enter."""
-    if confirm is None and not messages.is_terminal:
+    if confirm is None and not attended():
         stop(Code.USAGE, f"Nobody is here to type the cluster's key. Nothing was changed. Add --confirm {key}")
     answer = confirm if confirm is not None else typer.prompt(f"{key} will be deleted. Type its key", err=True)
     if answer != key:

@@ -20,6 +20,7 @@ from rich import box
 from rich.table import Table
 
 from cutover.gate import Policy
+from cutover.judgement import touched, weights_alone
 from cutover.live import Live, LiveError, session
 from cutover.project import ProjectError, rules
 from cutover.rollback import (
@@ -27,6 +28,7 @@ from cutover.rollback import (
     Seen,
     all_on,
     as_far_as_covered,
+    elsewhere,
     goal,
     held,
     landings,
@@ -52,7 +54,7 @@ from cutover.writes import WriteError, Writes
 from settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from rich.console import Console
 
@@ -61,16 +63,20 @@ if TYPE_CHECKING:
     from cutover.lock import Lock
     from cutover.project import Project
     from cutover.rollback import Landing
+    from cutover.run import Run
+    from cutover.writes import Outcome
     from settings import Settings
+    from settings.models import Aws
 
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.7  # for each thing that is good to have, and that no rollback may wait for
 _HOLD_SECONDS = 20.0
 _GROUPS_LOOKED_AT = 25  # of the 40 reads that ELB takes at once: the rules must be read, too
-_WATCH_SECONDS = 600.0
 _EVERY_SECONDS = 1.0
-_ATTEMPTS = 3
+_ATTEMPTS = 4
+_PAUSE_SECONDS = 1.0  # before what AWS has refused is tried again
+_FILE_SECONDS = 15.0  # for another command to leave the stack file alone: a shift verifies what it has done
 
 
 def rollback(
@@ -90,7 +96,7 @@ def rollback(
     """Move all traffic back to the older cluster at once, and hold it there.
 
     Works while the state is locked, the stack file is broken or a cluster is dead. The hold refuses all other weights
-    until `cutover release`. Run again, it only ends what was left.
+    until `cutover release`. Run again, it only ends what was left. Ctrl-C ends what it does once traffic has moved.
 
     Example: cutover rollback -s prod --reason "5xx on checkout" --yes
 
@@ -98,20 +104,46 @@ def rollback(
     changed; seconds: what hold and rules took; hold: who, why, when; left: what remains to be done, a text each.
     """
     with told():
-        known = project(cwd, stack)
-        act = _plan(known, to, partial=partial, reason=reason)
-        _show(act, messages if as_json else results)
-        confirm(f"Move {known.stack} to {act.key} as shown?", yes=yes)
-        done = _move(act)
-        left = [*done.left, *_keep_records(act)]
-        failed = act.writes.set_weights(act.wanted).failed
-        _tell(act, left, failed)
-        if as_json:
-            show_json("rollback", _document(act, done, left))
+        go_back(project(cwd, stack), to, partial=partial, reason=reason, as_json=as_json, yes=yes)
+
+
+def go_back(
+    known: Project,
+    to: str | None,
+    *,
+    routes: Collection[str] | None = None,
+    partial: bool = False,
+    reason: str = "",
+    as_json: bool = False,
+    yes: bool,
+) -> None:
+    """Roll back all routes or some of them; the others stay, and are held where they are.
+
+    :raises typer.Exit: it failed, or is unfinished
+    :raises LiveError: AWS could not be read
+    """
+    act = _plan(known, to, routes, partial=partial, reason=reason)
+    _show(act, messages if as_json else results)
+    confirm(f"Move {known.stack} to {act.key} as shown?", yes=yes)
+    done = _move(act)
+    kept = elsewhere([one for one in act.landed if routes is None or one.route in routes], act.key)
+    left, interrupted = [*done.left, *kept], False
+    try:
+        left += _keep_records(act)
+    except KeyboardInterrupt:
+        interrupted = True
+        left.append(
+            f"Interrupted: {known.file.name} and the state may not say it yet, and an update that is under way may "
+            "move traffic again"
+        )
+    failed = act.writes.set_weights(act.wanted).failed
+    _tell(act, left, failed, safe=not (failed or kept or interrupted))
+    if as_json:
+        show_json("rollback", _document(act, done, left))
     if failed:
         raise typer.Exit(Code.FAILED)
     if left:
-        raise typer.Exit(Code.UNFINISHED)
+        raise typer.Exit(Code.INTERRUPTED if interrupted else Code.UNFINISHED)
 
 
 @dataclass(frozen=True)
@@ -165,9 +197,10 @@ class _Asked(Generic[T]):
             self.error = str(error)
 
 
-def _plan(known: Project, to: str | None, *, partial: bool, reason: str) -> _Act:
+def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, partial: bool, reason: str) -> _Act:
     settings = _as_written(known)
-    account = session(settings.aws if settings else known.aws())
+    aws = settings.aws if settings else known.aws()
+    account = session(aws)
     live, writes = Live(account, known.stack), Writes(account, known.stack)
     asked = _Asked(live.hold)
     found = live.traffic()
@@ -175,24 +208,26 @@ def _plan(known: Project, to: str | None, *, partial: bool, reason: str) -> _Act
         stop(
             Code.USAGE,
             f"{account.region_name} has no weighted rule of the stack {known.stack}, so there is nothing to move. Look "
-            "whether stack, region and account are the right ones",
+            f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}",
         )
     found = replace(found, hold=asked.by(time.monotonic() + _LOOK_SECONDS, None))
     try:
         key = to or goal(found, unsure=not asked.answered)
-        wanted = all_on(found, key)
+        wanted = {name: one for name, one in all_on(found, key).items() if routes is None or name in routes}
     except RollbackError as error:
         stop(Code.USAGE, str(error))
     seen, requests = _look(live, found, wanted, settings)
     if partial:
         wanted = as_far_as_covered(found, wanted, seen)
-    landed = landings(found, wanted, seen, f"stays: no target group of {key}")
+    landed = landings(found, wanted, seen, f"stays: no target group of {key}" if routes is None else "stays")
     landed.sort(key=lambda landing: -requests.get(landing.route, 0))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
     hold = held(landed, f"{getpass.getuser()}@{socket.gethostname()}", reason or "no reason given", now)
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold
-    again = f"cutover rollback -s {known.stack} --to {key}{' --partial' if partial else ''}"
+    again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"
+    if wanted.keys() < found.rules.keys() and routes is not None:
+        again += " (which moves every route)"
     return _Act(known, writes, key, landed, hold, found, again)
 
 
@@ -200,8 +235,21 @@ def _as_written(known: Project) -> Settings | None:
     try:
         return known.as_written()
     except (ProjectError, SettingsError) as error:
-        say(f"{error}\nThe rollback goes on without the stack file.", "yellow")
-        return None
+        why = str(error)
+    except Exception as error:  # whatever stands in the file, it may not stop a rollback
+        why = f"{known.file.name} cannot be read: {error}"
+    say(f"{why}\nThe rollback goes on without the stack file.", "yellow")
+    return None
+
+
+def _without_role(known: Project, settings: Settings | None, aws: Aws) -> str:
+    """Say of a file that cannot be read what that means for the account that is looked at."""
+    if settings or aws.assume_roles:
+        return ""
+    return (
+        f". {known.file.name} cannot be read, so nothing tells which role it wants assumed: set AWS_PROFILE to one "
+        "that reaches the stack's account, and run the same again"
+    )
 
 
 def _look(
@@ -217,7 +265,8 @@ def _look(
     looked_at = list(dict.fromkeys(arn for arn in [*landing, *serving] if arn in found.groups))[:_GROUPS_LOOKED_AT]
     health = _Asked(lambda: live.health([found.groups[arn] for arn in looked_at]))
     requests = _Asked(lambda: live.requests(found.rules))
-    capacities = {route: one.capacity for route, one in settings.routes.items()} if settings else {}
+    routes = settings.routes if settings else {}
+    capacities = {route: one.capacity for route, one in routes.items()}
     peaks = {
         route: _Asked(lambda rule=rule: live.peak(rule))
         for route, rule in found.rules.items()
@@ -227,6 +276,7 @@ def _look(
         health.by(end, {}),
         {route: asked.by(end, None) for route, asked in peaks.items()},
         capacities,
+        {route: one.stickiness.duration for route, one in routes.items() if one.stickiness},
         Policy(settings.gate.min_healthy, settings.gate.headroom) if settings else Policy(),
     )
     return seen, requests.by(end, {})
@@ -235,7 +285,7 @@ def _look(
 def _show(act: _Act, console: Console) -> None:
     if act.found.hold:
         hold = act.found.hold
-        say(f"A rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights already.")
+        say(f"{hold} holds the weights already.")
     table = Table("route", "now", "then", "healthy", "needed", "covers", "", box=box.SIMPLE)
     for landing in act.landed:
         table.add_row(
@@ -261,11 +311,16 @@ def _move(act: _Act) -> _Done:
     left: list[str] = []
     hold = _Asked(lambda: act.writes.hold(act.hold))
     hold.by(begin + _LOOK_SECONDS, None)
-    moved = len(act.writes.set_weights(act.wanted).moved)
-    seconds = time.monotonic() - begin
+    outcome = act.writes.set_weights(act.wanted)
+    moved, seconds = len(outcome.moved), time.monotonic() - begin
     say(f"{_rules(moved)} moved in {seconds:.2f} s.")
     for _ in range(_ATTEMPTS):
-        if not _again(act):
+        _tell_failed(act, outcome.failed)
+        if outcome.failed:
+            time.sleep(_PAUSE_SECONDS)
+        refused, outcome = outcome.failed, _again(act, outcome.failed)
+        moved += sum(rule in refused for rule in outcome.moved)
+        if not outcome.moved and not outcome.failed:
             break
     hold.by(begin + _HOLD_SECONDS, None)
     if not hold.answered:
@@ -273,12 +328,20 @@ def _move(act: _Act) -> _Done:
     return _Done(moved, seconds, left)
 
 
-def _again(act: _Act) -> bool:
-    """Put back what somebody has moved meanwhile, and tell whether anything was."""
-    moved = act.writes.set_weights(act.wanted).moved
-    for landing in (landing for landing in act.landed if landing.rule in moved):
-        say(f"{landing.route} was moved by somebody else, and is put back.", "yellow")
-    return bool(moved)
+def _again(act: _Act, refused: Collection[str] = ()) -> Outcome:
+    """Put back what somebody has moved meanwhile, and try again the rules that AWS has ``refused``."""
+    outcome = act.writes.set_weights(act.wanted)
+    for landing in (landing for landing in act.landed if landing.rule in outcome.moved):
+        if landing.rule in refused:
+            say(f"{landing.route} has moved now.")
+        else:
+            say(f"{landing.route} was moved by somebody else, and is put back.", "yellow")
+    return outcome
+
+
+def _tell_failed(act: _Act, failed: Mapping[str, str]) -> None:
+    for landing in (landing for landing in act.landed if landing.rule in failed):
+        say(f"{landing.route} could not be moved: {failed[landing.rule]}", "red")
 
 
 def _watch(act: _Act) -> Lock | None:
@@ -286,9 +349,11 @@ def _watch(act: _Act) -> Lock | None:
     lock = act.project.locked()
     if lock is None or lock.dead:
         return lock
-    say(f"An update of {lock} is under way and may move traffic again. Watching until it ends.")
-    end = time.monotonic() + _WATCH_SECONDS
-    while lock and not lock.dead and time.monotonic() < end:
+    say(
+        f"An update of {lock} is under way and may move traffic again. {lock.cure(act.project.named)}: until then this "
+        "watches, and puts back what moves. Ctrl-C ends it."
+    )
+    while lock and not lock.dead:
         time.sleep(_EVERY_SECONDS)
         lock = act.project.locked()
         _again(act)
@@ -305,20 +370,48 @@ def _keep_records(act: _Act) -> list[str]:
     except ProjectError as error:
         say(f"Nothing tells whether an update is under way ({error}). One that is may move traffic again.", "yellow")
     try:
-        settings = known.settings()
-        _write(act, settings)
+        with known.alone(_FILE_SECONDS):
+            settings = known.settings()
+            _write(act, settings)
     except (ProjectError, SettingsError) as error:
         left.append(f"{known.file.name} and the state do not say it yet: {error}")
     if lock:
-        cure = f"Run `pulumi cancel -s {known.stack}`" if lock.dead else "Wait for it"
-        left.append(f"The state is locked by {lock}. {cure}")
+        left.append(f"The state is locked by {lock}. {lock.cure(known.named)}")
     if left or settings is None:
         return left
-    live = [one.route for one in act.landed if one.route in settings.routes and settings.routes[one.route].live]
-    for run in (known.refresh, known.up):
-        if failure := run(rules(live)).failure:
-            return [f"The state does not say it yet: {failure.strip()}"]
-    return []
+    return _take_in(
+        known, [one.route for one in act.landed if one.route in settings.routes and settings.routes[one.route].live]
+    )
+
+
+def _take_in(known: Project, live: Sequence[str]) -> list[str]:
+    """Bring the state to say what AWS does, and protect what now serves; return what could not be done."""
+    if failure := known.refresh(rules(live)).failure:
+        return [_not_in_state(failure)]
+    plan = known.preview()
+    if plan.failure:
+        return [_not_in_state(plan.failure)]
+    if more := _more_than_weights(plan, live):
+        return [
+            _not_in_state(
+                f"beside weights this checkout would change {'; '.join(more)}. Nothing of that was applied. Check out "
+                f"what was applied last and keep {known.file.name}, or apply it with pulumi up -s {known.named}"
+            )
+        ]
+    # What no longer serves is left protected: that takes nobody anything, and the next `pulumi up` lifts it.
+    run = known.up([*rules(live), *(step.urn for step in plan.kept if not step.lifted)])
+    return [_not_in_state(run.failure)] if run.failure else []
+
+
+def _more_than_weights(plan: Run, live: Sequence[str]) -> list[str]:
+    """Return what a plan would do to weighted rules that are live, beside giving them weights."""
+    names = {f"{route}-weighted" for route in live}
+    steps = [step for step in touched(plan) if step.name in names and not weights_alone(step)]
+    return [f"{step.op} {step.name} ({', '.join(step.paths) or 'it is not said what'})" for step in steps]
+
+
+def _not_in_state(why: str) -> str:
+    return f"The state does not say it yet: {why.strip()}"
 
 
 def _write(act: _Act, settings: Settings) -> None:
@@ -328,17 +421,16 @@ def _write(act: _Act, settings: Settings) -> None:
         say(f"{act.project.file.name}: {of} are {said(weights)} now.")
 
 
-def _tell(act: _Act, left: Sequence[str], failed: Mapping[str, str]) -> None:
-    for landing in (landing for landing in act.landed if landing.rule in failed):
-        say(f"{landing.route} could not be moved: {failed[landing.rule]}", "red")
+def _tell(act: _Act, left: Sequence[str], failed: Mapping[str, str], *, safe: bool) -> None:
+    _tell_failed(act, failed)
     for one in left:
         say(one, "yellow")
     if failed or left:
-        say(f"{'' if failed else 'Traffic is safe. '}Once that is mended, end it with: {act.again}")
+        say(f"{'Traffic is safe. ' if safe else ''}Once that is mended, end it with: {act.again}")
         return
     say(
         f"AWS, {act.project.file.name} and the state agree. Commit {act.project.file.name}. Once the reason is gone: "
-        f"cutover release -s {act.project.stack}"
+        f"cutover release -s {act.project.named}"
     )
 
 

@@ -6,12 +6,11 @@ every end before the first rule moves. Refuses to own the rules (shift.py, gate.
 
 from __future__ import annotations
 
-import fcntl
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.box import SIMPLE
@@ -19,7 +18,7 @@ from rich.table import Table
 
 from cutover import account, gate, judgement
 from cutover.judgement import Kind
-from cutover.live import Live, session
+from cutover.live import Live, LiveError, session
 from cutover.project import rules
 from cutover.shift import ShiftError, alike, drifted, live_weights, parse, routes_of, said, wanted, with_weights
 from cutover.terminal import (
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
     from cutover.account import Account
+    from cutover.live import Found
     from cutover.project import Project
     from cutover.run import Run
     from settings import Settings
@@ -116,14 +116,15 @@ def write(here: Project, asked: Mapping[str, int], route: str | None) -> Setting
 
     :raises ShiftError: what is asked for is no shift
     """
-    with _alone(here), _unless_kept(here.file) as keep:
-        settings = here.settings()
+    with here.alone():
+        settings = here.settings()  # which tells that there is no such stack, before its file is looked for
         if route is not None and route not in settings.routes:
             routes_of(settings, route)
         weights = wanted(settings.weights_of(route) if route else settings.weights, asked)
-        here.write_weights(weights, route)
-        after = here.settings()
-        keep()
+        with here.tentative(say) as keep:
+            here.write_weights(weights, route)
+            after = here.settings()
+            keep()
     return after
 
 
@@ -137,7 +138,7 @@ def carry_out(
     :raises ShiftError: what is asked for is no shift
     :raises LiveError: AWS could not be read
     """
-    with _alone(here), _unless_kept(here.file) as keep:
+    with here.alone():
         settings = here.settings()
         moving = routes_of(settings, route)
         present = settings.weights_of(route) if route else settings.weights
@@ -152,23 +153,26 @@ def carry_out(
             say(f"{said(weights)}: the stack file and AWS say so already.")
             return after, []
         rows = [row for name in moving for row in _rows(seen, name, weights)]
-        here.write_weights(weights, route)
-        if weights == present:
-            # It was begun before, or somebody moved the rules: the state may remember neither.
-            _check_run(here.refresh(rules(moving)), "AWS was not read")
-        plan = here.preview()
-        _check_plan(plan, seen)
-        messages.print(_table(rows))
-        confirm(f"Move {', '.join(moving)}?", yes=yes)
-        keep()
-        # What serves is protected, and what no longer does is not: that is a part of the plan, too.
-        run = here.up([*rules(moving), *(step.urn for step in plan.kept)])
-        live = live_weights(aws.find())
-        late = _late(after, live, moving)
-        if run.failure and late == moving:
-            keep(no=True)
-        if run.failure or late:
-            _stop_midway(run, after, route, live, moving)
+        with here.tentative(say) as keep:
+            here.write_weights(weights, route)
+            if weights == present:
+                # It was begun before, or somebody moved the rules: the state may remember neither.
+                _check_run(here.refresh(rules(moving)), "AWS was not read")
+            plan = here.preview()
+            _check_plan(plan, seen)
+            messages.print(_table(rows))
+            confirm(f"Move {', '.join(moving)}?", yes=yes)
+            keep()
+            # What serves is protected, and what no longer does is not: that is a part of the plan, too.
+            run = here.up([*rules(moving), *(step.urn for step in plan.kept)])
+            found = _read_back(aws, after, run)
+            live = live_weights(found)
+            late = _late(after, live, moving)
+            keep(no=found.hold is not None or bool(run.failure and late == moving))
+            if found.hold is not None:
+                _stop_held(found.hold, run, here, live, moving)
+            if run.failure or late:
+                _stop_midway(run, after, route, live, moving)
         _verify(aws, after, moving)
     return after, rows
 
@@ -182,53 +186,17 @@ def asked_rightly() -> Generator[None]:
         stop(Code.USAGE, str(error))
 
 
-@contextmanager
-def _alone(here: Project) -> Generator[None]:
-    """Keep out everybody else who would edit the stack files of this folder in the same moments."""
-    with (here.folder / "Pulumi.yaml").open() as anchor:
-        try:
-            fcntl.flock(anchor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stop(
-                Code.BUSY,
-                f"another cutover is at work in {here.folder}, and both would edit one file. Nothing was changed. Wait "
-                f"until it is done, look with cutover status -s {here.stack}, then run the same again",
-            )
-        yield
-
-
-@contextmanager
-def _unless_kept(file: Path) -> Generator[_Keep]:
-    """Put a file back as it was at the end of a block that did not call what it is given."""
-    before, keep = file.read_bytes(), _Keep()
-    try:
-        yield keep
-    finally:
-        if not keep.kept and file.read_bytes() != before:
-            file.write_bytes(before)
-
-
-class _Keep:
-    def __init__(self) -> None:
-        self.kept = False
-
-    def __call__(self, *, no: bool = False) -> None:
-        self.kept = not no
-
-
 def _check_free(here: Project, hold: gate.Hold | None) -> None:
     if hold is not None:
         stop(
             Code.BUSY,
-            f"a rollback of {hold.when} by {hold.who} ({hold.why}) holds the weights. Nothing was changed. Once the "
-            f"reason is gone: cutover release -s {here.stack}",
+            f"{hold} holds the weights. Nothing was changed. Once the reason is gone: cutover release -s {here.stack}",
         )
     if lock := here.locked():
-        cure = "Free the stack with pulumi cancel" if lock.dead else "Wait until it is done"
         stop(
             Code.BUSY,
-            f"the stack is locked by {lock}. Nothing was changed. {cure}, look with cutover status -s {here.stack}, "
-            "then run the same again",
+            f"the stack is locked by {lock}. Nothing was changed. {lock.cure(here.named)}; then look with cutover "
+            f"status -s {here.named}, and run the same again",
         )
 
 
@@ -268,8 +236,7 @@ def _check_plan(plan: Run, seen: Account) -> None:
             f"{plan.failure.strip()}\nNothing was changed. To see more: cutover status -s {seen.settings.stack}",
         )
     _check_run(plan, "The plan could not be made")
-    serving = {cluster for live in live_weights(seen.found).values() for cluster, weight in live.items() if weight}
-    if broken := judgement.violations(plan, serving, seen.found.rules):
+    if broken := judgement.violations(plan, seen.found.serving, seen.found.rules):
         text = "\n".join(f"  {violation}" for violation in broken)
         stop(Code.REFUSED, f"the plan may not be applied. Nothing was changed.\n{text}")
     if judgement.kind(plan) not in {Kind.SHIFT, Kind.NOTHING}:
@@ -286,6 +253,37 @@ def _check_run(run: Run, what: str) -> None:
         stop(Code.BUSY, f"{run.failure.strip()}\nNothing was changed. Wait until that is done, then run the same again")
     if run.failure:
         stop(Code.FAILED, f"{run.failure.strip()}\n{what}, and nothing was changed. Mend that, then run the same again")
+
+
+def _read_back(aws: Live, after: Settings, run: Run) -> Found:
+    try:
+        return aws.find()
+    except LiveError as error:
+        said = f"{run.failure.strip()}\nThe update has failed" if run.failure else "The update is done"
+        stop(
+            Code.FAILED,
+            f"{said}, and AWS could not be read since: {error}. So the weights may have moved, and the stack file has "
+            f"the new ones. Look with cutover status -s {after.stack}. To go back: cutover rollback -s {after.stack}",
+        )
+
+
+def _stop_held(
+    hold: gate.Hold, run: Run, here: Project, live: Mapping[str, Mapping[str, int]], moving: Sequence[str]
+) -> NoReturn:
+    """End a shift that somebody has rolled back while it was under way."""
+    lines = [f"  {name}: has {said(live.get(name, {}))}" for name in moving]
+    stop(
+        Code.BUSY,
+        "\n".join(
+            [
+                f"{hold} holds the weights. It came while this shift was under way, and takes back what had moved. "
+                f"{here.file.name} does not have the new weights. Of the routes:",
+                *lines,
+                *([run.failure.strip()] if run.failure else []),
+                f"Look with cutover status -s {here.stack}; once the reason is gone: cutover release -s {here.stack}",
+            ]
+        ),
+    )
 
 
 def _stop_midway(
@@ -326,7 +324,14 @@ def _verify(aws: Live, after: Settings, moving: Sequence[str]) -> None:
     """See that what has a share still has healthy targets once the weights count: ELB fails open where none is."""
     say(f"AWS has the new weights. Waiting {PROPAGATION_SECONDS:g} s until they count everywhere.")
     time.sleep(PROPAGATION_SECONDS)
-    seen = account.read(aws, after)
+    try:
+        seen = account.read(aws, after)
+    except LiveError as error:
+        stop(
+            Code.FAILED,
+            f"the weights have moved, and AWS could not be read since: {error}. So nothing tells whether targets are "
+            f"healthy. Look with cutover status -s {after.stack}. To go back: cutover rollback -s {after.stack}",
+        )
     empty = [
         f"{name}: {row.cluster}"
         for name in moving

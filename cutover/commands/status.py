@@ -45,6 +45,16 @@ def status(
     With KEY, check too whether that cluster is ready to serve. Exit code 1: it is not.
 
     Example: cutover status v1-36 -s prod
+
+    JSON: stack; places: by route and cluster wantedWeight, liveWeight,
+    liveShare and seenShare (0 to 1), healthy, needed, and neededAtShare, for
+    which that is, requestsPerSecond, errorsPerSecond; clusters: cluster,
+    version, supportPolicy, standardSupportEnds, standardSupportDays,
+    extendedSupportEnds, extendedSupportDays; driftedRoutes; halfMovedRoutes;
+    routesNotInFile; hold: weights, who, why, when, or null; rollback: to, lands,
+    and by route what is short, or only enough withoutHeadroom, or null;
+    loadBalancerErrorsPerSecond. What could not be read is null. With KEY: key;
+    checks: check, verdict (ok, warn, bad, unknown), evidence, cure.
     """
     with told():
         known = project(cwd, stack)
@@ -86,7 +96,7 @@ def _counted(aws: boto3.Session, found: Found) -> Reading | None:
 
 
 def _checks(key: str, rows: Sequence[Row]) -> Mapping[str, Any]:
-    """Return the preflight as JSON has it: ``key``, and ``checks``: check, verdict (ok, warn, bad, unknown) ..."""
+    """Return the preflight as JSON has it."""
     return {
         "key": key,
         "checks": [
@@ -167,8 +177,8 @@ def _notes(state: Status) -> Iterator[tuple[str, str]]:
     if hold := state.hold:
         yield (
             "hold",
-            f"by {hold.who} since {hold.when} ({hold.why}): no other weights may be applied. `cutover release` lifts "
-            "it",
+            f"by {hold.who} since {hold.when} ({hold.why}): no other weights may be applied. "
+            f"`cutover release -s {state.stack}` lifts it",
         )
 
 
@@ -192,18 +202,22 @@ def _weight_notes(state: Status) -> Iterator[tuple[str, str]]:
     if state.half_moved:
         yield "half-moved", f"{', '.join(state.half_moved)} follow the same weights and give different shares"
     if state.hold and (state.drifted or state.half_moved):
-        yield "", "-> run `cutover rollback` again: it ends what is left, and writes the file"
+        yield "", f"-> run `cutover rollback -s {state.stack}` again: it ends what is left, and writes the file"
     elif state.half_moved:
-        yield "", "-> run the last `cutover shift` again, or `cutover rollback`"
+        yield "", f"-> run the last `cutover shift` again, or `cutover rollback -s {state.stack}`"
     elif state.drifted:
         live = weights(state, state.drifted[0], live=True)
         kept = " ".join(f"{cluster}={weight}" for cluster, weight in live.items())
-        yield "", f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only` keeps what AWS has"
+        yield (
+            "",
+            f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only -s {state.stack}` keeps what AWS "
+            "has",
+        )
 
 
 def _back(state: Status) -> str:
     if state.back is None:
-        return "would not know where to go. `cutover rollback --to KEY` does"
+        return f"would not know where to go. `cutover rollback --to KEY -s {state.stack}` does"
     short, reserve = (_by_route(lacks) for lacks in (state.back.short, state.back.reserve))
     if short:
         return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from cutover.project import Project
 from cutover.run import LISTENER_RULE, Run, Step
 from tests.conftest import PROJECT
 from tests.settings.editing import settings_of
@@ -23,7 +24,7 @@ HEAD = "# What a pull request edits.\n"
 
 
 @dataclass
-class Engine:
+class Engine(Project):
     """One stack. ``more`` are steps that every plan has besides; ``stops_after`` rules an update fails."""
 
     folder: Path
@@ -40,13 +41,9 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Lay out the project."""
+        super().__init__(self.folder, self.stack)
         (self.folder / "Pulumi.yaml").touch()
         self.file.write_text(f"{HEAD}weights: {{v1-35: 99, v1-36: 1}}\n")
-
-    @property
-    def file(self) -> Path:
-        """The stack file."""
-        return self.folder / "Pulumi.dev.yaml"
 
     def settings(self) -> Settings:
         """Read the stack file."""
@@ -63,21 +60,28 @@ class Engine:
     def write_weights(self, weights: Mapping[str, int], route: str | None = None) -> None:
         """Write the stack file."""
         key = "weights" if route is None else f"routes.{route}.weights"
-        self.file.write_text(HEAD + yaml.safe_dump({**self._written(), key: dict(weights)}))
+        with self._editing():
+            self.file.write_text(HEAD + yaml.safe_dump({**self._written(), key: dict(weights)}))
 
-    def refresh(self, _: Sequence[str]) -> Run:
+    def refresh(self, targets: Sequence[str], *, only_preview: bool = False) -> Run:
         """Take in what is in AWS."""
+        assert targets
+        assert not only_preview
         self.asked.append("refresh")
         return Run((), (), 0.0)
 
-    def preview(self) -> Run:
+    def preview(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Plan one update per rule that differs from the file."""
+        assert not targets
+        assert not options
         self.asked.append("preview")
         self.at_preview()
         return Run((*self._steps(), *self.more), (), 0.0, self.refusal)
 
-    def up(self, _: Sequence[str]) -> Run:
+    def up(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Move the rules, one after the other."""
+        assert targets
+        assert not options
         self.asked.append("up")
         steps = self._steps()
         for place, step in enumerate(steps):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.gate import Group, Hold, Move, Policy, baseline, judge, need, worst
+from cutover.gate import Group, Hold, Move, Policy, baseline, judge, need, shares, worst
 
 OLD, NEW = "arn:old", "arn:new"
 POLICY = Policy()
@@ -138,6 +139,11 @@ def test_pods_need_two_zones_where_two_serve_now() -> None:
     assert _allowed(_zones("a", "c"))
 
 
+def test_shares_are_exact_and_leave_out_what_gets_nothing() -> None:
+    assert shares({"a": 1, "b": 2, "c": 0}) == {"a": Fraction(1, 3), "b": Fraction(2, 3)}
+    assert shares({"a": 0}) == {}
+
+
 def test_a_hold_refuses_all_weights_but_its_own() -> None:
     hold = Hold({"web": {"v1-35": 100, "v1-36": 0}}, who="sre", why="errors", when="2026-11-24T03:00Z")
     (refusal,) = judge([_move((100, 0), (50, 50))], POLICY, hold)
@@ -216,3 +222,37 @@ def test_the_order_of_the_clusters_does_not_matter(move: Move, order: list[str])
         groups={arn: move.groups[arn] for arn in order},
     )
     assert _allowed(turned) == _allowed(move)
+
+
+def test_the_smallest_share_is_not_called_none() -> None:
+    (refusal,) = judge([_move((100, 0), (999, 1), new=1)], POLICY)
+    assert "would need 2 for 0.1%" in refusal.reason
+
+
+def test_a_route_that_answers_nobody_may_get_any_cluster_back() -> None:
+    assert _allowed(_move((0, 0), (100, 0), old=1))
+
+
+def test_a_group_that_serves_and_would_be_replaced_is_not_told_to_take_weight_0() -> None:
+    move = replace(_move((100, 0), (0, 0)), unknown=["v1-35"])
+    (refusal,) = judge([move], POLICY)
+    assert "serves, and an empty one would take its place" in refusal.reason
+    assert "Take back the edit" in refusal.cure
+
+
+def test_a_foreign_group_in_a_rule_is_named_and_how_it_is_got_rid_of() -> None:
+    move = replace(_move((100, 0), (50, 50)), live={OLD: 50, "arn:foreign": 50})
+    (refusal,) = judge([move], POLICY)
+    assert "arn:foreign has a share and is no target group of this stack" in refusal.reason
+    assert "Take it out of the rule" in refusal.cure
+
+
+def test_too_few_pods_in_too_few_zones_are_told_both_at_once() -> None:
+    groups = {
+        OLD: Group(cluster="v1-35", units=10, zones=frozenset({"a", "c"})),
+        NEW: Group(cluster="v1-36", units=1, zones=frozenset({"a"})),
+    }
+    (refusal,) = judge([replace(_move((100, 0), (50, 50)), groups=groups)], POLICY)
+    assert "all stand in a, while two zones serve now" in refusal.reason
+    assert "reach 6 first" in refusal.cure
+    assert "run pods in a second zone" in refusal.cure

@@ -198,7 +198,7 @@ def test_a_violation_says_what_is_wrong_what_would_happen_and_what_to_do() -> No
     (violation,) = violations(plans.play("nodes-replaced"), OLD, LIVE)
     assert str(violation) == (
         "replace v1-35-nodes: what serves is neither replaced nor deleted. v1-35 serves, and its requests could fail. "
-        "Move them away first: `cutover shift v1-35=0`, and to take it away `cutover retire v1-35`."
+        "Move them away first, with a shift of v1-35 to 0; to take the cluster away, retire it."
     )
 
 

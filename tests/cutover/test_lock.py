@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.lock import LockError, read
+from cutover.lock import Lock, LockError, read
 from tests.cutover.tagged import reach
 from tests.rehearsal.cloud import running
 
@@ -57,6 +57,11 @@ def test_a_process_of_this_machine_that_is_gone_is_dead_and_a_living_one_comes_f
     lock = read(tmp_path.as_uri(), "eks-cutover", "dev")
     assert lock
     assert not lock.dead
+
+
+def test_only_of_a_dead_process_it_is_known_that_its_lock_may_be_lifted() -> None:
+    assert Lock("sre@here", dead=True).cure("prod") == "Run `pulumi cancel -s prod`"
+    assert Lock("ci@runner").cure("prod") == "Wait for it, or, if that run is gone, `pulumi cancel -s prod`"
 
 
 def test_a_lock_file_that_is_no_lock_is_said(tmp_path: Path) -> None:

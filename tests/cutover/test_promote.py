@@ -278,6 +278,54 @@ def test_a_cluster_that_fails_is_rolled_back_and_the_report_says_by_which_number
     assert numbers in json.loads(hold)["why"]
 
 
+def test_a_rollback_that_fails_is_not_called_one(clock: Clock) -> None:
+    clock.errors[NEW] = 0.05
+    cloud = clock.engine.tagged.cloud
+
+    def forbid() -> None:
+        cloud.fault("ModifyRule", code="AccessDenied", message="no", remaining=1000, status=403)
+        clock.engine.stops_after = 0
+
+    clock.at_wait = forbid
+    said = promote("--json")
+    assert said.exit_code == Code.FAILED, said.stderr
+    assert live(clock)["web"] == {OLD: 90, NEW: 10}
+    assert json.loads(said.stdout)["outcome"] == "rollback-failed"
+
+
+def test_a_rollback_that_fails_says_what_to_run(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise LiveError("throttled")
+
+    monkeypatch.setattr(command, "go_back", fail)
+    clock.errors[NEW] = 0.05
+    said = promote()
+    assert said.exit_code == Code.FAILED, said.stderr
+    assert "Promotion of v1-36 failed at 10 %, and so did its rollback: errors go on." in said.stdout
+    assert "Run now: cutover rollback -s dev --to v1-35 --yes" in said.stderr
+
+
+def test_a_rollback_that_is_unfinished_is_one_all_the_same(clock: Clock) -> None:
+    clock.errors[NEW] = 0.05
+    fault = {"service": "ssm", "action": "PutParameter", "status": 400, "code": "AccessDeniedException"}
+    clock.engine.tagged.cloud.store.put("fault", "no hold", {**fault, "message": "not allowed", "remaining": 100})
+    said = promote()
+    assert said.exit_code == Code.UNFINISHED, said.stderr
+    assert live(clock)["web"] == {OLD: 100, NEW: 0}
+    assert "it was rolled back" in said.stdout
+
+
+def test_its_rollback_leaves_a_route_alone_that_it_did_not_move(clock: Clock) -> None:
+    clock.engine.changes["routes.web.weights"] = {OLD: 40, NEW: 60}
+    clock.engine.tagged.set_weights("web", {OLD: 40, NEW: 60})
+    clock.errors[NEW] = 0.05
+    said = promote()
+    assert said.exit_code == Code.ROLLED_BACK, said.stderr
+    assert live(clock) == {"web": {OLD: 40, NEW: 60}, "grpc-api": {OLD: 100, NEW: 0}}
+    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    assert json.loads(hold)["weights"] == live(clock)
+
+
 def test_requests_that_no_target_answered_are_failures(clock: Clock) -> None:
     clock.unanswered[NEW] = 0.05
     said = promote("--json")
@@ -360,6 +408,22 @@ def test_a_reading_that_fails_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Hold v1-36 weight 10: AWS could not be read: throttled" in said.stderr
 
 
+@pytest.mark.parametrize("at", [0, 2])  # before the first step, and before the second
+@pytest.mark.usefixtures("clock")
+def test_a_reading_that_fails_before_a_step_holds_and_is_tried_again(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    reads, times = minutes.read, iter(range(100))
+
+    def read(*asked: Any) -> minutes.Reading:
+        if next(times) == at:
+            raise LiveError("throttled")
+        return reads(*asked)
+
+    monkeypatch.setattr(minutes, "read", read)
+    said = promote()
+    assert said.exit_code == Code.DONE, said.stderr
+    assert f"Hold v1-36 before weight {100 if at else 10}: AWS could not be read: throttled" in said.stderr
+
+
 def test_weights_that_somebody_else_moves_end_it(clock: Clock) -> None:
     clock.at_wait = lambda: clock.engine.tagged.set_weights("web", {OLD: 70, NEW: 30})
     said = promote()
@@ -379,6 +443,27 @@ def test_a_rollback_by_somebody_else_ends_it(clock: Clock) -> None:
     said = promote()
     assert said.exit_code == Code.BUSY
     assert "a rollback of 2026-11-24T12:00Z by sre (5xx) holds the weights" in said.stderr
+    assert "cutover release -s dev" in said.stderr
+
+
+def test_whatever_ends_it_the_judgements_are_reported(clock: Clock) -> None:
+    def move() -> None:
+        if live(clock)["web"][NEW] == 100:
+            clock.engine.tagged.set_weights("web", {OLD: 70, NEW: 30})
+
+    clock.at_wait = move
+    said = promote("--json")
+    assert said.exit_code == Code.BUSY
+    document = json.loads(said.stdout)
+    assert (document["outcome"], document["step"]) == ("ended", 100)
+    assert {one["step"] for one in document["judgements"]} == {10}
+    clock.patience = 0
+    clock.engine.write_weights({OLD: 0, NEW: 100})
+    clock.engine.tagged.set_weights("web", {OLD: 0, NEW: 100})
+    said = promote()
+    assert said.exit_code == Code.INTERRUPTED
+    assert "Promotion of v1-36 ended at 100 %, before its time." in said.stdout
+    assert "to go on from what is live: cutover promote v1-36 -s dev" in said.stderr
 
 
 def test_an_unknown_cluster_is_refused_with_those_that_there_are(clock: Clock) -> None:

@@ -6,6 +6,7 @@ Kubernetes API, which the rehearsal does not have.
 
 from __future__ import annotations
 
+import fcntl
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
-from rich.console import Console
 from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
@@ -60,19 +60,22 @@ LIFT = Run((_step("update", "aws:eks/cluster:Cluster", f"{OLD}-eksCluster", "del
 
 
 @dataclass
-class _Engine:
-    """Stands for `Project`: a stack file, plans that are given, and a list of what was asked of it."""
+class _Engine(Project):
+    """A project whose engine is made of notes: plans that are given, and a list of what was asked of it."""
 
-    file: Path
+    folder: Path
     changes: dict[str, Any]
     updates: list[Update]
-    name: str = PROJECT
     plans: list[Run] = field(default_factory=lambda: [NOTHING, REMOVAL])
     ups: list[Run] = field(default_factory=lambda: [REMOVAL])
     lock: Lock | None = None
     asked: list[str] = field(default_factory=list[str])
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     at_preview: Callable[[], None] = lambda: None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.folder, "dev")
+        (self.folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\n")
 
     def settings(self) -> Settings:
         drop = [] if OLD in self.file.read_text() else [f"clusters.{OLD}", f"weights.{OLD}"]
@@ -86,11 +89,13 @@ class _Engine:
 
     def write(self, key: str, value: str) -> None:
         self.asked.append(f"write {key} {value}")
-        self.file.write_text(self.file.read_text() + f"{key}: {value}\n")
+        with self._editing():
+            self.file.write_text(self.file.read_text() + f"{key}: {value}\n")
 
     def remove(self, keys: Sequence[str]) -> None:
         self.asked.append(f"remove {' '.join(keys)}")
-        self.file.write_text("the new cluster alone")
+        with self._editing():
+            self.file.write_text("the new cluster alone")
 
     @contextmanager
     def environment(self, variables: Mapping[str, str]) -> Generator[None]:
@@ -98,12 +103,16 @@ class _Engine:
         yield
         self.variables = {}
 
-    def preview(self) -> Run:
+    def preview(self, targets: Sequence[str] = (), **options: Any) -> Run:
+        assert not targets
+        assert not options
         self.asked.append(self._asked("preview"))
         self.at_preview()
         return self.plans.pop(0)
 
-    def up(self) -> Run:
+    def up(self, targets: Sequence[str] = (), **options: Any) -> Run:
+        assert not targets
+        assert not options
         self.asked.append(self._asked("up"))
         return self.ups.pop(0)
 
@@ -207,7 +216,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stage]:
         file = tmp_path / "Pulumi.dev.yaml"
         file.write_text(f"# {OLD} and its successor\n")
         engine = _Engine(
-            file,
+            tmp_path,
             {"weights": {OLD: 0, NEW: 100}},
             [_update(60, {OLD: 10, NEW: 90}), _update(30, {OLD: 0, NEW: 100})],
         )
@@ -267,10 +276,11 @@ def test_its_targets_are_drained_while_they_are_attached(stage: Stage) -> None:
     attached: list[set[str]] = []
     up = stage.engine.up
 
-    def looking() -> Run:
+    def looking(targets: Sequence[str] = (), **options: Any) -> Run:
+        assert not options
         attached.append({state for route in ROUTES for state in stage.cloud.states(stage.groups[route, OLD]).values()})
         assert set(stage.cloud.states(stage.groups["web", NEW]).values()) == {"healthy"}
-        return up()
+        return up(targets)
 
     stage.engine.up = looking
     assert stage.run().exit_code == 0
@@ -305,7 +315,7 @@ def test_a_cluster_with_a_weight_in_the_file_is_refused(stage: Stage) -> None:
         "weights": {OLD: 0, NEW: 100},
         "routes.web.weights": {OLD: 7, NEW: 93},
     }
-    _refused(stage, "v1-35 has a weight in the stack file (web 7)", "cutover shift v1-35=0")
+    _refused(stage, "v1-35 has a weight in the stack file (web 7)", "cutover shift v1-35=0 -s dev")
 
 
 def test_a_cluster_with_a_weight_in_aws_is_refused(stage: Stage) -> None:
@@ -374,7 +384,7 @@ def test_a_cluster_to_which_a_rollback_went_back_is_refused(stage: Stage) -> Non
     _refused(
         stage,
         "a rollback of 2026-11-24T03:00Z by sre (errors) went back to v1-35 for web",
-        "cutover release",
+        "cutover release -s dev",
         code=Code.BUSY,
     )
     hold["weights"] = {"web": {OLD: 0, NEW: 100}}
@@ -384,7 +394,88 @@ def test_a_cluster_to_which_a_rollback_went_back_is_refused(stage: Stage) -> Non
 
 def test_a_locked_stack_is_left_alone(stage: Stage) -> None:
     stage.engine.lock = Lock("ci@runner")
-    _refused(stage, "ci@runner is at work on dev", "pulumi cancel", code=Code.BUSY)
+    _refused(stage, "dev is locked by ci@runner", "if that run is gone, `pulumi cancel -s dev`", code=Code.BUSY)
+
+
+def test_while_another_command_edits_the_file_nothing_is_retired(stage: Stage) -> None:
+    with (stage.engine.folder / "Pulumi.yaml").open() as anchor:
+        fcntl.flock(anchor, fcntl.LOCK_EX)
+        _refused(stage, "another cutover is at work", code=Code.BUSY)
+    assert stage.engine.asked == []
+
+
+def _hold_on_old(stage: Stage) -> None:
+    hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
+    ssm = stage.cloud.client("ssm")
+    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String", Overwrite=True)
+
+
+GOING_BACK: dict[str, Callable[[Stage], None]] = {
+    "a hold": _hold_on_old,
+    "weights": lambda stage: stage.weights("web", 100, 0),
+}
+
+
+@pytest.mark.parametrize("how", GOING_BACK)
+def test_a_rollback_to_it_before_its_targets_are_drained_stops_it_by(stage: Stage, how: str) -> None:
+    stage.engine.at_preview = lambda: GOING_BACK[how](stage) if len(stage.engine.plans) == 1 else None
+    _refused(stage, "Somebody has gone back to v1-35 meanwhile, so it stays", code=Code.BUSY)
+
+
+@pytest.mark.parametrize("how", GOING_BACK)
+def test_a_rollback_to_it_while_its_targets_drain_gives_them_back_after(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    before, group = stage.engine.file.read_bytes(), stage.groups["web", OLD]
+    attributes = [{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}]
+    stage.cloud.client("elbv2").modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
+    states: list[set[str]] = []
+
+    def sleep(_: float) -> None:
+        states.append(set(stage.cloud.states(group).values()))
+        GOING_BACK[how](stage)
+
+    monkeypatch.setattr(command.time, "sleep", sleep)
+    answer = stage.run()
+    assert answer.exit_code == Code.BUSY, answer.output
+    assert states == [{"draining"}]
+    assert "Somebody has gone back to v1-35 meanwhile" in answer.stderr
+    assert "The targets of v1-35 are registered again." in answer.stderr
+    for route in ROUTES:
+        back = stage.cloud.states(stage.groups[route, OLD])
+        assert (len(back), "draining" in back.values()) == (2, False)
+    assert stage.engine.file.read_bytes() == before
+    assert "up" not in stage.engine.asked
+
+
+def test_a_rollback_to_it_while_its_removal_fails_gives_its_targets_back(stage: Stage) -> None:
+    def fails(targets: Sequence[str] = (), **options: Any) -> Run:
+        assert not targets
+        assert not options
+        _hold_on_old(stage)
+        return Run((), (), 1.0, "error: the gate refuses")
+
+    stage.engine.up = fails
+    answer = stage.run()
+    assert answer.exit_code == Code.FAILED
+    assert "The targets of v1-35 are registered again." in answer.stderr
+    assert "the gate refuses" in answer.stderr
+    assert len(stage.cloud.states(stage.groups["web", OLD])) == 2
+
+
+def test_what_somebody_else_writes_into_the_file_meanwhile_is_not_undone(stage: Stage) -> None:
+    plan, _ = BAD_PLANS["it is a shift"]
+    stage.engine.plans = [NOTHING, plan]
+
+    def write() -> None:
+        if len(stage.engine.plans) == 1:
+            stage.engine.file.write_text("what a rollback wrote")
+
+    stage.engine.at_preview = write
+    answer = stage.run()
+    assert answer.exit_code == Code.REFUSED
+    assert stage.engine.file.read_text() == "what a rollback wrote"
+    assert "Somebody else has edited Pulumi.dev.yaml meanwhile" in answer.stderr
 
 
 LEFT = {
@@ -495,7 +586,7 @@ def test_another_key_than_the_clusters_stops_it(stage: Stage) -> None:
 def test_the_key_is_typed_where_somebody_is_there(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, typed: str, code: Code
 ) -> None:
-    monkeypatch.setattr(command, "messages", Console(stderr=True, force_terminal=True))
+    monkeypatch.setattr(command, "attended", lambda: True)
     app = typer.Typer()
     app.command()(command.retire)
     answer = CliRunner().invoke(app, [OLD], input=f"{typed}\n{typed}\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fcntl
 import json
 import shutil
 import time
@@ -22,8 +23,8 @@ from cutover.gate import Group, Hold
 from cutover.live import Found, Live, TargetGroup, WeightedRule
 from cutover.lock import Lock
 from cutover.project import Project
-from cutover.rollback import RollbackError, Seen, all_on, as_far_as_covered, goal, landings, to_write
-from cutover.run import Run
+from cutover.rollback import RollbackError, Seen, all_on, as_far_as_covered, elsewhere, goal, landings, to_write
+from cutover.run import LISTENER_RULE, Run, Step
 from cutover.terminal import Code
 from cutover.writes import Outcome, Writes
 from rehearsal import stackfile
@@ -112,6 +113,21 @@ def test_a_route_without_the_cluster_stays_and_says_so() -> None:
     assert web.after == ALL_OLD
 
 
+def test_a_route_that_leaves_a_share_elsewhere_is_told_with_its_cure() -> None:
+    found = _found(web=HALF, api={OLD: -1, NEW: 100}, shop=HALF)
+    partly = {**all_on(found, OLD), "shop": {f"shop/{OLD}": 75, f"shop/{NEW}": 25}}
+    api, shop = elsewhere(landings(found, partly, Seen(), ""), OLD)
+    assert api.startswith(f"api stays, with 100 of 100 on {NEW}: its rule has no target group of {OLD}. Mend")
+    assert shop.startswith(f"shop keeps 25 of 100 on {NEW}, since {OLD} covers no more. Give {OLD} more")
+
+
+def test_a_sticky_route_says_how_long_clients_may_stay() -> None:
+    found = _found(web=HALF, api=HALF)
+    api, web = landings(found, all_on(found, OLD), Seen(sticky={"web": 600}), "")
+    assert "clients with a cookie stay up to 600 s" in web.note
+    assert "cookie" not in api.note
+
+
 def test_a_landing_has_the_numbers_of_the_gate() -> None:
     found = _found(web=HALF)
     (web,) = landings(found, all_on(found, OLD), _seen(web__v1_35=6, web__v1_36=6), "")
@@ -175,6 +191,7 @@ class Emulated(Project):
     """A project whose engine is made of notes: what a command asked of it, and how it answers."""
 
     asked: list[str]
+    plan: Run
     failure: str
     locks: list[Lock | None]
     while_locked: Callable[[], None]
@@ -182,6 +199,7 @@ class Emulated(Project):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, STACK)
         self.asked, self.failure, self.locks, self.while_locked = [], "", [], lambda: None
+        self.plan = Run((), (), 0.0)
 
     def settings(self) -> Any:
         """Read the file, without the engine."""
@@ -208,6 +226,12 @@ class Emulated(Project):
         assert not only_preview
         self.asked.append(f"refresh {' '.join(targets)}")
         return Run((), (), 0.0, self.failure)
+
+    def preview(self, targets: Any = (), **options: Any) -> Run:
+        """Give the plan."""
+        assert not targets
+        assert not options
+        return self.plan
 
     def up(self, targets: Any = (), **options: Any) -> Run:
         """Note it."""
@@ -257,6 +281,8 @@ def scene(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gene
         monkeypatch.setattr(command, "project", lambda *_: emulated)
     # What is asked here is answered, however busy the machine is.
     monkeypatch.setattr(rollback_command, "_LOOK_SECONDS", 30.0)
+    monkeypatch.setattr(rollback_command, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(rollback_command, "_FILE_SECONDS", 0.5)
     with tagged(cloud, ["web", "grpc-api"], HALF) as stack:
         stack.heal(OLD, 4)
         stack.heal(NEW, 4)
@@ -291,6 +317,9 @@ def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -
         scene.stack.set_weights(route, {OLD: 10, NEW: 90})
     scene.stack.heal(OLD, 0, "grpc-api")
     said = scene.run("rollback", "--partial", "--yes", "--json")
+    assert said.exit_code == Code.UNFINISHED
+    assert "Traffic is safe" not in said.stderr
+    assert "web keeps 25 of 100 on v1-36, since v1-35 covers no more" in said.stderr
     after = {"web": {OLD: 75, NEW: 25}, "grpc-api": {OLD: 10, NEW: 90}}  # 1.2 x 4 / 0.9 x 75 % is 4
     assert scene.stack.weights() == after
     assert {route["route"]: route["after"] for route in json.loads(said.stdout)["routes"]} == after
@@ -327,6 +356,49 @@ def test_a_stack_file_in_the_midst_of_a_merge_stops_nothing_in_aws(scene: Scene)
     assert scene.file_weights() == ALL_OLD
 
 
+BROKEN = {
+    "a latin-1 byte": lambda text: text.encode() + b"# caf\xe9\n",
+    "a key that is no text": lambda text: f"{text}  1: one\n".encode(),
+    "a date": lambda text: f"{text}  eks-cutover:when: 2026-11-24\n".encode(),
+    "a date that there is not": lambda text: f"{text}  eks-cutover:when: 2026-13-45\n".encode(),
+    "nothing": lambda _: b"",
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_stack_file_stops_nothing_that_has(scene: Scene, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    sound = scene.project.as_written()
+    scene.project.file.write_bytes(BROKEN[what](scene.project.file.read_text()))
+    monkeypatch.setattr(scene.project, "settings", lambda: sound)  # the engine reads more than Python does
+    monkeypatch.setattr(scene.project, "write_weights", lambda *_: None)
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.DONE, said.output
+    assert "The rollback goes on without the stack file." in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_rollback_that_finds_nothing_says_that_it_does_not_know_the_files_role(scene: Scene) -> None:
+    scene.project.stack = "other"
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.USAGE
+    assert "Pulumi.other.yaml cannot be read, so nothing tells which role it wants assumed: set AWS_PROFILE" in (
+        said.stderr
+    )
+
+
+def test_in_an_account_that_is_not_allowed_nothing_is_written(scene: Scene) -> None:
+    allow = {"aws:allowedAccountIds": ["000000000000"]}
+    stackfile.edit(scene.project.folder, STACK, lambda config: config.update(allow))
+    said = scene.run("rollback", "--yes")
+    account = scene.stack.rules["web"].split(":")[4]
+    assert said.exit_code == Code.FAILED
+    assert f"the credentials are of account {account}, and aws:allowedAccountIds allows 000000000000" in said.stderr
+    assert (_everywhere(scene, HALF), scene.hold) == (True, None)
+    allow["aws:allowedAccountIds"] = [account]
+    stackfile.edit(scene.project.folder, STACK, lambda config: config.update(allow))
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+
+
 def test_without_a_stack_file_the_environment_tells_the_region(scene: Scene) -> None:
     scene.project.file.unlink()
     assert scene.run("rollback", "--yes").exit_code == Code.UNFINISHED
@@ -355,6 +427,69 @@ def test_an_update_under_way_that_moves_a_rule_again_is_outlasted(
     assert "web was moved by somebody else" in said.stderr
     assert _everywhere(scene, ALL_OLD)
     assert scene.project.asked
+
+
+def test_ctrl_c_ends_the_watch_and_says_what_is_left(scene: Scene) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    scene.project.locks = [Lock("ci@runner")]
+    scene.project.while_locked = interrupt
+    said = scene.run("rollback", "--yes", "--json")
+    assert said.exit_code == Code.INTERRUPTED
+    (left,) = json.loads(said.stdout)["left"]
+    assert left.startswith("Interrupted: Pulumi.dev.yaml and the state may not say it yet")
+    assert "Traffic is safe" not in said.stderr
+    assert "cutover rollback -s dev --to v1-35" in said.stderr
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, HALF)
+
+
+def test_a_lock_of_another_machine_is_watched_until_it_is_gone(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    scene.project.locks = [*[Lock("ci@runner")] * 700, None]
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.DONE, said.output
+    assert "Wait for it, or, if that run is gone, `pulumi cancel -s dev`" in said.stderr
+
+
+def test_a_file_that_another_command_edits_is_left_alone(scene: Scene) -> None:
+    with (scene.project.folder / "Pulumi.yaml").open() as anchor:
+        fcntl.flock(anchor, fcntl.LOCK_EX)
+        said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "another cutover is at work" in said.stderr
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, HALF)
+
+
+def _planned(op: str, name: str, *paths: str, lifted: bool = False) -> Step:
+    kind = LISTENER_RULE if name.endswith("-weighted") else "aws:eks/cluster:Cluster"
+    urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:route:Route${kind}::{name}"
+    return Step(op, kind, name, paths, urn=urn, lifted=lifted)
+
+
+def test_what_serves_now_is_protected_and_nothing_loses_its_protection(scene: Scene) -> None:
+    protected, lifted = _planned("same", f"{OLD}-eksCluster"), _planned("same", f"{NEW}-eksCluster", lifted=True)
+    weight = _planned("update", "web-weighted", "actions[0].forward.targetGroups[1].weight")
+    scene.project.plan = Run((weight, _planned("update", f"{NEW}-eksCluster", "version")), (protected, lifted), 0.0)
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    assert scene.project.asked[-1] == f"up **::grpc-api-weighted **::web-weighted {protected.urn}"
+
+
+def test_a_checkout_that_would_change_more_of_a_rule_is_not_applied(scene: Scene) -> None:
+    scene.project.plan = Run((_planned("update", "web-weighted", "conditions[0].pathPattern"),), (), 0.0)
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "would change update web-weighted (conditions[0].pathPattern)" in said.stderr
+    assert "pulumi up -s dev" in said.stderr
+    assert [asked.split()[0] for asked in scene.project.asked] == ["refresh"]
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, ALL_OLD)
+
+
+def test_a_plan_that_fails_is_told_and_nothing_is_applied(scene: Scene) -> None:
+    scene.project.plan = Run((), (), 0.0, "error: Program failed")
+    said = scene.run("rollback", "--yes")
+    assert (said.exit_code, "error: Program failed" in said.stderr) == (Code.UNFINISHED, True)
+    assert [asked.split()[0] for asked in scene.project.asked] == ["refresh"]
 
 
 def test_the_lock_of_a_dead_update_is_not_waited_for(scene: Scene) -> None:
@@ -393,6 +528,18 @@ def test_a_rule_that_aws_refuses_is_named_and_the_others_move(scene: Scene) -> N
     assert said.exit_code == Code.FAILED
     assert "could not be moved" in said.stderr
     assert sorted(map(str, scene.stack.weights().values())) == sorted(map(str, [ALL_OLD, HALF]))
+
+
+def test_a_rule_that_aws_refuses_at_first_is_told_at_once_and_tried_again(scene: Scene) -> None:
+    # Each of both rules asks once; the second of the first round and both rounds after it are refused.
+    scene.stack.cloud.fault("ModifyRule", code="AccessDenied", message="no", remaining=2, after=1, status=403)
+    said = scene.run("rollback", "--yes", "--json")
+    assert said.exit_code == Code.DONE, said.output
+    assert said.stderr.count("could not be moved: ") == 2
+    assert "has moved now." in said.stderr
+    assert said.stderr.index("could not be moved") < said.stderr.index("Pulumi.dev.yaml: the weights")
+    assert json.loads(said.stdout)["moved"] == 2
+    assert _everywhere(scene, ALL_OLD)
 
 
 def test_a_stack_that_is_not_there_is_a_mistake(scene: Scene) -> None:

@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import fcntl
 import json
+import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import typer
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import CommandError
+from rich.console import Console
 from typer.testing import CliRunner
 
+from cutover import terminal
 from cutover.__main__ import app
 from cutover.commands import shift as command
-from cutover.live import hold_name
+from cutover.live import Live, LiveError, hold_name
 from cutover.lock import Lock
-from cutover.project import Project
+from cutover.project import Project, ProjectError
 from cutover.run import Step
 from cutover.shift import ShiftError, parse, wanted
 from cutover.terminal import Code
@@ -27,6 +34,10 @@ from tests.rehearsal.cloud import running
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
+
+    from cutover.live import Found
+    from cutover.run import Run
+    from settings import Settings
 
 ROUTES = ("web", "grpc-api")
 
@@ -196,7 +207,7 @@ def test_a_hold_is_told_with_who_and_why_and_how_it_ends(engine: Engine) -> None
     assert "cutover release" in said
 
 
-@pytest.mark.parametrize(("dead", "cure"), [(False, "Wait until it is done"), (True, "pulumi cancel")])
+@pytest.mark.parametrize(("dead", "cure"), [(False, "Wait for it"), (True, "pulumi cancel")])
 def test_a_locked_stack_is_told_with_who_and_what_to_do(engine: Engine, dead: bool, cure: str) -> None:
     engine.lock = Lock("ann@laptop", dead)
     said = refused(engine, Code.BUSY, "v1-36=10", "--yes")
@@ -297,6 +308,102 @@ def test_targets_that_die_meanwhile_are_told_after_the_move(engine: Engine, monk
     assert said.exit_code == Code.FAILED
     assert "no target is healthy any more in web: v1-36" in " ".join(said.stderr.split())
     assert "cutover rollback" in said.stderr
+
+
+def test_a_rollback_that_comes_with_the_update_is_told_before_anything_else(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up = engine.up
+
+    def rolled_back(*asked: Any) -> Run:
+        run = up(*asked)
+        hold = {"weights": {}, "who": "sre", "why": "5xx", "when": "2026-11-24T03:00Z"}
+        engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+        engine.tagged.set_weights("web", {"v1-35": 100, "v1-36": 0})
+        return run
+
+    monkeypatch.setattr(engine, "up", rolled_back)
+    file = engine.file.read_bytes()
+    said = run("v1-36=10", "--yes")
+    assert said.exit_code == Code.BUSY
+    (end,) = (place for place, line in enumerate(said.stderr.splitlines()) if "holds the weights" in line)
+    told = said.stderr.splitlines()[end:]
+    assert told[0].startswith("a rollback of 2026-11-24T03:00Z by sre (5xx) holds the weights")
+    assert "  web: has v1-35 100, v1-36 0" in told
+    assert "cutover release -s dev" in told[-1]
+    assert engine.file.read_bytes() == file
+
+
+@pytest.mark.parametrize(("reads", "says"), [(2, "The update is done"), (3, "the weights have moved")])
+def test_an_aws_that_cannot_be_read_after_the_update_does_not_hide_that_it_was_made(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, reads: int, says: str
+) -> None:
+    find, times = Live.find, iter(range(1, 10))
+
+    def read(live: Live) -> Found:
+        if next(times) == reads:
+            raise LiveError("throttled")
+        return find(live)
+
+    monkeypatch.setattr(Live, "find", read)
+    said = run("v1-36=10", "--yes")
+    assert said.exit_code == Code.FAILED
+    assert f"{says}, and AWS could not be read since: throttled" in said.stderr
+    assert "Look with cutover status -s dev. To go back: cutover rollback -s dev" in said.stderr
+    assert engine.settings().weights == {"v1-35": 90, "v1-36": 10}
+
+
+def test_a_stack_that_is_not_there_is_a_mistake(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(_: Engine) -> Settings:
+        raise ProjectError("no stack named 'typo' found")
+
+    engine.file.unlink()
+    monkeypatch.setattr(Engine, "settings", unknown)
+    for more in ("--yes", "--write-only"):
+        said = run("v1-36=10", more)
+        assert (said.exit_code, said.stderr.strip()) == (Code.USAGE, "no stack named 'typo' found")
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        ("read .pulumi/meta.yaml: connection refused", Code.FAILED),
+        ("invalid YAML file: yaml: line 1: did not find expected ',' or ']'", Code.USAGE),
+    ],
+)
+def test_a_backend_that_fails_is_told_from_a_mistake_of_the_user(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, says: str, code: Code
+) -> None:
+    class Down:
+        """Stands for the engine where its backend does not answer."""
+
+        def get_all_config(self) -> Any:
+            raise CommandError(CommandResult("", f"error: {says}", 255))
+
+    monkeypatch.setattr(Engine, "_automation", Down())
+    monkeypatch.setattr(Engine, "name", "eks-cutover")
+    monkeypatch.setattr(Engine, "settings", Project.settings)
+    assert says in refused(engine, code, "v1-36=10", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("stdin", "answer", "code"),
+    [(False, "y", Code.USAGE), (True, "y", Code.DONE), (True, "n", Code.REFUSED), (True, "", Code.INTERRUPTED)],
+)
+def test_a_question_is_put_only_to_who_can_answer_and_interrupted_it_leaves_all_as_it_was(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, stdin: bool, answer: str, code: Code
+) -> None:
+    monkeypatch.setattr(
+        terminal, "messages", Console(stderr=True, highlight=False, soft_wrap=True, force_terminal=True)
+    )
+    file = engine.file.read_bytes()
+    runner = CliRunner()
+    with runner.isolation(answer) as (_, said, _):
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: stdin)
+        with pytest.raises(typer.Exit) if code else nullcontext() as end:
+            command.shift(["v1-36=10"])
+        assert (end.value.exit_code if end else Code.DONE) == code, said.getvalue()
+    assert (engine.file.read_bytes() == file) is (code is not Code.DONE)
 
 
 def test_the_head_of_the_file_stays(engine: Engine) -> None:

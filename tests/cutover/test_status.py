@@ -16,6 +16,7 @@ from cutover.__main__ import app
 from cutover.live import LiveError, hold_name
 from cutover.project import Project
 from cutover.support import Support
+from cutover.terminal import results
 from cutover.verdict import Row, Verdict
 from rehearsal.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT
@@ -59,7 +60,8 @@ def _file(monkeypatch: pytest.MonkeyPatch, weights: Mapping[str, int], **changes
 
 def _run(*arguments: str, columns: int = 80) -> Any:
     command = ["status", "-C", str(ROOT), "-s", "dev", *arguments]
-    return CliRunner().invoke(app, command, env={"COLUMNS": str(columns)})
+    results.width = columns  # rich has asked for it when it was loaded
+    return CliRunner().invoke(app, command)
 
 
 def _json(*arguments: str) -> Any:
@@ -165,7 +167,7 @@ def test_live_weights_that_the_file_does_not_say_are_drift_with_a_cure(stack: Ta
         stack.set_weights(route, {OLD: 50, NEW: 50})
     answer = _run(columns=300)
     assert "web: the file says v1-35 90, v1-36 10, AWS v1-35 50, v1-36 50" in answer.stdout
-    assert "`cutover shift v1-35=50 v1-36=50 --write-only` keeps what AWS has" in answer.stdout
+    assert "`cutover shift v1-35=50 v1-36=50 --write-only -s dev` keeps what AWS has" in answer.stdout
     assert "half-moved" not in answer.stdout
     assert _json()["driftedRoutes"] == ["web", "grpc-api"]
 
@@ -174,7 +176,7 @@ def test_routes_that_should_move_together_and_did_not_are_half_moved(stack: Tagg
     stack.set_weights("web", {OLD: 50, NEW: 50})
     said = _run(columns=200).stdout
     assert "web, grpc-api follow the same weights and give different shares" in said
-    assert "run the last `cutover shift` again, or `cutover rollback`" in said
+    assert "run the last `cutover shift` again, or `cutover rollback -s dev`" in said
     assert _json()["halfMovedRoutes"] == ["web", "grpc-api"]
 
 
@@ -197,7 +199,7 @@ def test_a_hold_is_shown_last_with_the_way_out(stack: Tagged) -> None:
     stack.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
     last = _run(columns=200).stdout.splitlines()[-1]
     assert "by sre since 2026-11-24T03:00Z (errors)" in last
-    assert "`cutover release` lifts it" in last
+    assert "`cutover release -s dev` lifts it" in last
     assert _json()["hold"] == hold
 
 
@@ -295,3 +297,8 @@ def test_an_eks_that_does_not_tell_leaves_the_ends_open_and_says_why() -> None:
     (found,) = support.read(eks, settings_of("dev", drop=[f"clusters.{NEW}", f"weights.{NEW}"]))
     assert (found.version, found.standard, found.extended) == ("1.35", None, None)
     assert "not allowed" in found.unread
+
+
+@pytest.mark.parametrize("command", ["status", "shift", "promote", "rollback", "release", "retire", "guard"])
+def test_the_help_of_every_command_shows_the_keys_of_its_json(command: str) -> None:
+    assert "JSON: " in CliRunner().invoke(app, [command, "--help"]).stdout

@@ -10,6 +10,7 @@ import pytest
 from cutover.gate import Hold
 from cutover.live import Live
 from cutover.writes import Writes, weighted
+from rehearsal.targets import Targets
 from tests.cutover.tagged import STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 
@@ -111,6 +112,19 @@ def test_a_rule_that_is_gone_is_named_and_the_others_move(stack: Tagged, writes:
     stack.cloud.client("elbv2").delete_rule(RuleArn=stack.rules["web"])
     outcome = writes.set_weights(_all_on_old(stack))
     assert (outcome.moved, set(outcome.failed)) == ((stack.rules["api"],), {stack.rules["web"]})
+
+
+def test_targets_that_were_drained_can_be_registered_again(stack: Tagged, writes: Writes) -> None:
+    group, nodes = stack.groups["web", OLD], {stack.cloud.node(), stack.cloud.node()}
+    for node in nodes:
+        Targets(stack.cloud.store).register(group, [(node, 30080, "")])
+        Targets(stack.cloud.store).set_state(group, node, 30080, "healthy")
+    targets = writes.registered([group])
+    assert {one["Id"] for one in targets[group]} == nodes
+    writes.drain(targets)
+    assert (writes.registered([group]), writes.draining([group])) == ({group: []}, 2)
+    writes.register(targets)
+    assert (writes.registered([group]), writes.draining([group])) == (targets, 0)
 
 
 def test_a_hold_is_read_back_replaced_and_lifted_twice(cloud: Cloud, writes: Writes) -> None:

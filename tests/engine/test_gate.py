@@ -141,6 +141,10 @@ def test_a_replaced_target_group_gets_no_share(gated: Standing) -> None:
 
     assert gated.up(other_protocol).failure
     assert _weighted(gated) == before
+    gated.unprotect("web")
+    said = gated.preview(other_protocol).failure
+    assert "the target group of v1-35 serves, and an empty one would take its place" in said
+    assert not gated.up(_weights(100, 0)).failure
 
 
 def test_a_new_route_waits_until_its_targets_are_healthy(gated: Standing) -> None:

@@ -1,0 +1,92 @@
+"""A release deletes the hold that was shown, and no other; tests/cutover/test_rollback.py has what it shows.
+
+AWS is the emulated one. The engine is a stand-in, which a release does not ask for anything but its file.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cutover.__main__ import app
+from cutover.commands import release as command
+from cutover.live import hold_name
+from cutover.project import Project
+from cutover.terminal import Code
+from tests.cutover.engine import Engine
+from tests.cutover.tagged import reach, tagged
+from tests.rehearsal.cloud import running
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+SHOWN = json.dumps({"weights": {"web": {"v1-35": 100}}, "who": "sre", "why": "5xx", "when": "2026-11-24T03:00Z"})
+LATER = SHOWN.replace("5xx", "latency").replace("03:00", "04:00")
+NO_HOLD = "{who: sre, until: noon}"
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]:
+    with running(tmp_path) as cloud, tagged(cloud, ["web"], {"v1-35": 99, "v1-36": 1}) as stack:
+        reach(cloud, monkeypatch)
+        stand_in = Engine(tmp_path, stack)
+        monkeypatch.setattr(Project, "find", lambda *_: stand_in)
+        yield stand_in
+
+
+def release(*more: str) -> Any:
+    return CliRunner().invoke(app, ["release", *more])
+
+
+def leave(engine: Engine, text: str) -> None:
+    ssm = engine.tagged.cloud.client("ssm")
+    ssm.put_parameter(Name=hold_name("dev"), Value=text, Type="String", Overwrite=True)
+
+
+def there(engine: Engine) -> list[str]:
+    found = engine.tagged.cloud.client("ssm").get_parameters(Names=[hold_name("dev")])
+    return [parameter["Value"] for parameter in found["Parameters"]]
+
+
+def test_the_hold_that_was_shown_is_lifted(engine: Engine) -> None:
+    leave(engine, SHOWN)
+    said = release("--yes")
+    assert said.exit_code == Code.DONE, said.stderr
+    assert "a rollback of 2026-11-24T03:00Z by sre (5xx) holds the weights" in said.stdout
+    assert there(engine) == []
+
+
+@pytest.mark.parametrize(
+    ("new", "says"),
+    [
+        (LATER, "a rollback of 2026-11-24T04:00Z by sre (latency) holds the weights now"),
+        (NO_HOLD, "is not a hold that this program wrote"),
+    ],
+)
+def test_a_hold_that_came_while_somebody_thought_about_the_first_one_stays(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, new: str, says: str
+) -> None:
+    leave(engine, SHOWN)
+    monkeypatch.setattr(command, "confirm", lambda *_, **__: leave(engine, new))
+    said = release()
+    assert said.exit_code == Code.BUSY
+    assert says in said.stderr
+    assert "cutover status -s dev" in said.stderr
+    assert there(engine) == [new]
+
+
+def test_what_is_no_hold_is_lifted_unread_with_a_warning(engine: Engine) -> None:
+    leave(engine, NO_HOLD)
+    asked = release()
+    assert (asked.exit_code, there(engine)) == (Code.USAGE, [NO_HOLD])
+    said = release("--yes", "--json")
+    assert said.exit_code == Code.DONE, said.stderr
+    assert "Nobody can tell who left it, and why" in said.stderr
+    document = json.loads(said.stdout)
+    assert document["hold"] is None
+    assert "is not a hold that this program wrote" in document["unreadable"]
+    assert there(engine) == []
