@@ -39,8 +39,9 @@ def test_an_error_of_aws_midway_loses_no_request_and_the_next_update_ends_the_sh
 ) -> None:
     _break_the_second_rule(both, status, code)
     with both.noting(code) as answers, both.edited(weights(*wanted)):
-        both.up(weights(*wanted))
+        assert both.up(weights(*wanted)).failure
         assert both.sandbox.store.get(FAULT, _CUT) is None
+        _is_half_moved(both, wanted)
         _converges(both, wanted)
     assert lost(answers) == []
 
