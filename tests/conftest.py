@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+import pulumi_aws as aws
 import pytest
 import yaml
 from botocore.loaders import JSONFileLoader
@@ -31,6 +32,10 @@ from rehearsal.engine import EngineNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
+# The SDK loads these at the first use, and breaks one for good when two threads use it first at the same time.
+for _module in (aws.acm, aws.ec2, aws.eks, aws.iam, aws.lb, aws.route53, aws.servicediscovery, aws.vpc):
+    hasattr(_module, "Provider")
+
 _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 
 ROOT = Path(__file__).parents[1]
@@ -39,6 +44,7 @@ UNKNOWN = "[unknown]"
 KUBECONFIG = "the kubeconfig of a cluster"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Spread the tests over processes: a file is in one, and so is all that shares a stack on the engine.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import yaml
 
 from rehearsal.__main__ import PROGRAM
@@ -12,6 +13,9 @@ from rehearsal.__main__ import PROGRAM
 if TYPE_CHECKING:
     from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
+
+
+pytestmark = pytest.mark.parametrize("standing", ["dev"], indirect=True)
 
 
 def _half(config: Config) -> None:

@@ -50,6 +50,7 @@ def test_a_destroy_is_refused_while_something_serves(standing: Standing) -> None
     assert _groups_and_rules(standing) == before
 
 
+@pytest.mark.parametrize("standing", ["dev"], indirect=True)
 def test_an_update_that_skips_the_preview_deletes_nothing_that_served(standing: Standing) -> None:
     before, ports = _groups_and_rules(standing), _ingress(standing)
     run = standing.up(_without_the_old)
