@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
 
-# What a shift, an addition and a retirement touch is asked of both stacks in test_migration.py.
-pytestmark = pytest.mark.parametrize("standing", ["dev"], indirect=True)
+only_dev = pytest.mark.parametrize("standing", ["dev"], indirect=True)
 
 _SHARED = ("Vpc", "Subnet", "LoadBalancer", "Listener", "Record", "Certificate", "PrivateDnsNamespace", "SecurityGroup")
 
@@ -61,6 +60,7 @@ def test_another_route_touches_no_rule_that_exists(standing: Standing) -> None:
     assert _shared(run.steps) == []
 
 
+@only_dev
 def test_a_new_route_that_is_not_live_has_preview_rules_only(standing: Standing) -> None:
     def waiting(config: Config) -> None:
         _another_route(config)
@@ -71,6 +71,7 @@ def test_a_new_route_that_is_not_live_has_preview_rules_only(standing: Standing)
     assert rules == {"extra-v1-35-preview", "extra-v1-36-preview"}
 
 
+@only_dev
 def test_a_cluster_with_a_share_in_one_route_only_is_refused_to_leave(standing: Standing) -> None:
     route = sorted(standing.config["eks-cutover:routes"])[0]
 
