@@ -12,7 +12,7 @@ nothing. Routes are judged together: if one is refused, none moves.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,11 @@ class Policy:
 
     min_healthy: int = 2
     headroom: float = 1.2
+
+    @property
+    def bare(self) -> Policy:
+        """What is just enough: a raise must bring headroom along, and nothing has it while it carries everything."""
+        return replace(self, headroom=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

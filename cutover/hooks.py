@@ -21,6 +21,7 @@ from cutover.account import read
 from cutover.gate import held, judge
 from cutover.live import Live, LiveError, TargetGroup, session
 from cutover.run import LISTENER_RULE
+from cutover.shift import said
 from settings.fields import version_of
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class _Gate:
         if override and override.weights == weights:
             if refusals := held(await self._hold_if_any(), route, weights):
                 raise RefusedError(_explained(route, refusals))
-            pulumi.log.warn(f"{route}: the gate is overridden for {_said(weights)}. Reason: {override.reason}")
+            pulumi.log.warn(f"{route}: the gate is overridden for {said(weights)}. Reason: {override.reason}")
             return
         try:
             account, hold = await self._account(), await self._hold()
@@ -175,7 +176,3 @@ def _stopped() -> str:
         "\n  The rest of this update has stopped too. What was done stays; once this is cured, the next `pulumi up` "
         "goes on from there."
     )
-
-
-def _said(weights: Mapping[str, int]) -> str:
-    return ", ".join(f"{cluster} {weight}" for cluster, weight in weights.items())

@@ -198,7 +198,7 @@ class Live:
             answer = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/ApplicationELB",
                 MetricName="HealthyHostCount",
-                Dimensions=_dimensions(rule, main),
+                Dimensions=dimensions(rule.load_balancer, main),
                 StartTime=now - _WINDOW,
                 EndTime=now,
                 Period=_PERIOD_SECONDS,
@@ -220,7 +220,7 @@ class Live:
             {
                 "Id": f"q{place}",
                 "MetricStat": {
-                    "Metric": {**metric, "Dimensions": _dimensions(rules[route], arn)},
+                    "Metric": {**metric, "Dimensions": dimensions(rules[route].load_balancer, arn)},
                     "Period": 60,
                     "Stat": "Sum",
                 },
@@ -290,11 +290,10 @@ class Live:
         return [thing for page in pages for thing in page[key]]
 
 
-def _dimensions(rule: WeightedRule, group: str) -> list[dict[str, str]]:
-    return [
-        {"Name": "TargetGroup", "Value": group.rsplit(":", maxsplit=1)[-1]},
-        {"Name": "LoadBalancer", "Value": rule.load_balancer.split(":loadbalancer/")[-1]},
-    ]
+def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
+    """Return what CloudWatch calls a load balancer, or a target group behind it, both by their ARNs."""
+    of_group = [{"Name": "TargetGroup", "Value": group.rsplit(":", 1)[-1]}] if group else []
+    return [*of_group, {"Name": "LoadBalancer", "Value": balancer.rsplit(":loadbalancer/", 1)[-1]}]
 
 
 def hold_name(stack: str) -> str:

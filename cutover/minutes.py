@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cutover.live import PATIENCE, LiveError
+from cutover.live import PATIENCE, LiveError, dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -89,12 +89,12 @@ def read(account: boto3.Session, groups: Mapping[str, str], start: datetime, end
     balancers = sorted(set(groups.values()))
     asked = [
         *[
-            (balancer, metric, stat, _dimensions(balancer))
+            (balancer, metric, stat, dimensions(balancer))
             for balancer in balancers
             for metric, stat in _OF_BALANCER.items()
         ],
         *[
-            (group, metric, stat, _dimensions(balancer, group))
+            (group, metric, stat, dimensions(balancer, group))
             for group, balancer in groups.items()
             for metric, stat in _OF_GROUP.items()
         ],
@@ -164,14 +164,9 @@ def _answers(
     return ((name, values) for name, values in points.items() if state.get(name, "Complete") == "Complete")
 
 
-def _query(name: str, metric: str, statistic: str, dimensions: Sequence[dict[str, str]]) -> dict[str, Any]:
-    named = {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": list(dimensions)}
+def _query(name: str, metric: str, statistic: str, of: Sequence[dict[str, str]]) -> dict[str, Any]:
+    named = {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": list(of)}
     return {"Id": name, "MetricStat": {"Metric": named, "Period": PERIOD_SECONDS, "Stat": statistic}}
-
-
-def _dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
-    of_group = [{"Name": "TargetGroup", "Value": group.rsplit(":", 1)[-1]}] if group else []
-    return [*of_group, {"Name": "LoadBalancer", "Value": balancer.rsplit(":loadbalancer/", maxsplit=1)[-1]}]
 
 
 def _mean(weighed: Sequence[tuple[float, int]]) -> float | None:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cutover import gate, parity
-from cutover.status import bare
 from cutover.verdict import Row, Unread, Verdict, known, row, some
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def _target_health(facts: Facts) -> _Judged:
         weights = rule.weights if rule else {}
         move = account.move(route, {facts.key: 1})
         share = weights.get(arn, 0) / (sum(weights.values()) or 1)
-        now = gate.need(move, bare(account.policy), share) if share else account.policy.min_healthy
+        now = gate.need(move, account.policy.bare, share) if share else account.policy.min_healthy
         whole = gate.need(move, account.policy, 1)
         wants = max(wants, whole)
         said.append(f"{route} {group.units} healthy, needs {now} now and {whole} at 100%")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from cutover.gate import Group, Policy, coverage, need
+from cutover.gate import Group, coverage, need
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -249,11 +249,8 @@ def _asked(case: Case, counted: Requests, over: timedelta) -> Iterator[Reason]:
 
 
 def _not_covered(case: Case) -> Iterator[Reason]:
-    """Yield a reason for each group that serves and could not carry its share alone.
-
-    Without the gate's headroom: that is what a raise must bring along, and no group has it while it carries everything.
-    """
-    policy = Policy(case.account.policy.min_healthy, headroom=1.0)
+    """Yield a reason for each group that serves and could not carry its share alone, without the gate's headroom."""
+    policy = case.account.policy.bare
     for route, rule in case.account.found.rules.items():
         if route not in case.account.settings.routes:
             continue

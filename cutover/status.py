@@ -6,7 +6,7 @@ Pure: it is given one reading of AWS. Refuses to own the reads (account.py, minu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -203,7 +203,7 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
             seen=mine.requests / requests if mine and requests else None,
             healthy=None if health is None or health.unreadable else health.units,
             needed=gate.need(move, account.policy, share or 1),
-            least=gate.need(move, bare(account.policy), share or 1),
+            least=gate.need(move, account.policy.bare, share or 1),
             at=share or 1.0,
             requests=mine and _per_second(mine.requests),
             errors=mine and _per_second(mine.failures),
@@ -229,16 +229,11 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> Bac
     short, reserve = dict[str, str](), dict[str, str]()
     for route in (route for route, weights in live.items() if weights is not None):
         move = account.move(route, {to: 1})
-        if lacks := _lacks(move, bare(account.policy), to):
+        if lacks := _lacks(move, account.policy.bare, to):
             short[route] = lacks
         elif lacks := _lacks(move, account.policy, to):
             reserve[route] = lacks
     return Back(to, short, reserve)
-
-
-def bare(policy: gate.Policy) -> gate.Policy:
-    """Return what is just enough: the gate's policy without its headroom."""
-    return replace(policy, headroom=1.0)
 
 
 def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:

@@ -96,7 +96,7 @@ def told() -> Generator[None]:
     except (ProjectError, SettingsError) as error:
         stop(Code.USAGE, str(error))
     except LiveError as error:
-        stop(Code.FAILED, f"AWS could not be read: {error}")
+        stop(Code.FAILED, f"AWS could not be read: {error}. Mend that, then run the same again")
     except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
         stop(Code.INTERRUPTED, "Interrupted. Run the same again: it goes on from what is live")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cutover.live import PATIENCE, LiveError
+from cutover.live import PATIENCE, LiveError, dimensions
 from cutover.retire import Requests, Word
 
 if TYPE_CHECKING:
@@ -96,11 +96,10 @@ class Usage:
 
     def _count(self, balancer: str, group: str | None, until: datetime, over: timedelta) -> int:
         seconds = over.total_seconds()
-        of_group = [{"Name": "TargetGroup", "Value": group.split(":")[-1]}] if group else []
         answer = self._cloudwatch.get_metric_statistics(
             Namespace="AWS/ApplicationELB",
             MetricName="RequestCount",
-            Dimensions=[*of_group, {"Name": "LoadBalancer", "Value": balancer.partition(":loadbalancer/")[2]}],
+            Dimensions=dimensions(balancer, group),
             StartTime=until - over,
             EndTime=until,
             Period=next(period for period in _PERIODS if seconds <= period * _POINTS),

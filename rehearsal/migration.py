@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cutover.judgement import weights_alone
 from cutover.run import LISTENER_RULE, Run, watch
 from rehearsal import stackfile
 from rehearsal.answers import Answer, by_step, split_faults, tally
@@ -22,7 +23,6 @@ from settings.fields import version_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from cutover.run import Step
     from rehearsal.answers import Tally
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
@@ -315,19 +315,13 @@ def _shifts_only(config: Config) -> Callable[[Run], list[str]]:
     live = [name for name, route in config["eks-cutover:routes"].items() if route.get("live", True)]
 
     def faults(run: Run) -> list[str]:
-        wrong = [step for step in run.steps if step.type != LISTENER_RULE or not _weights_alone(step)]
+        wrong = [step for step in run.steps if not weights_alone(step)]
         found = [f"a shift touched more than weights: {step}" for step in wrong]
         if len(run.steps) != len(live):
             found.append(f"a shift took {len(run.steps)} steps for {len(live)} routes")
         return found
 
     return faults
-
-
-def _weights_alone(step: Step) -> bool:
-    return step.op == "update" and all(
-        path.startswith("actions[0].forward.targetGroups[") and path.endswith("].weight") for path in step.paths
-    )
 
 
 def _adds_only(old: str) -> Callable[[Run], list[str]]:

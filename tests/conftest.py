@@ -44,17 +44,8 @@ UNKNOWN = "[unknown]"
 KUBECONFIG = "the kubeconfig of a cluster"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread the tests over processes: a file is in one, and so is all that shares a stack on the engine.
-
-    What takes longest comes first, so that no process is left alone with it at the end.
-    """
-    for item in items:
-        given = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        stack = given.get("standing") or (item.path.name == "test_migration.py" and given.get("stack"))
-        shared = "standing" if "standing" in given else item.path.name
-        item.add_marker(pytest.mark.xdist_group(f"{shared} {stack or ''}"))
+    """Begin with what takes longest, so that no process is left alone with it at the end."""
     items.sort(key=lambda item: item.path.parent.name != "engine")
 
 
