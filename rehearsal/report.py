@@ -122,7 +122,7 @@ def _story(stack: str, clusters: list[str], outcomes: Sequence[Outcome], answers
     between = sum(answer.failed for answer in answers) - sum(outcome.failures for outcome in outcomes)
     if between:
         lines.append(
-            f"{between:,} of the failures fell between two acts: no act counts them, and none is judged by them."
+            f"{between:,} of the failures fell between two acts: no act counts them, and they were judged at the end."
         )
     if refused := [outcome.title for outcome in outcomes if _refused(outcome)]:
         lines.append(f"The gate refused to let the engine go on in: {', '.join(refused)}. What it said is below.")
