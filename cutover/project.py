@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from pulumi.automation import ConfigValue, LocalWorkspace, Stack
-from pulumi.automation.errors import CommandError
+from pulumi.automation.errors import CommandError, InvalidVersionError
 
 import settings
 from cutover import lock
@@ -337,6 +338,10 @@ class Project:
             return _Workspace(work_dir=str(self.folder))
         except FileNotFoundError:
             raise ProjectError("there is no pulumi on PATH. Install the Pulumi CLI") from None
+        except (OSError, CalledProcessError, InvalidVersionError) as error:
+            raise ProjectError(
+                f"the pulumi on PATH is of no use: {str(error).rstrip('.')}. Install the Pulumi CLI anew"
+            ) from None
 
     @cached_property
     def _automation(self) -> Stack:

@@ -33,6 +33,15 @@ def test_without_the_engine_nothing_tells_the_selected_stack(folder: Path, monke
     assert Project.find(folder, "dev").stack == "dev"
 
 
+@pytest.mark.parametrize("pulumi", ["no program", "#!/bin/sh\necho v2.9.0", "#!/bin/sh\nexit 1"])
+def test_a_pulumi_that_is_broken_or_too_old_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch, pulumi: str) -> None:
+    (folder / "pulumi").write_text(pulumi)
+    (folder / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
+    with pytest.raises(ProjectError, match=r"the pulumi on PATH is of no use: .*\. Install the Pulumi CLI anew"):
+        _ = Project(folder, "dev").history()
+
+
 def test_a_project_file_that_is_no_text_is_said(folder: Path) -> None:
     (folder / "Pulumi.yaml").write_bytes(b"name: caf\xe9\n")
     with pytest.raises(ProjectError, match="cannot be read"):
