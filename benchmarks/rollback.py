@@ -22,14 +22,14 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -42,12 +42,21 @@ from tests.cutover.tagged import STACK, Tagged, tagged
 from tests.rehearsal.cloud import REGION, running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
 OLD, NEW = "v1-35", "v1-36"
 BEFORE = {OLD: 50, NEW: 50}
+
+
+@dataclass(frozen=True)
+class Contender:
+    """Commands that run one after the other, end with a code, and move a number of rules in all."""
+
+    commands: Sequence[Sequence[str]]
+    moves: int
+    code: Code = Code.DONE
 
 
 @dataclass(frozen=True)
@@ -88,8 +97,7 @@ class Clock:
 @contextmanager
 def _serving(stack: Tagged, round_trip: float) -> Generator[tuple[Clock, str]]:
     """Yield a second front of the account in this process, with the limits that ELB has and a clock."""
-    api = Api(DomainDispatcherApplication(create_backend_app), stack.cloud.store)
-    clock = Clock(api, round_trip)
+    clock = Clock(Api(stack.cloud.moto, stack.cloud.store), round_trip)
     server = make_server("127.0.0.1", 0, clock, threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield clock, f"http://127.0.0.1:{server.server_port}"
@@ -110,20 +118,24 @@ def _project(folder: Path, routes: Sequence[str]) -> Path:
     return folder
 
 
-def _modify(stack: Tagged, route: str) -> list[str]:
+def _modify(aws: str, stack: Tagged, route: str) -> list[str]:
     groups = [{"TargetGroupArn": stack.groups[route, key], "Weight": weight} for key, weight in ((OLD, 100), (NEW, 0))]
     actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}]
-    return ["aws", "elbv2", "modify-rule", "--rule-arn", stack.rules[route], "--actions", json.dumps(actions)]
+    return [aws, "elbv2", "modify-rule", "--rule-arn", stack.rules[route], "--actions", json.dumps(actions)]
 
 
-def _time(stack: Tagged, round_trip: float, commands: Sequence[Sequence[str]], expected: int, codes: set[int]) -> Times:
+def measure(stack: Tagged, contender: Contender, round_trip: float = 0.0) -> Times:
+    """Run a contender once, on ten rules that stand at 50 to 50.
+
+    Raises SystemExit where it ends otherwise than it should, or AWS accepted another number of moves.
+    """
     for route in stack.rules:
         stack.set_weights(route, BEFORE)
     stack.cloud.client("ssm").delete_parameters(Names=[hold_name(STACK)])
     # A front of its own for every run: its buckets are full, as if nobody else had asked for a while.
     with _serving(stack, round_trip) as (clock, endpoint):
         environment = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.devnull,
             "HOME": os.devnull,
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": "somebody",
@@ -132,19 +144,26 @@ def _time(stack: Tagged, round_trip: float, commands: Sequence[Sequence[str]], e
             "AWS_DEFAULT_REGION": REGION,
         }
         begin = time.monotonic()
-        for command in commands:
+        for command in contender.commands:
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode not in codes:
+            if done.returncode != contender.code:
                 sys.exit(f"{' '.join(command[:3])} failed: {done.stderr or done.stdout}")
         end = time.monotonic()
-    if clock.accepted != expected or clock.first is None:
-        sys.exit(f"{expected} rules were to be moved, and AWS accepted {clock.accepted}")
+    if clock.accepted != contender.moves or clock.first is None:
+        sys.exit(f"{contender.moves} rules were to be moved, and AWS accepted {clock.accepted}")
     return Times(end - begin, clock.last - begin, clock.last - clock.first)
 
 
-def _median(runs: int, measure: Callable[[], Times]) -> Times:
-    all_runs = [measure() for _ in range(runs)]
-    return Times(*(statistics.median(getattr(run, name) for run in all_runs) for name in Times.__annotations__))
+@contextmanager
+def standing() -> Generator[tuple[Tagged, Contender]]:
+    """Yield a stack with ten routes whose clusters are healthy, and the rollback of it."""
+    routes = [f"route-{place}" for place in range(10)]
+    with tempfile.TemporaryDirectory() as name, running(Path(name)) as cloud, tagged(cloud, routes, BEFORE) as stack:
+        for cluster in BEFORE:
+            stack.heal(cluster, 4)
+        project = _project(Path(name) / "project", routes)
+        command = [sys.executable, "-m", "cutover", "rollback", "-s", STACK, "-C", str(project), "--yes"]
+        yield stack, Contender([command], len(routes), Code.UNFINISHED)
 
 
 def main() -> None:
@@ -153,31 +172,28 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--round-trip", type=float, default=0.0, metavar="SECONDS")
     asked = parser.parse_args()
-    if shutil.which("aws") is None:
+    aws = shutil.which("aws")
+    if aws is None:
         sys.exit(
             "There is no aws on PATH to compare with. Install the aws CLI in an environment of its own and put that on "
             "PATH: python -m venv FOLDER && FOLDER/bin/pip install awscli"
         )
-    routes = [f"route-{place}" for place in range(10)]
-    with ExitStack() as end:
-        folder = Path(end.enter_context(tempfile.TemporaryDirectory()))
-        stack = end.enter_context(tagged(end.enter_context(running(folder)), routes, BEFORE))
-        for cluster in BEFORE:
-            stack.heal(cluster, 4)
-        project = _project(folder / "project", routes)
-        rollback = [sys.executable, "-m", "cutover", "rollback", "-s", STACK, "-C", str(project), "--yes"]
-        safe = {int(Code.UNFINISHED)}
-        ten, one = [_modify(stack, route) for route in routes], [_modify(stack, routes[0])]
-        measured = {
-            "cutover rollback, 10 routes": _median(
-                asked.runs, lambda: _time(stack, asked.round_trip, [rollback], 10, safe)
-            ),
-            "aws elbv2 modify-rule, 10 times": _median(
-                asked.runs, lambda: _time(stack, asked.round_trip, ten, 10, {0})
-            ),
-            "aws elbv2 modify-rule, once": _median(asked.runs, lambda: _time(stack, asked.round_trip, one, 1, {0})),
+    with standing() as (stack, rollback):
+        ten = [_modify(aws, stack, route) for route in stack.rules]
+        contenders = {
+            "cutover rollback, 10 routes": rollback,
+            "aws elbv2 modify-rule, 10 times": Contender(ten, len(ten)),
+            "aws elbv2 modify-rule, once": Contender(ten[:1], 1),
         }
-    _show(measured)
+        runs = {
+            name: [measure(stack, contender, asked.round_trip) for _ in range(asked.runs)]
+            for name, contender in contenders.items()
+        }
+    _show({name: _median(times) for name, times in runs.items()})
+
+
+def _median(runs: Sequence[Times]) -> Times:
+    return Times(*(statistics.median(getattr(run, field.name) for run in runs) for field in fields(Times)))
 
 
 def _show(measured: dict[str, Times]) -> None:

@@ -25,7 +25,7 @@ from rehearsal.store import Store
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
     from pathlib import Path
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 REGION = "ap-northeast-1"
 ZONE = f"{REGION}a"
@@ -42,8 +42,12 @@ class Inline(Executor):
 
 @dataclass
 class Cloud:
-    """An emulated AWS of its own, and what stands in its load balancing before a test begins."""
+    """An emulated AWS of its own, and what stands in its load balancing before a test begins.
 
+    ``moto`` is the account without the rehearsal's API in front of it.
+    """
+
+    moto: WSGIApplication
     endpoint: str
     store: Store
     vpc: str
@@ -122,7 +126,7 @@ def running(folder: Path) -> Generator[Cloud]:
     api = Api(of_this_account, store, lambda: 1000 * time.monotonic())
     server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    cloud = Cloud(f"http://127.0.0.1:{server.server_port}", store, "", "")
+    cloud = Cloud(of_this_account, f"http://127.0.0.1:{server.server_port}", store, "", "")
     ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
     cloud.vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnets = [
