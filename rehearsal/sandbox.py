@@ -90,7 +90,7 @@ class Sandbox:
             self._lay_out_project()
             self.store = Store(self.folder / "store.sqlite")
             self.endpoint = f"http://127.0.0.1:{self._start_aws(undo)}"
-            self._install_commands()
+            self._install_commands(self._start_fork_server(undo))
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
             if self._world:
@@ -193,12 +193,20 @@ class Sandbox:
         }
         return int(self._start(undo, "rehearsal.moto_server", variables))
 
-    def _start(self, undo: ExitStack, module: str, variables: Mapping[str, str]) -> str:
+    def _start_fork_server(self, undo: ExitStack) -> Path | None:
+        # CPython's documentation calls forking unsafe on macOS once much has been loaded.
+        if sys.platform != "linux":
+            return None
+        path = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")), "socket")
+        self._start(undo, "rehearsal.fork_server", {}, str(path))
+        return path
+
+    def _start(self, undo: ExitStack, module: str, variables: Mapping[str, str], *arguments: str) -> str:
         log_path = self.folder / f"{module}.log"
         log = undo.enter_context(log_path.open("w"))
         process = undo.enter_context(
             subprocess.Popen(
-                [sys.executable, "-P", "-m", module],
+                [sys.executable, "-P", "-m", module, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -217,14 +225,14 @@ class Sandbox:
             raise RuntimeError(f"{module} did not start: {log_path.read_text()}")
         return said
 
-    def _install_commands(self) -> None:
+    def _install_commands(self, fork_server: Path | None) -> None:
         (self.folder / "bin" / "pulumi").symlink_to(self.engine.path)
-        _write_command(self.folder / "bin" / "language-host", "rehearsal.language_host")
+        _write_command(self.folder / "bin" / "language-host", "rehearsal.language_host", fork_server)
         _write_command(self.folder / "bin" / "cutover", "cutover")
         for name, package in PLUGINS.items():
             plugin = self.folder / "plugins" / name
             plugin.mkdir()
-            _write_command(plugin / f"pulumi-resource-{name}", f"rehearsal.{name}")
+            _write_command(plugin / f"pulumi-resource-{name}", f"rehearsal.{name}", fork_server)
             installed = self.pulumi("plugin", "install", "resource", name, version(package), "--file", str(plugin))
             if installed.returncode != 0:
                 raise RuntimeError(f"the emulated {name} plugin could not be installed: {installed.stdout}")
@@ -282,7 +290,10 @@ def _path_without_plugins() -> list[str]:
     ]
 
 
-def _write_command(path: Path, module: str) -> None:
+def _write_command(path: Path, module: str, fork_server: Path | None = None) -> None:
     python, repository = shlex.quote(sys.executable), shlex.quote(str(_REPOSITORY))
-    path.write_text(f'#!/bin/sh\nPYTHONPATH={repository} exec {python} -P -m {module} "$@"\n')
+    run = f"{python} -P -m"
+    if fork_server:
+        run = f"{python} -I -S {repository}/rehearsal/fork_client.py {shlex.quote(str(fork_server))}"
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={repository} exec {run} {module} "$@"\n')
     path.chmod(0o755)

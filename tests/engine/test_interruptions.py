@@ -49,7 +49,7 @@ def test_an_error_of_aws_midway_loses_no_request_and_the_next_update_ends_the_sh
 def test_a_plugin_that_crashes_midway_loses_no_request_and_the_next_update_ends_the_shift(both: UnderLoad) -> None:
     wanted = (70, 30)
     with both.noting("crash") as answers, both.edited(weights(*wanted)):
-        said = _up_cut_short(both, "-m rehearsal.aws")
+        said = _up_cut_short(both, "rehearsal.aws")
         assert said.returncode > 0, said.stdout
         _is_half_moved(both, wanted)
         _converges(both, wanted)
@@ -135,7 +135,7 @@ def _converges(stack: UnderLoad, wanted: tuple[int, int]) -> None:
 
 def _tree(pid: int) -> dict[int, str]:
     """Return a process that runs and all that it started, the command lines by process id."""
-    listed = subprocess.run(["ps", "-Ao", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-Awwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
     found: dict[int, str] = {}
     wave = {pid}
