@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,7 @@ from rehearsal.sandbox import Sandbox
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
 
 @pytest.fixture(scope="session")
@@ -22,11 +24,22 @@ def pulumi_engine() -> engine.Engine:
     return engine.find()
 
 
-@pytest.fixture(scope="session", params=["dev", "prod"])
-def standing(request: pytest.FixtureRequest, pulumi_engine: engine.Engine) -> Generator[Standing]:
-    """Bring a stack file that ships up once; tests preview edits of it, or take back what they apply."""
-    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
-        stack = sandbox.stack(request.param)
-        first = watch(stack.up)
-        assert not first.failure
-        yield Standing(sandbox, request.param, stack)
+@pytest.fixture(scope="session")
+def stands(pulumi_engine: engine.Engine) -> Generator[Callable[[str], Standing]]:
+    """Return the way to a stack file that ships, brought up when it is first asked for, and once."""
+    with ExitStack() as end:
+
+        @cache
+        def stand(name: str) -> Standing:
+            sandbox = end.enter_context(Sandbox(pulumi_engine, PROGRAM, zones=ZONES))
+            standing = Standing(sandbox, name, sandbox.stack(name))
+            assert not watch(standing.stack.up).failure
+            return standing
+
+        yield stand
+
+
+@pytest.fixture(params=["dev", "prod"])
+def standing(request: pytest.FixtureRequest, stands: Callable[[str], Standing]) -> Standing:
+    """Return both stack files that ship, as they stand; tests preview edits of them, or take back what they apply."""
+    return stands(request.param)
