@@ -27,6 +27,9 @@ TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a value that nobody can know before the update."""
 
+# What the engine says of each component that was being made when it stopped for another reason.
+_ECHO = "grpc: the client connection is closing"
+
 Weights = tuple[tuple[str, int], ...]
 """(target group ARN, weight) in the order of a rule's actions; the ARN of a group to be made is `UNKNOWN`."""
 
@@ -100,7 +103,8 @@ class _Notes:
         if event.resource_pre_event:
             self._step(event.resource_pre_event.metadata)
         elif event.diagnostic_event and event.diagnostic_event.severity in {"error", "info#err"}:
-            self.said.append(event.diagnostic_event.message)
+            if _ECHO not in event.diagnostic_event.message:
+                self.said.append(event.diagnostic_event.message)
 
     def _step(self, metadata: StepEventMetadata) -> None:
         old, new = metadata.old, metadata.new

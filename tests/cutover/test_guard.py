@@ -83,6 +83,7 @@ def test_a_plan_that_breaks_a_rule_is_refused_with_what_breaks_it_and_the_cure(m
 @pytest.mark.usefixtures("stack")
 def test_what_the_gate_refuses_is_shown_once_however_many_rules_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = _guard(monkeypatch, "shift-refused")
+    assert "the client connection is closing" not in answer.stdout
     assert answer.exit_code == 1
     assert "**Refused**: its preview failed" in answer.stdout
     assert answer.stdout.count("web: v1-35 has 0 healthy targets and would need") == 1
