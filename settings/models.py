@@ -122,7 +122,9 @@ class NewNetwork(Model):
 
     cidr: VpcCidr = Field(description="the range of the VPC, /16 to /21; it cannot be changed later")
     zones: Several[str] = Field(
-        min_length=2, max_length=6, description="2 to 6 availability zones; add a zone at the end, never in between"
+        min_length=2,
+        max_length=6,
+        description="2 to 6 availability zones, for good: another one replaces the nodes of every cluster",
     )
     nat_gateways: Literal["single", "perZone"] = Field(
         default="single", description="one NAT gateway, or one in every zone"
