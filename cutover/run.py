@@ -102,9 +102,8 @@ class _Notes:
     def take(self, event: EngineEvent) -> None:
         if event.resource_pre_event:
             self._step(event.resource_pre_event.metadata)
-        elif event.diagnostic_event and event.diagnostic_event.severity in {"error", "info#err"}:
-            if _ECHO not in event.diagnostic_event.message:
-                self.said.append(event.diagnostic_event.message)
+        elif (said := event.diagnostic_event) and said.severity in {"error", "info#err"} and _ECHO not in said.message:
+            self.said.append(said.message)
 
     def _step(self, metadata: StepEventMetadata) -> None:
         old, new = metadata.old, metadata.new
