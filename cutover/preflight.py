@@ -2,8 +2,6 @@
 
 Owns the checks of what stands around a cluster in AWS. Refuses to own the reads (surroundings.py, objects.py) and the
 comparison of what runs inside two clusters (parity.py).
-
-Proven only against stubs: quotas of EC2, upgrade insights, end of support. The emulated AWS does not know them.
 """
 
 from __future__ import annotations

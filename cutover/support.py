@@ -1,7 +1,4 @@
-"""How long EKS still supports the version of each cluster, and what it does when that ends.
-
-Proven only against stubs: the emulated AWS does not know `DescribeClusterVersions`.
-"""
+"""How long EKS still supports the version of each cluster, and what it does when that ends."""
 
 from __future__ import annotations
 

@@ -2,8 +2,6 @@
 
 Owns how each fact is read, all at once, and that one which cannot be read stops no other. Refuses to judge
 (preflight.py).
-
-Proven only against stubs: Service Quotas and upgrade insights. The emulated AWS does not know them.
 """
 
 from __future__ import annotations

@@ -111,8 +111,6 @@ class Usage:
 def inside(cluster: Inside) -> dict[Word, list[str]]:
     """Return the names of what runs in a cluster and would be missed, or would outlive it.
 
-    Proven only against stubs: the rehearsal has no Kubernetes API that can be listed.
-
     :raises InsideError: the cluster could not be asked
     """
     jobs = [job for job in cluster.list("/apis/batch/v1/jobs") if job.get("status", {}).get("active")]

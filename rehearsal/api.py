@@ -3,7 +3,7 @@
 Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth (moto knows a target by its id alone and
 calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), the rate limits of the
 ELB API, and faults to play. Refuses to own everything else that AWS answers, target groups and rules too: those are
-moto's.
+moto's, and what moto does not know is that of eks_api.py, quotas.py and percentiles.py.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -33,9 +33,10 @@ from xml.etree import ElementTree
 from moto.elbv2.models import elbv2_backends
 from werkzeug.wrappers import Request, Response
 
-from rehearsal import percentiles
+from rehearsal import percentiles, quotas
 from rehearsal.aws.session import INTERNAL_AGENT, PROVIDER_AGENT
 from rehearsal.bucket import Bucket
+from rehearsal.eks_api import EksApi
 from rehearsal.targets import DESCRIPTIONS, Target, Targets
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Api:
 
     def __init__(self, moto: WSGIApplication, store: Store, now: Callable[[], float] = time.monotonic) -> None:
         self._moto = moto
+        self._eks = EksApi(moto, store)
         self._store = store
         self._now = now
         self._targets = Targets(store)
@@ -102,6 +104,7 @@ class Api:
             "DescribeTargetHealth": self._health,
         }
         percentiles.install()
+        quotas.install()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -111,6 +114,8 @@ class Api:
         try:
             self._limit(call)
             self._play_fault(call)
+            if call.service == "eks":
+                return self._eks(environ, start_response)
             if call.service != _ELB or call.action not in self._answers:
                 if call.service == _ELB and call.action == "DescribeTargetGroups":
                     _attach_groups(call.region)

@@ -1,8 +1,8 @@
 """The emulated AWS API as a process of its own: moto on a free loopback port, for as long as its parent lives.
 
 Prints its port once it listens. Ends when its standard input ends, so that a parent which is killed leaves no server
-behind. Refuses to own what AWS does: that is moto's, and where moto has nothing, `rehearsal.api`'s and the `aws`
-plugin's.
+behind. The API servers of the emulated clusters live in it and end with it. Refuses to own what AWS does: that is
+moto's, and where moto has nothing, `rehearsal.api`'s and the `aws` plugin's.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from rehearsal.api import Api
+from rehearsal.kubernetes import api_server
 from rehearsal.store import Store
 
 
 def main() -> None:
     """Serve until standard input ends."""
+    store = Store.of_this_rehearsal()
+    api_server.serve(store)
     server = make_server(
         "127.0.0.1",
         0,
-        Api(DomainDispatcherApplication(create_backend_app), Store.of_this_rehearsal()),
+        Api(DomainDispatcherApplication(create_backend_app), store),
         threaded=True,
         request_handler=MotoRequestHandler,
     )

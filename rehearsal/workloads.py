@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rehearsal import loopback
-from rehearsal.kubernetes.cluster import Cluster
+from rehearsal.kubernetes.cluster import SERVICE, Cluster
 from rehearsal.pods import Behaviour, Pod
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from rehearsal.store import Store
 
 WORKLOAD = "workload"
-
-SERVICE = "service"
-"""Documents {type, nodePort, endpoints: [{address, port, zone, node, ready}]} by ``<EKS name>|<namespace>|<name>``."""
 
 NODE = "node"
 """Documents {address, zone, cluster} by instance id; ``cluster`` is an EKS name."""
@@ -119,7 +116,7 @@ class Workloads:
                 continue
             behaviour = Behaviour(**behaviours.get(f"{here.key}|{here.route}", {}))
             self._run(deployment, behaviour, zones[here.cluster])
-            self._tell(deployment, zones[here.cluster])
+            self._tell(deployment, behaviour.replicas, zones[here.cluster])
         for cluster in self._nodes.keys() - zones.keys():
             for node in self._nodes.pop(cluster):
                 self._store.delete(NODE, node)
@@ -178,11 +175,12 @@ class Workloads:
 
         self._in_background(leave())
 
-    def _tell(self, deployment: _Deployment, zones: Sequence[str]) -> None:
+    def _tell(self, deployment: _Deployment, replicas: int, zones: Sequence[str]) -> None:
         bound = deployment.bound
         told = {
             "type": "NodePort" if bound.instance else "ClusterIP",
             "nodePort": deployment.port if bound.instance else None,
+            "replicas": replicas,
             "endpoints": [
                 {
                     "address": pod.address,

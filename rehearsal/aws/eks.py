@@ -31,6 +31,7 @@ from rehearsal.aws.table import (
     one_of,
     set_of,
 )
+from rehearsal.kubernetes.cluster import API_SERVERS
 from rehearsal.plugin import Refused
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ ACCESS_ENTRIES = "eks/access-entry"
 ACCESS_POLICIES = "eks/access-policy"
 POD_IDENTITIES = "eks/pod-identity"
 _GONE = ("ResourceNotFoundException",)
-_DEFAULT_VERSION = "1.35"  # of a cluster that names none
+DEFAULT_VERSION = "1.35"  # of a cluster that names none
 _ALPHANUMERIC = string.ascii_lowercase + string.digits
 _ADDON_VERSIONS = {  # what `mostRecent` finds for a cluster of Kubernetes 1.35
     "coredns": "v1.13.2-eksbuild.1",
@@ -103,7 +104,7 @@ def _create_cluster(aws: Aws, inputs: Props) -> str:
             "serviceIpv4Cidr": inputs.get("kubernetesNetworkConfig", {}).get("serviceIpv4Cidr", "172.20.0.0/16"),
             "ipFamily": inputs.get("kubernetesNetworkConfig", {}).get("ipFamily", "ipv4"),
         },
-        version=inputs.get("version", _DEFAULT_VERSION),
+        version=inputs.get("version", DEFAULT_VERSION),
         encryptionConfig=[inputs["encryptionConfig"]] if "encryptionConfig" in inputs else [],
     )["cluster"]
     vpc = subnets[0]["VpcId"]
@@ -112,15 +113,24 @@ def _create_cluster(aws: Aws, inputs: Props) -> str:
         CLUSTERS,
         name,
         {
-            "endpoint": f"https://{unique}.gr7.{aws.region}.eks.amazonaws.com",
+            **_api_server(aws, name, unique, made),
             "issuer": f"https://oidc.eks.{aws.region}.amazonaws.com/id/{unique}",
-            "certificateAuthority": base64.b64encode(made["certificateAuthority"]["data"].encode()).decode(),
             "vpcId": vpc,
             "securityGroup": _cluster_security_group(aws, name, vpc),
             **_kept(inputs, made["version"]),
         },
     )
     return name
+
+
+def _api_server(aws: Aws, name: str, unique: str, made: Props) -> Props:
+    """Return where a cluster's API answers. Where no API servers run, it has a name of AWS's, and nobody answers."""
+    if servers := aws.store.get(API_SERVERS, ""):
+        return {"endpoint": f"{servers['url']}/{name}/{unique}", "certificateAuthority": servers["authority"]}
+    return {
+        "endpoint": f"https://{unique}.gr7.{aws.region}.eks.amazonaws.com",
+        "certificateAuthority": base64.b64encode(made["certificateAuthority"]["data"].encode()).decode(),
+    }
 
 
 def _role(aws: Aws, arn: str) -> dict[str, Any] | None:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 """What every cluster has from the beginning."""
 
+SERVICE = "service"
+"""Documents {type, nodePort, replicas, endpoints: [{address, port, zone, node, ready}]} by ``<EKS
+name>|<namespace>|<name>``: the Service of a route in the rehearsal's world, and how many pods it shall have."""
+
+API_SERVERS = "api-servers"
+"""The document {url, authority} of the empty key: where the API servers of all clusters answer, and the certificate
+authority of their certificate, as base64 of PEM."""
+
 _UNREACHABLE = "unreachable"
 _INSTALLED = "CustomResourceDefinitions"
 

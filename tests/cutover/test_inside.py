@@ -15,7 +15,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, Re
 
 from cutover.inside import Inside, InsideError
 from cutover.web import reason
-from tests.cutover.api_server import ApiServer, certificate, serving
+from rehearsal.kubernetes.api_server import certificate
+from tests.cutover.api_server import ApiServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -25,7 +26,8 @@ NAME = "dev-v1-36"
 
 
 @pytest.fixture
-def api(tmp_path: Path) -> Generator[ApiServer]:
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[ApiServer]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # an emulated account of other tests may stand
     with serving(ApiServer(), tmp_path) as server:
         yield server
 
@@ -96,7 +98,7 @@ def test_an_api_that_cannot_be_reached_says_where_it_can() -> None:
 
 
 def test_an_api_with_the_certificate_of_somebody_else_is_not_trusted(api: ApiServer) -> None:
-    _, stranger = certificate()
+    _, stranger = certificate("kubernetes")
     with pytest.raises(InsideError, match="CERTIFICATE_VERIFY_FAILED"):
         Inside(Account(api.url, stranger), NAME).list("/api/v1/services")
     assert api.asked == []

@@ -9,7 +9,7 @@ import yaml
 from cutover.run import watch
 from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.kubernetes.cluster import set_reachable
+from rehearsal.kubernetes.cluster import Cluster, set_reachable
 from rehearsal.sandbox import Sandbox
 from rehearsal.targets import Targets
 
@@ -30,8 +30,17 @@ def test_a_cluster_at_0_whose_api_is_dead_is_retired_and_leaves_nothing_in_file_
             for node in ("i-00000001", "i-00000002"):
                 targets.register(group["TargetGroupArn"], [(node, 30080, "")])
                 targets.set_state(group["TargetGroupArn"], node, 30080, "healthy")
-        set_reachable(sandbox.store, "dev-v1-35", reachable=False)
+        inside = Cluster(sandbox.store, "dev-v1-35")
+        shop = {"metadata": {"namespace": "web", "name": "shop"}, "spec": {"type": "LoadBalancer"}}
+        inside.put("Service", "web", "shop", shop)
 
+        used = sandbox.cutover("retire", "v1-35", "-s", "dev", "--confirm", "v1-35")
+        assert used.returncode == 1, used.stderr
+        assert "web/shop" in used.stderr
+        assert "unreachable" not in used.stderr
+        inside.delete("Service", "web", "shop")
+
+        set_reachable(sandbox.store, "dev-v1-35", reachable=False)
         refused = sandbox.cutover("retire", "v1-35", "-s", "dev", "--confirm", "v1-35")
         assert refused.returncode == 1, refused.stderr
         assert "--acknowledge unreachable" in refused.stderr

@@ -21,16 +21,27 @@ def test_status_shows_every_route_in_every_cluster_as_the_stack_file_says(standi
     assert {one["cluster"]: one["version"] for one in found["clusters"]} == {"v1-35": "1.35", "v1-36": "1.36"}
 
 
-def test_status_of_a_cluster_tells_what_it_could_not_read_and_what_is_bad(standing: Standing) -> None:
-    """Nothing runs in these clusters, and nobody answers for them: no check may take that for health."""
+def test_status_of_a_cluster_reads_all_that_stands_around_and_inside_and_tells_what_is_bad(standing: Standing) -> None:
+    """Nothing runs in these clusters, and nobody answers at their load balancers: no check may take that for health."""
     answer = standing.sandbox.cutover("status", "v1-36", "-s", standing.name, "--json")
     assert answer.returncode == 1, answer.stderr
     assert "Traceback" not in answer.stderr
-    verdicts = {row["check"]: row["verdict"] for row in json.loads(answer.stdout)["checks"]}
-    assert verdicts["target health"] == "bad"
-    assert verdicts["free addresses"] == "unknown"
-    assert verdicts["workloads"] == "unknown"
-    assert verdicts["quota of rules"] == "ok"
+    rows = {row["check"]: row for row in json.loads(answer.stdout)["checks"]}
+    verdicts = {check: row["verdict"] for check, row in rows.items()}
+    unread = {check for check, verdict in verdicts.items() if verdict == "unknown"}
+    assert unread == {f"preview of {route}" for route in standing.config["eks-cutover:routes"]}
+    assert (verdicts["target health"], verdicts["Services"]) == ("bad", "bad")
+    well = (
+        "free addresses",
+        "quota of rules",
+        "upgrade insights",
+        "workloads",
+        "definitions (CRDs)",
+        "other entrances",
+    )
+    assert {check: verdicts[check] for check in well} == dict.fromkeys(well, "ok")
+    assert rows["quota of vCPU"]["evidence"].startswith("0 of 5 used; v1-36 at maxSize")
+    assert rows["end of support"]["evidence"].startswith("1.36, policy ")
 
 
 def test_status_in_a_pipe_is_a_plain_table(standing: Standing) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,15 @@ import moto.settings
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.server import ThreadedMotoServer
+from werkzeug.serving import make_server
 
+from rehearsal.api import Api
 from rehearsal.aws import session
 from rehearsal.aws.provider import AwsProvider
 from rehearsal.plugin import Diff, Props, Resource
+from rehearsal.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +53,7 @@ class Account:
 
     def client(self, service: str) -> Any:
         """Return a client of the emulated AWS, as somebody outside Pulumi has one."""
-        return boto3.client(
-            service,  # pyright: ignore[reportArgumentType]
-            region_name=REGION,
-            endpoint_url=self._endpoint,
-            aws_access_key_id="somebody",
-            aws_secret_access_key="somebody",
-        )
+        return _client(service, self._endpoint)
 
     def create(self, token: str, logical: str, /, **inputs: Any) -> Made:
         """Check and create."""
@@ -85,6 +84,19 @@ class Account:
 
 
 @dataclass
+class Front:
+    """An account, its store, and the endpoint at which the rehearsal's API is in front of it."""
+
+    account: Account
+    store: Store
+    endpoint: str
+
+    def client(self, service: str) -> Any:
+        """Return a client of the emulated AWS, as a rehearsal has it."""
+        return _client(service, self.endpoint)
+
+
+@dataclass
 class Network:
     """What most things need to stand on."""
 
@@ -95,6 +107,16 @@ class Network:
     def subnet_ids(self) -> list[str]:
         """Return the ids of the subnets, in the order of the zones."""
         return [subnet.id for subnet in self.subnets]
+
+
+def _client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,  # pyright: ignore[reportArgumentType]
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="somebody",
+        aws_secret_access_key="somebody",
+    )
 
 
 def urn(token: str, name: str) -> str:
@@ -133,6 +155,17 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         yield Account(provider, f"http://{host}:{port}")
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def front(account: Account) -> Iterator[Front]:
+    """Put the rehearsal's API in front of the account."""
+    store = Store.of_this_rehearsal()
+    api = Api(DomainDispatcherApplication(create_backend_app), store)
+    server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield Front(account, store, f"http://127.0.0.1:{server.server_port}")
+    server.shutdown()
 
 
 @pytest.fixture(scope="session")

@@ -105,6 +105,17 @@ def test_pods_have_addresses_of_their_own_and_answer_with_their_clusters_key(tmp
     asyncio.run(play())
 
 
+def test_the_api_tells_how_many_pods_there_shall_be(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with clusters(tmp_path, PODS) as there:
+            there.behave("web", replicas=0)
+            service = there.store.get("service", f"{EKS}|web|web-svc")
+            assert service
+            assert (service["replicas"], service["endpoints"]) == (0, [])
+
+    asyncio.run(play())
+
+
 def test_node_targets_are_nodes_on_which_the_node_port_answers(tmp_path: Path) -> None:
     async def play() -> None:
         async with clusters(tmp_path, NODES) as there:
