@@ -2,14 +2,13 @@
 
 Pure. Owns what must be alike, and what does not move with weights at all. Refuses to own the reads (objects.py).
 Namespaces that begin with kube- are left out: what stands there goes with a cluster's version.
-
-Proven only against lists of objects that the tests made: the emulated clusters have no API server.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.tags import STACK_TAG
 from cutover import gate
 from cutover.verdict import Row, Unread, Verdict, known, row, some
 
@@ -184,11 +183,14 @@ def _roles(key: str, peer: str, here: Objects, there: Objects, trusted: Mapping[
 
 
 def _held_roles(inside: Objects) -> dict[str, str]:
-    """Return the IAM role of each ServiceAccount that has one; an association wins over an annotation."""
+    """Return the IAM role of each ServiceAccount that has one; an association wins over an annotation.
+
+    Without those of the stack's own controllers, whose role is another one in each cluster.
+    """
     associated = {
         f"{one['namespace']}/{one['serviceAccount']}": one["roleArn"]
         for one in known(inside["identities"])
-        if not one["namespace"].startswith("kube-")
+        if not one["namespace"].startswith("kube-") and STACK_TAG not in one.get("tags", {})
     }
     return {**named_roles(inside), **associated}
 

@@ -20,6 +20,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
+from components.tags import STACK_TAG
 from cutover import objects, surroundings
 from cutover.account import Account
 from cutover.gate import Group
@@ -540,6 +541,18 @@ def test_service_accounts_keep_their_roles(here: Any, trusted: Any, verdict: str
     found, evidence = _said("ServiceAccount roles", _facts(here=here, trusted=trusted))
     assert found == verdict
     assert said in evidence
+
+
+def test_the_stacks_own_controllers_have_a_role_of_their_own_in_each_cluster() -> None:
+    here, there = (
+        _with(
+            "identities",
+            *_inside()["identities"],
+            {"namespace": "mesh", "serviceAccount": "mesh", "roleArn": f"arn:{key}", "tags": {STACK_TAG: "dev"}},
+        )
+        for key in (NEW, OLD)
+    )
+    assert _said("ServiceAccount roles", _facts(here=here, there=there)) == ("ok", "1 with the same role as in v1-35")
 
 
 def test_a_role_that_is_associated_needs_no_issuer_whatever_the_annotation_names() -> None:
