@@ -96,7 +96,7 @@ def _load() -> None:
         importlib.import_module(module)
     for package, names in _LAZY.items():
         for name in names:
-            dir(importlib.import_module(f"{package}.{name}"))
+            hasattr(importlib.import_module(f"{package}.{name}"), "anything")
     gc.freeze()  # so that no collection in a child copies what it shares
 
 
