@@ -16,7 +16,7 @@ test: .venv/installed
 	$(RUN) -m ruff check --quiet .
 	$(RUN) -m basedpyright
 	.venv/bin/zizmor --offline --quiet .github
-	$(RUN) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 format: .venv/installed
 	$(RUN) -m ruff format --quiet .

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _TELLING = """
 import json, os, sys
 print(json.dumps({"arguments": sys.argv[1:], "environment": dict(os.environ), "folder": os.getcwd(),
-                  "module": __name__, "heard": sys.stdin.read(), "loaded": type(sys.modules["pulumi_aws.ec2"]).__name__}))
+                  "module": __name__, "heard": sys.stdin.read(),
+                  "loaded": type(sys.modules["pulumi_aws.ec2"]).__name__}))
 sys.stderr.write("and told")
 sys.exit(7)
 """
