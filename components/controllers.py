@@ -15,6 +15,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
+from components.tags import STACK_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -221,6 +223,8 @@ def _chart(
         namespace=namespace,
         service_account=chart,
         role_arn=role.arn,
+        # So that whoever compares the roles of two clusters knows that this one is the stack's.
+        tags={STACK_TAG: pulumi.get_stack()},
         opts=child,
     )
     return k8s.helm.v3.Release(
