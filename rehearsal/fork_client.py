@@ -21,10 +21,10 @@ def main() -> int:
     document = json.dumps(asked).encode()
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(path)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: server.sendall(bytes([number])))
         socket.send_fds(server, [len(document).to_bytes(4, "big")], [0, 1, 2])
         server.sendall(document)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: server.sendall(bytes([number])))
         code = int(server.recv(8) or 1)
     return code if code >= 0 else 128 - code
 

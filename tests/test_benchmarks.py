@@ -11,8 +11,7 @@ from benchmarks import rollback
 
 def test_a_measured_rollback_moved_every_rule_and_one_that_moved_another_number_is_none() -> None:
     with rollback.standing() as (stack, contender):
-        times = rollback.measure(stack, contender)
+        rollback.measure(stack, contender)
         assert list(stack.weights().values()) == [{rollback.OLD: 100, rollback.NEW: 0}] * 10
-        assert 0 < times.calls < times.moved < times.process
         with pytest.raises(SystemExit, match="11 rules were to be moved, and AWS accepted 10"):
             rollback.measure(stack, replace(contender, moves=11))
