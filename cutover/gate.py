@@ -19,6 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+REFUSES = "the gate refuses"
+"""How a refusal begins, by which a command tells it from a failure."""
+
 # A group whose pods stand in one zone, where two serve now, is worth half at most: losing that zone would lose it all.
 _ONE_ZONE = Fraction(1, 2)
 

@@ -18,7 +18,7 @@ from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, Resou
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.account import read
-from cutover.gate import held, judge
+from cutover.gate import REFUSES, held, judge
 from cutover.live import Live, LiveError, TargetGroup, session
 from cutover.run import LISTENER_RULE
 from cutover.shift import said
@@ -109,7 +109,7 @@ class _Gate:
             raise _unread(error) from error
         if route in live:
             raise RefusedError(
-                f"the gate refuses: {route} is live, and without its weighted rule its requests would be answered with "
+                f"{REFUSES}: {route} is live, and without its weighted rule its requests would be answered with "
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
 
@@ -156,15 +156,13 @@ class _Gate:
 def _explained(route: str, refusals: list[Refusal]) -> str:
     own = [str(refusal) for refusal in refusals if refusal.route == route]
     others = [str(refusal) for refusal in refusals if refusal.route != route]
-    begin = (
-        "the gate refuses, and no route moves" if own else f"{route} could move, but no route moves while one may not"
-    )
+    begin = f"{REFUSES}, and no route moves" if own else f"{route} could move, but no route moves while one may not"
     return "\n  ".join([f"{begin}:", *own, *others]) + _stopped()
 
 
 def _unread(error: LiveError) -> RefusedError:
     return RefusedError(
-        f"the gate refuses: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend that, and "
+        f"{REFUSES}: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend that, and "
         f"run the same again.{_stopped()}"
     )
 

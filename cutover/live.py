@@ -90,7 +90,8 @@ class Found:
 def session(aws: Aws) -> boto3.Session:
     """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order.
 
-    :raises LiveError: there is no such profile, a role may not be assumed, or the account is none that is allowed
+    :raises LiveError: there is no such profile, credentials cannot be loaded, a role may not be assumed, or the account
+        is none that is allowed
     """
     try:
         current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
@@ -112,6 +113,7 @@ def session(aws: Aws) -> boto3.Session:
                     f"the credentials are of account {account}, and aws:allowedAccountIds allows "
                     f"{', '.join(aws.allowed_account_ids)}. Nothing was changed. Use credentials of that account"
                 )
+        current.get_credentials()  # else the first client says what is wrong with them, wherever that is made
     except (BotoCoreError, ClientError) as error:
         raise LiveError(str(error)) from error
     return current
@@ -164,8 +166,10 @@ class Live:
         except (BotoCoreError, ClientError) as error:
             raise LiveError(str(error)) from error
         try:
-            return Hold(**json.loads(answer["Parameter"]["Value"]))
-        except (ValueError, TypeError) as error:
+            hold = Hold(**json.loads(answer["Parameter"]["Value"]))
+            by_route = {route: {of: int(weight) for of, weight in held.items()} for route, held in hold.weights.items()}
+            return replace(hold, weights=by_route)
+        except (ValueError, TypeError, AttributeError) as error:
             raise HoldError(
                 f"{hold_name(self._stack)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
                 "meant to stop all moves; to lift it: cutover release"

@@ -12,13 +12,13 @@ import os
 import re
 import textwrap
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
 from pathlib import Path
 from subprocess import CalledProcessError
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import yaml
 from pulumi.automation import ConfigValue, LocalWorkspace, Stack
@@ -100,13 +100,11 @@ class Project:
         if stack is not None:
             return cls(folder, stack)
         try:
-            selected = _Workspace(work_dir=str(folder)).stack()
+            selected = _workspace(folder).stack()
         except CommandError as error:
             raise _failed(error) from None
-        except FileNotFoundError:
-            raise ProjectError(
-                "there is no pulumi on PATH to tell which stack is selected. Name one with --stack"
-            ) from None
+        except ProjectError as error:
+            raise ProjectError(f"{error}, or name the stack with --stack") from None
         if selected is None:
             raise ProjectError("no stack is named or selected. Name one with --stack")
         return cls(folder, selected.name)
@@ -149,7 +147,7 @@ class Project:
         """
         try:
             written = yaml.safe_load(self.file.read_text())["config"].items()
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
             raise ProjectError(f"{self.file.name} cannot be read: {error}") from None
         return settings.parse({key: _sealed(value) for key, value in written}, self.name, self.stack)
 
@@ -223,22 +221,22 @@ class Project:
         """Keep out everybody else who would edit the stack files of this folder; wait ``patience`` seconds for them.
 
         :raises BusyError: somebody else is still at work
+        :raises ProjectError: the folder knows no locks, or may not be read
         """
         end = time.monotonic() + patience
-        with (self.folder / "Pulumi.yaml").open() as anchor:
-            while True:
-                try:
-                    fcntl.flock(anchor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() < end:
-                        time.sleep(_ASK_SECONDS)
-                        continue
-                raise BusyError(
-                    f"another cutover is at work in {self.folder}, and both would edit one file, so this one has not "
-                    f"touched it. Wait until it is done, look with cutover status -s {self.named}, then run the same "
-                    "again"
-                )
+        with ExitStack() as held:
+            try:
+                anchor = held.enter_context((self.folder / "Pulumi.yaml").open())
+                while not _taken(anchor):
+                    if time.monotonic() > end:
+                        raise BusyError(
+                            f"another cutover is at work in {self.folder}, and both would edit one file, so this one "
+                            f"has not touched it. Wait until it is done, look with cutover status -s {self.named}, "
+                            "then run the same again"
+                        )
+                    time.sleep(_ASK_SECONDS)
+            except OSError as error:
+                raise ProjectError(f"{self.folder} cannot be kept from others who edit its files: {error}") from None
             yield
 
     @contextmanager
@@ -334,14 +332,7 @@ class Project:
 
     @cached_property
     def _workspace(self) -> LocalWorkspace:
-        try:
-            return _Workspace(work_dir=str(self.folder))
-        except FileNotFoundError:
-            raise ProjectError("there is no pulumi on PATH. Install the Pulumi CLI") from None
-        except (OSError, CalledProcessError, InvalidVersionError) as error:
-            raise ProjectError(
-                f"the pulumi on PATH is of no use: {str(error).rstrip('.')}. Install the Pulumi CLI anew"
-            ) from None
+        return _workspace(self.folder)
 
     @cached_property
     def _automation(self) -> Stack:
@@ -354,6 +345,29 @@ class Project:
 class _Workspace(LocalWorkspace):
     def select_stack(self, stack_name: str) -> None:
         """Leave the selection alone: a `pulumi up` in the same folder must go where its user thinks."""
+
+
+def _workspace(folder: Path) -> _Workspace:
+    """Return the way to the engine.
+
+    :raises ProjectError: no pulumi that runs is on PATH
+    """
+    try:
+        return _Workspace(work_dir=str(folder))
+    except FileNotFoundError:
+        raise ProjectError("there is no pulumi on PATH. Install the Pulumi CLI") from None
+    except (OSError, CalledProcessError, InvalidVersionError) as error:
+        raise ProjectError(
+            f"the pulumi on PATH is of no use: {str(error).rstrip('.')}. Install the Pulumi CLI anew"
+        ) from None
+
+
+def _taken(anchor: TextIO) -> bool:
+    try:
+        fcntl.flock(anchor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def rules(routes: Mapping[str, Any] | Sequence[str]) -> list[str]:

@@ -138,6 +138,11 @@ def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
     for landing in landed:
         total = sum(landing.after.values())
         kept = {other: weight for other, weight in landing.after.items() if weight and other != cluster}
+        if not total:
+            said.append(
+                f"{landing.route} stays, and sends nothing to any cluster: its rule has another action than the stack "
+                "gave it. Give it back in the console, or with pulumi up once the hold is released"
+            )
         if not kept:
             continue
         on = ", ".join(f"{weight} of {total} on {other}" for other, weight in kept.items())
@@ -162,12 +167,14 @@ def held(landed: Iterable[Landing], who: str, why: str, when: str) -> Hold:
 def to_write(settings: Settings, landed: Iterable[Landing]) -> dict[str | None, dict[str, int]]:
     """Return the weights that the stack file lacks: by route for its own, and under None the stack's.
 
-    A route that lands elsewhere than most of those that share the stack's weights gets weights of its own.
+    A route that lands elsewhere than most of those that share the stack's weights gets weights of its own. What the
+    file says of one that sends nothing to any of its clusters is left: no weights can say that.
     """
     after = {
-        landing.route: {cluster: landing.after.get(cluster, 0) for cluster in settings.clusters}
+        landing.route: weights
         for landing in landed
         if landing.route in settings.routes and settings.routes[landing.route].live
+        if any((weights := {cluster: landing.after.get(cluster, 0) for cluster in settings.clusters}).values())
     }
     own = {route: settings.routes[route].weights for route in after}
     sharing = Counter(tuple(after[route].items()) for route in after if own[route] is None)

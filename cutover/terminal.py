@@ -6,8 +6,9 @@ Owns streams, exit codes, and the frame around JSON. Refuses to own what is said
 from __future__ import annotations
 
 import json
+import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -25,8 +26,32 @@ if TYPE_CHECKING:
 SHAPE = 1
 """The version of every JSON document. It grows when a key changes its meaning or goes; new keys do not change it."""
 
-results = Console(highlight=False, soft_wrap=True)
-messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class _Console(Console):
+    """A console that nothing waits for: a closed pipe, a dead terminal or a full disk ends no command midway.
+
+    ``lost`` is why something could not be written, but for a reader that has gone on purpose.
+    """
+
+    lost: OSError | None = None
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, or be quiet from now on."""
+        try:
+            super().print(*objects, **options)
+        except OSError as error:
+            self.lost = error
+            self.on_broken_pipe()
+
+    def on_broken_pipe(self) -> None:
+        """Be quiet from now on; what is buffered still goes nowhere."""
+        self.quiet = True
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+results = _Console(highlight=False, soft_wrap=True)
+messages = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Code(IntEnum):
@@ -97,10 +122,16 @@ def told() -> Generator[None]:
         stop(Code.USAGE, str(error))
     except LiveError as error:
         stop(Code.FAILED, f"AWS could not be read: {error}. Mend that, then run the same again")
+    except OSError as error:
+        stop(Code.FAILED, f"{error}. Mend that, then run the same again")
     except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
         stop(Code.INTERRUPTED, "Interrupted. Run the same again: it goes on from what is live")
 
 
 def project(folder: Path, stack: str | None) -> Project:
     """Return the project that the options name."""
-    return Project.find(folder.resolve(), stack)
+    try:
+        start = folder.resolve()
+    except OSError as error:
+        raise ProjectError(f"{folder} is no folder any more ({error}). Go to the project, or name it with -C") from None
+    return Project.find(start, stack)

@@ -40,19 +40,25 @@ def release(
 ) -> None:
     """Lift the hold that a rollback left, so that weights can be moved again.
 
-    Shows first who left it and why, and what the next `pulumi up` with the stack file as it is here would then move.
+    Shows first who left it and why, and what the next `pulumi up` with the stack
+    file as it is here would then move.
 
     Example: cutover release -s prod
-
-    JSON: stack; hold: who, why, when, weights by route and cluster, or null; moves: what the next update would move, a
-    line per route; unknown: why nobody can tell, else empty; unreadable: why what stands there is no hold, else empty.
+    JSON: docs/json.md
     """
     with told():
         known = project(cwd, stack)
         account = session(known.aws())
         live = Live(account, known.stack)
-        moves, unknown = _next(known, live.traffic())
+        found = live.traffic()
+        moves, unknown = _next(known, found)
         hold, unreadable = _hold(live)
+        if hold is None and not unreadable and not found.rules:
+            stop(
+                Code.USAGE,
+                f"{account.region_name} has no weighted rule and no hold of the stack {known.stack}. Look whether "
+                "stack, region and account are the right ones",
+            )
         if hold is None and not unreadable:
             say(f"Nothing holds the weights of {known.stack}.")
         else:
@@ -85,7 +91,7 @@ def _check_same(known: Project, shown: tuple[Hold | None, str], present: tuple[H
     stop(
         Code.BUSY,
         f"The hold is no longer the one shown here: {new}. Nothing was changed. Look with cutover status -s "
-        f"{known.stack}, then run the same again",
+        f"{known.named}, then run the same again",
     )
 
 

@@ -7,6 +7,7 @@ file, state), and a failure of the one never stops the other. Refuses to own whe
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 import threading
 import time
@@ -86,22 +87,19 @@ def rollback(
     to: Annotated[
         str | None, typer.Option("--to", metavar="KEY", help="The cluster to go to, else the older one.")
     ] = None,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Move each route only as far as that cluster covers its share.")
-    ] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Move each route only as far as it is covered.")] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; the hold tells it to others.")] = "",
     as_json: JsonOption = False,
     yes: YesOption = False,
 ) -> None:
     """Move all traffic back to the older cluster at once, and hold it there.
 
-    Works while the state is locked, the stack file is broken or a cluster is dead. The hold refuses all other weights
-    until `cutover release`. Run again, it only ends what was left. Ctrl-C ends what it does once traffic has moved.
+    Works while the state is locked, the stack file is broken or a cluster is
+    dead. All other weights are refused until `cutover release`. Run again, it
+    only ends what was left. Ctrl-C ends what it does once traffic has moved.
 
     Example: cutover rollback -s prod --reason "5xx on checkout" --yes
-
-    JSON: stack; to; routes: a list of route, before, after, healthy, needed, covered, note; moved: how many rules were
-    changed; seconds: what hold and rules took; hold: who, why, when; left: what remains to be done, a text each.
+    JSON: docs/json.md
     """
     with told():
         go_back(project(cwd, stack), to, partial=partial, reason=reason, as_json=as_json, yes=yes)
@@ -136,7 +134,8 @@ def go_back(
             f"Interrupted: {known.file.name} and the state may not say it yet, and an update that is under way may "
             "move traffic again"
         )
-    failed = act.writes.set_weights(act.wanted).failed
+    finally:
+        failed = act.writes.set_weights(act.wanted).failed
     _tell(act, left, failed, safe=not (failed or kept or interrupted))
     if as_json:
         show_json("rollback", _document(act, done, left))
@@ -222,13 +221,20 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     landed = landings(found, wanted, seen, f"stays: no target group of {key}" if routes is None else "stays")
     landed.sort(key=lambda landing: -requests.get(landing.route, 0))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
-    hold = held(landed, f"{getpass.getuser()}@{socket.gethostname()}", reason or "no reason given", now)
+    hold = held(landed, f"{_user()}@{socket.gethostname()}", reason or "no reason given", now)
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold
     again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"
     if wanted.keys() < found.rules.keys() and routes is not None:
         again += " (which moves every route)"
     return _Act(known, writes, key, landed, hold, found, again)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as somebody who has no name
+        return f"uid {os.getuid()}"
 
 
 def _as_written(known: Project) -> Settings | None:
@@ -290,8 +296,7 @@ def _show(act: _Act, console: Console) -> None:
     for landing in act.landed:
         table.add_row(
             landing.route,
-            said(landing.before),
-            said(landing.after),
+            *(said(weights).replace(", ", "\n") for weights in (landing.before, landing.after)),
             *("?" if number is None else str(number) for number in (landing.units, landing.needed)),
             "?" if landing.covered is None else f"{float(landing.covered):.0%}",
             landing.note,

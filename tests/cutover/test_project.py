@@ -38,8 +38,9 @@ def test_a_pulumi_that_is_broken_or_too_old_is_said(folder: Path, monkeypatch: p
     (folder / "pulumi").write_text(pulumi)
     (folder / "pulumi").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
-    with pytest.raises(ProjectError, match=r"the pulumi on PATH is of no use: .*\. Install the Pulumi CLI anew"):
-        _ = Project(folder, "dev").history()
+    for ask in (Project(folder, "dev").history, lambda: Project.find(folder)):
+        with pytest.raises(ProjectError, match=r"the pulumi on PATH is of no use: .*\. Install the Pulumi CLI anew"):
+            ask()
 
 
 def test_a_project_file_that_is_no_text_is_said(folder: Path) -> None:

@@ -16,6 +16,7 @@ from cutover.commands import release as command
 from cutover.live import hold_name
 from cutover.project import Project
 from cutover.terminal import Code
+from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
 from tests.cutover.tagged import reach, tagged
 from tests.rehearsal.cloud import running
@@ -54,9 +55,10 @@ def there(engine: Engine) -> list[str]:
 
 def test_the_hold_that_was_shown_is_lifted(engine: Engine) -> None:
     leave(engine, SHOWN)
-    said = release("--yes")
+    said = release("--yes", "--json")
     assert said.exit_code == Code.DONE, said.stderr
-    assert "a rollback of 2026-11-24T03:00Z by sre (5xx) holds the weights" in said.stdout
+    assert "a rollback of 2026-11-24T03:00Z by sre (5xx) holds the weights" in said.stderr
+    as_documented("release", json.loads(said.stdout))
     assert there(engine) == []
 
 
@@ -79,10 +81,11 @@ def test_a_hold_that_came_while_somebody_thought_about_the_first_one_stays(
     assert there(engine) == [new]
 
 
-def test_what_is_no_hold_is_lifted_unread_with_a_warning(engine: Engine) -> None:
-    leave(engine, NO_HOLD)
+@pytest.mark.parametrize("text", [NO_HOLD, '{"weights": []}', '{"weights": {"web": 5}}'])
+def test_what_is_no_hold_is_lifted_unread_with_a_warning(engine: Engine, text: str) -> None:
+    leave(engine, text)
     asked = release()
-    assert (asked.exit_code, there(engine)) == (Code.USAGE, [NO_HOLD])
+    assert (asked.exit_code, there(engine)) == (Code.USAGE, [text])
     said = release("--yes", "--json")
     assert said.exit_code == Code.DONE, said.stderr
     assert "Nobody can tell who left it, and why" in said.stderr

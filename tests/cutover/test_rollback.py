@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import copy
+import errno
 import fcntl
+import getpass
+import io
 import json
+import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
+from cutover import terminal
+from cutover.__main__ import app, main
 from cutover.commands import release as release_command
 from cutover.commands import rollback as rollback_command
 from cutover.gate import Group, Hold
@@ -29,6 +35,7 @@ from cutover.terminal import Code
 from cutover.writes import Outcome, Writes
 from rehearsal import stackfile
 from tests.conftest import ROOT, settings_of
+from tests.cutover.documents import as_documented
 from tests.cutover.tagged import STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 
@@ -187,6 +194,14 @@ def test_the_file_gets_own_weights_for_a_route_that_lands_elsewhere() -> None:
     )
 
 
+def test_a_rule_with_another_action_is_told_and_the_file_keeps_what_it_says_of_that_route() -> None:
+    found = _found(**{"web": {OLD: -1, NEW: -1}, "grpc-api": HALF})
+    landed = landings(found, all_on(found, OLD), Seen(), "stays")
+    assert to_write(settings_of("dev", weights=HALF), landed) == {None: ALL_OLD}
+    (told,) = elsewhere(landed, OLD)
+    assert told.startswith("web stays, and sends nothing to any cluster")
+
+
 class Emulated(Project):
     """A project whose engine is made of notes: what a command asked of it, and how it answers."""
 
@@ -325,6 +340,69 @@ def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -
     assert {route["route"]: route["after"] for route in json.loads(said.stdout)["routes"]} == after
     assert scene.hold
     assert scene.hold.weights == after
+
+
+class Full(io.StringIO):
+    """A stream on a disk that is full."""
+
+    def write(self, _: str) -> int:
+        """Refuse."""
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class Closed(io.StringIO):
+    """A stream whose reader has gone."""
+
+    def write(self, _: str) -> int:
+        """Refuse."""
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize(("stream", "code"), [(Full, Code.FAILED), (Closed, Code.DONE)])
+def test_it_moves_although_nobody_can_be_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, stream: Callable[[], TextIO], code: Code
+) -> None:
+    for console in (terminal.results, terminal.messages):
+        monkeypatch.setattr(console, "quiet", False)
+        monkeypatch.setattr(console, "lost", None)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, stream())
+    monkeypatch.setattr(sys, "argv", ["cutover", "rollback", "--yes"])
+    with pytest.raises(SystemExit) as ending:
+        main()
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights(), scene.hold is None) == (True, ALL_OLD, False)
+    assert ending.value.code == code
+
+
+def test_it_moves_for_a_user_who_has_no_name(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    assert scene.hold
+    assert scene.hold.who.startswith(f"uid {os.getuid()}@")
+
+
+def test_credentials_that_cannot_be_loaded_are_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    for command in ("rollback", "release"):
+        said = scene.run(command, "--yes")
+        assert said.exit_code == Code.FAILED, said.output
+        assert "Partial credentials found" in said.stderr
+
+
+def test_a_folder_that_knows_no_locks_leaves_the_file_and_says_so(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unlockable(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", unlockable)
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "No locks available" in said.stderr
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, HALF)
 
 
 def test_off_a_terminal_it_needs_its_yes_and_moves_nothing(scene: Scene) -> None:
@@ -561,6 +639,20 @@ def test_a_release_shows_the_hold_and_what_would_move_then(scene: Scene) -> None
     assert _everywhere(scene, ALL_OLD)
 
 
+def test_a_release_that_finds_nothing_of_the_stack_says_that_it_may_look_in_the_wrong_place(scene: Scene) -> None:
+    scene.project.stack = "other"
+    said = scene.run("release", "--yes")
+    assert said.exit_code == Code.USAGE
+    assert "Look whether stack, region and account are the right ones" in said.stderr
+
+
+def test_a_release_works_beside_a_file_that_is_no_text(scene: Scene) -> None:
+    scene.run("rollback", "--yes")
+    scene.project.file.write_bytes(scene.project.file.read_bytes() + b"# caf\xe9\n")
+    assert scene.run("release", "--yes").exit_code == Code.DONE
+    assert scene.hold is None
+
+
 def test_a_release_without_a_hold_says_so(scene: Scene) -> None:
     said = scene.run("release", "--yes", "--json")
     assert (said.exit_code, json.loads(said.stdout)["hold"]) == (Code.DONE, None)
@@ -598,6 +690,7 @@ def test_the_route_with_most_requests_goes_first(scene: Scene) -> None:
     data = {"MetricName": "RequestCount", "Dimensions": dimensions, "Value": 100.0, "Timestamp": lately}
     scene.stack.cloud.client("cloudwatch").put_metric_data(Namespace="AWS/ApplicationELB", MetricData=[data])
     said = json.loads(scene.run("rollback", "--yes", "--json").stdout)
+    as_documented("rollback", said)
     assert [route["route"] for route in said["routes"]] == ["web", "grpc-api"]
 
 
