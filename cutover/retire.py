@@ -66,11 +66,13 @@ class Requests:
 class Case:
     """All that was read about a cluster.
 
-    ``zero_since`` is when the stack's history first has it at weight 0 for good, or None if it does not tell.
-    ``left`` are names of what runs in it, and ``unreachable`` says why its Kubernetes API could not be asked for them.
+    ``stack`` is how `-s` names the stack. ``zero_since`` is when the stack's history first has the cluster at weight 0
+    for good, or None if it does not tell. ``left`` are names of what runs in it, and ``unreachable`` says why its
+    Kubernetes API could not be asked for them.
     """
 
     cluster: str
+    stack: str
     account: Account
     now: datetime
     zero_since: datetime | None
@@ -194,9 +196,9 @@ def _serves(case: Case) -> Iterator[Reason]:
     if in_file:
         yield Reason(
             f"{case.cluster} has a weight in the stack file ({', '.join(in_file)})",
-            f"Move its share away first: cutover shift {case.cluster}=0 -s {settings.stack}",
+            f"Move its share away first: cutover shift {case.cluster}=0 -s {case.stack}",
         )
-    yield from _serves_in_aws(found, case.cluster, settings.stack)
+    yield from _serves_in_aws(found, case.cluster, case.stack)
 
 
 def _serves_in_aws(found: Found, cluster: str, stack: str) -> Iterator[Reason]:
@@ -268,7 +270,7 @@ def _not_covered(case: Case) -> Iterator[Reason]:
                 seen = f"the health of {group.cluster} could not be read ({group.unreadable})"
             yield Reason(
                 f"{route}: {seen}, and without {case.cluster} there is nowhere to go back to",
-                f"Mend {group.cluster} first (cutover status {group.cluster} -s {case.account.settings.stack}), or "
+                f"Mend {group.cluster} first (cutover status {group.cluster} -s {case.stack}), or "
                 "write what the route really needs as its capacity",
             )
 

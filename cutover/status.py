@@ -116,7 +116,7 @@ def weights(status: Status, route: str, *, live: bool) -> dict[str, int]:
 def document(status: Status, today: date) -> dict[str, Any]:
     """Return the status as JSON has it.
 
-    Its keys stand in the help of the command. Requests are those of targets; errors are their 5xx, and requests that
+    Its keys stand in docs/json.md. Requests are those of targets; errors are their 5xx, and requests that
     they left to the load balancer, whose own 5xx, of no target group, are apart.
     """
     return {

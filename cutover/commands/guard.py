@@ -49,10 +49,12 @@ _OPS = ("create", "import", "update", "replace", "delete", "unprotect")
 class Judged:
     """A plan of a stack, and what is true in AWS.
 
-    ``live`` has the clusters' weights by route, ``serving`` the clusters that get requests now.
+    ``named`` is how `-s` names the stack. ``live`` has the clusters' weights by route, ``serving`` the clusters that
+    get requests now.
     """
 
     stack: str
+    named: str
     run: Run
     live: Mapping[str, Mapping[str, int]]
     serving: Collection[str]
@@ -69,16 +71,13 @@ class Judged:
 
 
 def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False) -> None:
-    """Preview the stack and judge the plan: which kind of change it is, and what it may not contain.
+    """Preview the stack and judge the plan: its kind, and what it may not contain.
 
-    Markdown on stdout, for a pull request. Exit code 1 when the plan breaks a rule or the gate refuses it, 2 when the
-    stack file is wrong.
+    Markdown on stdout, for a pull request. Exit code 1 when the plan breaks a
+    rule or the gate refuses it, 2 when the stack file is wrong.
 
     Example: cutover guard -s prod | tee -a "$GITHUB_STEP_SUMMARY"
-
-    JSON: stack; refused; change: nothing, shift, build, retire or mixed; serving: clusters; weights: by route, live,
-    state and planned by cluster; steps: op, name, type, paths, causes (of a replacement), cluster, route; unprotected:
-    names; violations: rule, op, name, consequence, cure; failure: what the engine or the gate said.
+    JSON: docs/json.md
     """
     code = Code.REFUSED
     with terminal.told():
@@ -87,10 +86,16 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
             found = Live(session(project.settings().aws), project.stack).find()
         except SettingsError as error:
             run = Run((), (), 0.0, str(error))
-            judged, code = Judged(stack=project.stack, run=run, live={}, serving=()), Code.USAGE
+            judged, code = Judged(stack=project.stack, named=project.named, run=run, live={}, serving=()), Code.USAGE
         else:
             terminal.say(f"Previewing {project.stack}")
-            judged = Judged(stack=project.stack, run=project.preview(), live=live_weights(found), serving=found.serving)
+            judged = Judged(
+                stack=project.stack,
+                named=project.named,
+                run=project.preview(),
+                live=live_weights(found),
+                serving=found.serving,
+            )
     if as_json:
         terminal.show_json("guard", _document(judged))
     else:
@@ -144,7 +149,7 @@ def _weights_table(judged: Judged) -> Iterator[str]:
     if drifted:
         yield (
             f"The weights of {_and(drifted)} in AWS are not those of the state: something else has moved them, and "
-            f"this change overwrites that. `cutover status -s {judged.stack}` shows both."
+            f"this change overwrites that. `cutover status -s {judged.named}` shows both."
         )
 
 

@@ -100,17 +100,14 @@ def promote(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Bring a cluster to all traffic in the steps of `rollout`, each judged by its metrics against the old clusters.
+    """Bring a cluster to all traffic in the steps of `rollout`, judging each.
 
-    A step that fails is rolled back, with exit code 5, or that of a rollback that is unfinished or fails; one that
-    cannot be judged waits. It may be ended and run again at any moment: it goes on from what is live.
+    A step that fails against the old clusters is rolled back, with exit code 5,
+    or that of a rollback that is unfinished or fails; one that cannot be judged
+    waits. Ended and run again at any moment, it goes on from what is live.
 
     Example: cutover promote v1-36 -s prod --yes
-
-    JSON: stack; cluster; outcome: promoted, rolled-back, rollback-failed, or
-    ended before its time; step: the last one, in percent; judgements: a list of
-    step, route, verdict, said, requests, failures, p99Seconds, and old: the same
-    three of the old clusters, or null.
+    JSON: docs/json.md
     """
     with told(), asked_rightly():
         here = project(folder, stack)
@@ -271,7 +268,7 @@ def _announce(rollout: _Rollout, steps: Sequence[int], *, reached: bool) -> None
     if own := [name for name, route in settings.routes.items() if route.live and name not in rollout.routes]:
         say(
             f"{', '.join(own)}: has weights of its own, and stays. To move it: cutover shift {rollout.key}=... "
-            f"--route {own[0]} -s {settings.stack}"
+            f"--route {own[0]} -s {rollout.here.named}"
         )
     if blind := [name for name in rollout.routes if settings.routes[name].protocol_version == "GRPC"]:
         say(f"{', '.join(blind)}: a gRPC failure is HTTP 200 to the load balancer, and cannot be judged here.")
@@ -282,7 +279,7 @@ def _check_hold(here: Project, found: Found) -> None:
         stop(
             Code.BUSY,
             f"{found.hold} holds the weights. The promotion has ended, and nothing more was changed. Look with cutover "
-            f"status -s {here.stack}; once the reason is gone: cutover release -s {here.stack}",
+            f"status -s {here.named}; once the reason is gone: cutover release -s {here.named}",
         )
 
 
@@ -293,8 +290,8 @@ def _check_step(rollout: _Rollout, found: Found, step: int) -> None:
         stop(
             Code.BUSY,
             f"somebody else has moved the weights away from {step} %:\n{lines}\nThe promotion has ended, and nothing "
-            f"more was changed. Look with cutover status -s {rollout.here.stack}; to go on from there: cutover promote "
-            f"{rollout.key} -s {rollout.here.stack}",
+            f"more was changed. Look with cutover status -s {rollout.here.named}; to go on from there: cutover promote "
+            f"{rollout.key} -s {rollout.here.named}",
         )
 
 
@@ -335,12 +332,12 @@ def _outcome(code: Code | None) -> str:
 
 def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
     """Report what was judged, and how it ended; ``code`` is None where something has ended it before its time."""
-    outcome, stack = _outcome(code), rollout.here.stack
+    outcome, named = _outcome(code), rollout.here.named
     if as_json:
         show_json(
             "promote",
             {
-                "stack": stack,
+                "stack": rollout.here.stack,
                 "cluster": rollout.key,
                 "outcome": outcome,
                 "step": rollout.step,
@@ -357,20 +354,20 @@ def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
     said, following = {
         "promoted": (
             "completed: it has all traffic.",
-            f"Next: cutover {f'retire {old[0]}' if old else 'status'} -s {stack}",
+            f"Next: cutover {f'retire {old[0]}' if old else 'status'} -s {named}",
         ),
         "rolled-back": (
             f"failed at {rollout.step} %: it was rolled back.",
-            f"Next, once the reason is gone: cutover release -s {stack}, then the same again",
+            f"Next, once the reason is gone: cutover release -s {named}, then the same again",
         ),
         "rollback-failed": (
             f"failed at {rollout.step} %, and so did its rollback: errors go on.",
-            f"Run now: cutover rollback -s {stack}{to} --yes",
+            f"Run now: cutover rollback -s {named}{to} --yes",
         ),
         "ended": (
             f"ended at {rollout.step} %, before its time.",
-            f"Look with cutover status -s {stack}; to go on from what is live: cutover promote {rollout.key} -s "
-            f"{stack}",
+            f"Look with cutover status -s {named}; to go on from what is live: cutover promote {rollout.key} -s "
+            f"{named}",
         ),
     }[outcome]
     results.print(f"Promotion of {rollout.key} {said}", markup=False)

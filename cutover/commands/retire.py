@@ -25,6 +25,7 @@ from rich.table import Table
 
 from cutover import retire as rules
 from cutover.account import read
+from cutover.gate import REFUSES
 from cutover.inside import Inside, InsideError
 from cutover.judgement import Kind, kind, violations
 from cutover.leftovers import sweep
@@ -71,26 +72,21 @@ def retire(
     *,
     acknowledge: Annotated[
         list[Word] | None,
-        typer.Option("--acknowledge", "-a", help="A reason that may be so. Can be given again."),
+        typer.Option("--acknowledge", "-a", metavar="WORD", help="A reason that may be so. Can be given again."),
     ] = None,
     confirm: Annotated[
-        str | None, typer.Option("--confirm", metavar="KEY", help="The cluster's key again, in place of typing it.")
+        str | None, typer.Option("--confirm", metavar="KEY", help="The cluster's key again, so it is not asked.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Prove that nothing uses a cluster, take it away, and list what it left behind.
 
-    It is refused while anything speaks against it: each reason comes with its
-    numbers and its cure. Then its entries leave the stack file, the plan is
-    judged, its targets are drained, and the plan is applied. What it left behind
-    in AWS is listed with the command that removes it. Interrupted, run the same
-    again.
+    Refused while anything speaks against it: each reason has numbers and a cure.
+    Then its entries leave the stack file, the plan is judged, its targets are
+    drained, and the plan is applied. Interrupted, run the same again.
 
-    Example: cutover retire v1-35 --stack prod --acknowledge jobs
-
-    JSON: cluster; retired; reasons: a list of what, cure, acknowledge; deleted:
-    how many resources; leftBehind: a list of kind, id, command; unseen: where
-    nothing could be looked for.
+    Example: cutover retire v1-35 -s prod --acknowledge jobs
+    JSON: docs/json.md
     """
     with told():
         its_project = project(folder, stack)
@@ -126,6 +122,7 @@ class _Retirement:
         self._seen = read(self._live, self.settings)
         self._found = self._seen.found
         self._unreachable = ""
+        self._unchanged = "Nothing was changed"
 
     @property
     def _in_file(self) -> bool:
@@ -174,6 +171,8 @@ class _Retirement:
         if plan.steps or plan.kept:
             say(f"Lifting the protection of {self.key}.")
             self._applied(self.project.up())
+            of_file = ", in the stack file too" if self.settings.clusters[self.key].deletion_protection else ""
+            self._unchanged = f"The protection of {self.key} is lifted{of_file}, and nothing else was changed"
 
     def remove(self) -> int:
         """Take the cluster out of file and AWS, and return how many resources were deleted."""
@@ -189,7 +188,7 @@ class _Retirement:
             if kind(own) is not Kind.RETIRE:
                 stop(
                     Code.REFUSED,
-                    f"The plan is no retirement but {kind(own)} ({plan.summary()}). Nothing was changed. See what "
+                    f"The plan is no retirement but {kind(own)} ({plan.summary()}). {self._unchanged}. See what "
                     f"else the stack file wants (pulumi preview -s {self.project.named}), apply that first, then run "
                     "the same again",
                 )
@@ -222,6 +221,7 @@ class _Retirement:
         left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(self._name)
         return Case(
             cluster=self.key,
+            stack=self.project.named,
             account=self._seen,
             now=now,
             zero_since=zero_since,
@@ -240,10 +240,14 @@ class _Retirement:
     def _sound(self, plan: Run) -> Run:
         """End the command if a plan failed, or would do to others what it may not."""
         if plan.failure:
-            stop(Code.REFUSED, f"{plan.failure.rstrip()}\nThe plan failed. Nothing was changed")
+            code = Code.REFUSED if REFUSES in plan.failure else Code.FAILED
+            stop(
+                code,
+                f"{plan.failure.rstrip()}\nThe plan failed. {self._unchanged}. Mend that, then run the same again",
+            )
         if broken := violations(plan, self._found.serving, set(self._found.rules)):
             listed = "\n  ".join(str(violation) for violation in broken)
-            stop(Code.REFUSED, f"The plan may not be applied, and nothing was changed:\n  {listed}")
+            stop(Code.REFUSED, f"The plan may not be applied. {self._unchanged}:\n  {listed}")
         return plan
 
     def _applied(self, run: Run) -> Run:

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
 PROPAGATION_SECONDS = 5.0
 """How long ELB is given until new weights count on all of its nodes. It documents no bound."""
 
-_REFUSES = "the gate refuses"
 _LOCKED = ("currently locked by", "Another update is currently in progress")
 
 
@@ -80,14 +79,12 @@ def shift(
     yes: YesOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Give clusters new weights: judge, apply the weighted rules alone, read back, verify.
+    """Give clusters new weights: judge, apply the rules alone, read back, verify.
 
-    Clusters that are not named keep their proportions in what is left of the present sum.
+    Clusters that are not named keep their proportions in the rest of the sum.
 
     Example: cutover shift v1-36=10 -s prod
-
-    JSON: stack; applied: false with --write-only; weights by cluster; route: null where they are the stack's; moved: a
-    list of route, cluster, before, after, healthy, needed.
+    JSON: docs/json.md
     """
     with told(), asked_rightly():
         asked, here = parse(shares), project(folder, stack)
@@ -102,13 +99,13 @@ def shift(
         show_json("shift", {"stack": here.stack, **document})
     elif write_only:
         results.print(f"{here.file.name}: {said(weights)}", markup=False)
-        say(f"Nothing has moved. Commit it and open a pull request; once it is applied: cutover status -s {here.stack}")
+        say(f"Nothing has moved. Commit it and open a pull request; once it is applied: cutover status -s {here.named}")
     else:
         for name in dict.fromkeys(row.route for row in moved):
             changes = [f"{row.cluster} {row.before} -> {row.after}" for row in moved if row.route == name]
             results.print(f"{name}: {', '.join(changes)}", markup=False)
-        going_on = f"{_next(after, weights, route)}, or back at once: cutover rollback -s {here.stack}"
-        say(f"Next: {going_on if moved else f'cutover status -s {here.stack}'}")
+        going_on = f"{_next(here, after, weights, route)}, or back at once: cutover rollback -s {here.named}"
+        say(f"Next: {going_on if moved else f'cutover status -s {here.named}'}")
 
 
 def write(here: Project, asked: Mapping[str, int], route: str | None) -> Settings:
@@ -147,7 +144,7 @@ def carry_out(
         aws = Live(session(settings.aws), here.stack)
         seen = account.read(aws, after)
         _check_free(here, seen.found.hold)
-        _check_drift(settings, seen, moving if weights == present else [])
+        _check_drift(here, settings, seen, moving if weights == present else [])
         behind = drifted(after, live_weights(seen.found))
         if weights == present and not behind:
             say(f"{said(weights)}: the stack file and AWS say so already.")
@@ -159,21 +156,21 @@ def carry_out(
                 # It was begun before, or somebody moved the rules: the state may remember neither.
                 _check_run(here.refresh(rules(moving)), "AWS was not read")
             plan = here.preview()
-            _check_plan(plan, seen)
+            _check_plan(here, plan, seen)
             messages.print(_table(rows))
             confirm(f"Move {', '.join(moving)}?", yes=yes)
             keep()
             # What serves is protected, and what no longer does is not: that is a part of the plan, too.
             run = here.up([*rules(moving), *(step.urn for step in plan.kept)])
-            found = _read_back(aws, after, run)
+            found = _read_back(here, aws, run)
             live = live_weights(found)
             late = _late(after, live, moving)
             keep(no=found.hold is not None or bool(run.failure and late == moving))
             if found.hold is not None:
                 _stop_held(found.hold, run, here, live, moving)
             if run.failure or late:
-                _stop_midway(run, after, route, live, moving)
-        _verify(aws, after, moving)
+                _stop_midway(here, run, after, route, live=live, moving=moving)
+        _verify(here, aws, after, moving)
     return after, rows
 
 
@@ -190,7 +187,7 @@ def _check_free(here: Project, hold: gate.Hold | None) -> None:
     if hold is not None:
         stop(
             Code.BUSY,
-            f"{hold} holds the weights. Nothing was changed. Once the reason is gone: cutover release -s {here.stack}",
+            f"{hold} holds the weights. Nothing was changed. Once the reason is gone: cutover release -s {here.named}",
         )
     if lock := here.locked():
         stop(
@@ -200,7 +197,7 @@ def _check_free(here: Project, hold: gate.Hold | None) -> None:
         )
 
 
-def _check_drift(settings: Settings, seen: Account, asked_again: Sequence[str]) -> None:
+def _check_drift(here: Project, settings: Settings, seen: Account, asked_again: Sequence[str]) -> None:
     """Refuse where AWS has other weights than the stack file, but for routes that are asked to have the file's."""
     found = {
         name: live for name, live in drifted(settings, live_weights(seen.found)).items() if name not in asked_again
@@ -211,9 +208,7 @@ def _check_drift(settings: Settings, seen: Account, asked_again: Sequence[str]) 
         f"  {name}: AWS has {said(live)}; the file {said(settings.weights_of(name))}" for name, live in found.items()
     ]
     first = next(iter(found))
-    as_filed = _command(
-        settings, settings.weights_of(first), first if settings.routes[first].weights is not None else None
-    )
+    as_filed = _command(here, settings.weights_of(first), first if settings.routes[first].weights is not None else None)
     stop(
         Code.REFUSED,
         "\n".join(
@@ -222,18 +217,18 @@ def _check_drift(settings: Settings, seen: Account, asked_again: Sequence[str]) 
                 "that nobody asked to move.",
                 *lines,
                 f"To have what the file says: {as_filed}. To keep what AWS has, write it into the file first, with "
-                f"--write-only. To see more: cutover status -s {settings.stack}",
+                f"--write-only. To see more: cutover status -s {here.named}",
             ]
         ),
     )
 
 
-def _check_plan(plan: Run, seen: Account) -> None:
+def _check_plan(here: Project, plan: Run, seen: Account) -> None:
     """Refuse a plan that fails, or holds anything but the shift."""
-    if _REFUSES in plan.failure:
+    if gate.REFUSES in plan.failure:
         stop(
             Code.REFUSED,
-            f"{plan.failure.strip()}\nNothing was changed. To see more: cutover status -s {seen.settings.stack}",
+            f"{plan.failure.strip()}\nNothing was changed. To see more: cutover status -s {here.named}",
         )
     _check_run(plan, "The plan could not be made")
     if broken := judgement.violations(plan, seen.found.serving, seen.found.rules):
@@ -255,7 +250,7 @@ def _check_run(run: Run, what: str) -> None:
         stop(Code.FAILED, f"{run.failure.strip()}\n{what}, and nothing was changed. Mend that, then run the same again")
 
 
-def _read_back(aws: Live, after: Settings, run: Run) -> Found:
+def _read_back(here: Project, aws: Live, run: Run) -> Found:
     try:
         return aws.find()
     except LiveError as error:
@@ -263,7 +258,7 @@ def _read_back(aws: Live, after: Settings, run: Run) -> Found:
         stop(
             Code.FAILED,
             f"{said}, and AWS could not be read since: {error}. So the weights may have moved, and the stack file has "
-            f"the new ones. Look with cutover status -s {after.stack}. To go back: cutover rollback -s {after.stack}",
+            f"the new ones. Look with cutover status -s {here.named}. To go back: cutover rollback -s {here.named}",
         )
 
 
@@ -280,28 +275,30 @@ def _stop_held(
                 f"{here.file.name} does not have the new weights. Of the routes:",
                 *lines,
                 *([run.failure.strip()] if run.failure else []),
-                f"Look with cutover status -s {here.stack}; once the reason is gone: cutover release -s {here.stack}",
+                f"Look with cutover status -s {here.named}; once the reason is gone: cutover release -s {here.named}",
             ]
         ),
     )
 
 
 def _stop_midway(
+    here: Project,
     run: Run,
     after: Settings,
     route: str | None,
+    *,
     live: Mapping[str, Mapping[str, int]],
     moving: Sequence[str],
 ) -> None:
     late = _late(after, live, moving)
     if run.failure and late == moving:
-        if _REFUSES in run.failure:
+        if gate.REFUSES in run.failure:
             stop(
-                Code.REFUSED, f"{run.failure.strip()}\nNo route has moved. To see more: cutover status -s {after.stack}"
+                Code.REFUSED, f"{run.failure.strip()}\nNo route has moved. To see more: cutover status -s {here.named}"
             )
         _check_run(run, "No route has moved")
     lines = [f"  {name}: {'has' if name in late else 'moved to'} {said(live.get(name, {}))}" for name in moving]
-    again = _command(after, after.weights_of(moving[0]), route)
+    again = _command(here, after.weights_of(moving[0]), route)
     stop(
         Code.FAILED,
         "\n".join(
@@ -309,7 +306,7 @@ def _stop_midway(
                 run.failure.strip() or "the engine says that it is done, and AWS has other weights",
                 "Of the routes:" if late else "All routes have moved, but the rest of the update failed:",
                 *lines,
-                f"To go on: {again}, or pulumi up. To go back: cutover rollback -s {after.stack}",
+                f"To go on: {again}, or pulumi up. To go back: cutover rollback -s {here.named}",
             ]
         ),
     )
@@ -320,7 +317,7 @@ def _late(after: Settings, live: Mapping[str, Mapping[str, int]], moving: Sequen
     return [name for name in moving if not alike(live.get(name, {}), after.weights_of(name))]
 
 
-def _verify(aws: Live, after: Settings, moving: Sequence[str]) -> None:
+def _verify(here: Project, aws: Live, after: Settings, moving: Sequence[str]) -> None:
     """See that what has a share still has healthy targets once the weights count: ELB fails open where none is."""
     say(f"AWS has the new weights. Waiting {PROPAGATION_SECONDS:g} s until they count everywhere.")
     time.sleep(PROPAGATION_SECONDS)
@@ -330,7 +327,7 @@ def _verify(aws: Live, after: Settings, moving: Sequence[str]) -> None:
         stop(
             Code.FAILED,
             f"the weights have moved, and AWS could not be read since: {error}. So nothing tells whether targets are "
-            f"healthy. Look with cutover status -s {after.stack}. To go back: cutover rollback -s {after.stack}",
+            f"healthy. Look with cutover status -s {here.named}. To go back: cutover rollback -s {here.named}",
         )
     empty = [
         f"{name}: {row.cluster}"
@@ -342,7 +339,7 @@ def _verify(aws: Live, after: Settings, moving: Sequence[str]) -> None:
         stop(
             Code.FAILED,
             f"the weights have moved, and no target is healthy any more in {', '.join(empty)}: requests are being "
-            f"lost. To go back: cutover rollback -s {after.stack}",
+            f"lost. To go back: cutover rollback -s {here.named}",
         )
 
 
@@ -368,17 +365,17 @@ def _table(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _next(settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
+def _next(here: Project, settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
     """Return the command that goes on: to the next step of the rollout, or to retire what serves nowhere."""
     newest, total = max(weights, key=version_of), sum(weights.values())
     step = next((step for step in settings.rollout.steps if step * total > 100 * weights[newest]), None)
     if step is not None:
-        return _command(settings, {newest: round(step * total / 100)}, route)
+        return _command(here, {newest: round(step * total / 100)}, route)
     idle = next((cluster for cluster in weights if not settings.serving(cluster)), None)
-    return f"cutover retire {idle} -s {settings.stack}" if idle else f"cutover status -s {settings.stack}"
+    return f"cutover retire {idle} -s {here.named}" if idle else f"cutover status -s {here.named}"
 
 
-def _command(settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
+def _command(here: Project, weights: Mapping[str, int], route: str | None) -> str:
     """Return the shift that asks for weights."""
     shares = " ".join(f"{cluster}={weight}" for cluster, weight in weights.items())
-    return f"cutover shift {shares}{f' --route {route}' if route else ''} -s {settings.stack}"
+    return f"cutover shift {shares}{f' --route {route}' if route else ''} -s {here.named}"

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
     from cutover.live import Found
     from cutover.minutes import Reading
+    from cutover.project import Project
     from cutover.status import Place, Status
     from cutover.support import Support
     from cutover.verdict import Row
 
+_WIDEST = 1000  # than which no table is wider
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red", Verdict.UNKNOWN: "magenta"}
 
 
@@ -40,21 +42,13 @@ def status(
     cwd: FolderOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is live beside what the stack file wants, and whether a rollback would land. Changes nothing.
+    """Show what is live beside what is wanted, and whether a rollback would land.
 
-    With KEY, check too whether that cluster is ready to serve. Exit code 1: it is not.
+    Changes nothing. With KEY, checks too whether that cluster is ready to serve,
+    with exit code 1 where it is not.
 
     Example: cutover status v1-36 -s prod
-
-    JSON: stack; places: by route and cluster wantedWeight, liveWeight,
-    liveShare and seenShare (0 to 1), healthy, needed, and neededAtShare, for
-    which that is, requestsPerSecond, errorsPerSecond; clusters: cluster,
-    version, supportPolicy, standardSupportEnds, standardSupportDays,
-    extendedSupportEnds, extendedSupportDays; driftedRoutes; halfMovedRoutes;
-    routesNotInFile; hold: weights, who, why, when, or null; rollback: to, lands,
-    and by route what is short, or only enough withoutHeadroom, or null;
-    loadBalancerErrorsPerSecond. What could not be read is null. With KEY: key;
-    checks: check, verdict (ok, warn, bad, unknown), evidence, cure.
+    JSON: docs/json.md
     """
     with told():
         known = project(cwd, stack)
@@ -78,7 +72,7 @@ def status(
         if as_json:
             show_json("status", {**document(state, today), **({} if key is None else _checks(key, rows))})
         else:
-            _show(state, today)
+            _show(known, state, today)
             if key is not None:
                 _show_checks(key, rows)
     if any(row.verdict is Verdict.BAD for row in rows):
@@ -106,35 +100,47 @@ def _checks(key: str, rows: Sequence[Row]) -> Mapping[str, Any]:
     }
 
 
-def _show(state: Status, today: date) -> None:
+def _show(known: Project, state: Status, today: date) -> None:
     for table in (_routes(state), _clusters(state.support, today)):
         results.print(table, soft_wrap=False)
         results.print()
     notes = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     notes.add_column(no_wrap=True)
     notes.add_column(overflow="fold")
-    for kind, text in _notes(state):
+    for kind, text in _notes(known, state):
         notes.add_row(kind, Text(text))
     results.print(notes, soft_wrap=False)
 
 
 def _routes(state: Status) -> Table:
-    table = _table("route", "cluster")
+    """Return the table of all places; where room is short, without shares and close together: no number is cut."""
+    full = _places(state, tight=False)
+    anything = results.options.update(width=_WIDEST)
+    fits = results.measure(full, options=anything).maximum <= results.width
+    return full if fits else _places(state, tight=True)
+
+
+def _places(state: Status, *, tight: bool) -> Table:
+    table = _table()
+    if tight:
+        table.padding = 0
+    for name in ("route", "cluster"):
+        table.add_column(name, overflow="fold")
     for name in ("wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"):
         table.add_column(name, justify="right", no_wrap=True)
     before = ""
     for place in state.places:
         if before not in {"", place.route}:
             table.add_section()
-        table.add_row(place.route if place.route != before else "", place.cluster, *_cells(state, place))
+        cells = _cells(state, place, shares=not tight)
+        table.add_row(place.route if place.route != before else "", _cluster(place.cluster), *cells)
         before = place.route
     return table
 
 
-def _cells(state: Status, place: Place) -> Iterator[str | Text]:
-    wanted, live = (sum(weights(state, place.route, live=one).values()) for one in (False, True))
-    yield _weight(place.wanted, wanted)
-    yield _weight(place.live, live)
+def _cells(state: Status, place: Place, *, shares: bool) -> Iterator[str | Text]:
+    for weight, live in ((place.wanted, False), (place.live, True)):
+        yield _weight(weight, sum(weights(state, place.route, live=live).values()) if shares else 0)
     yield "-" if place.seen is None else f"{place.seen:.1%}"
     short = place.healthy is not None and place.healthy < place.least
     yield Text("?" if place.healthy is None else str(place.healthy), "bold red" if short and place.share else "")
@@ -143,8 +149,13 @@ def _cells(state: Status, place: Place) -> Iterator[str | Text]:
     yield "-" if place.errors is None else f"{place.errors:.2f}"
 
 
+def _cluster(name: str) -> str:
+    """Say a cluster; the group of a stranger, which has none, by the part of its ARN that tells it from others."""
+    return "/".join(name.rpartition(":")[2].split("/")[:2])
+
+
 def _weight(weight: int | None, total: int) -> str:
-    """Say a weight; where weights do not add up to 100, its share too."""
+    """Say a weight; where weights do not add up to 100, its share too (of a ``total`` of 0 there is none)."""
     if weight is None:
         return "-"
     return str(weight) if total in {0, 100} else f"{weight} ({weight / total:.0%})"
@@ -164,7 +175,7 @@ def _left(end: date | None, today: date) -> str:
     return f"{days} days left" if days >= 0 else f"ended {end}"
 
 
-def _notes(state: Status) -> Iterator[tuple[str, str]]:
+def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     """Yield what one should know, the most urgent last: it stays on the screen."""
     if any(not place.share for place in state.places):
         yield "*", "needed by a rollback, which would give it everything"
@@ -172,28 +183,28 @@ def _notes(state: Status) -> Iterator[tuple[str, str]]:
         clusters = ", ".join(one.cluster for one in state.support if one.unread == unread)
         yield "support", f"of {clusters} is not known: {unread}"
     yield from _health_notes(state)
-    yield from _weight_notes(state)
-    yield "rollback", _back(state)
+    yield from _weight_notes(known, state)
+    yield "rollback", _back(known, state)
     if hold := state.hold:
         yield (
             "hold",
             f"by {hold.who} since {hold.when} ({hold.why}): no other weights may be applied. "
-            f"`cutover release -s {state.stack}` lifts it",
+            f"`cutover release -s {known.named}` lifts it",
         )
 
 
 def _health_notes(state: Status) -> Iterator[tuple[str, str]]:
     for place in state.places:
         if place.healthy is None:
-            yield "health", f"{place.route}: what is healthy in {place.cluster} could not be read"
+            yield "health", f"{place.route}: what is healthy in {_cluster(place.cluster)} could not be read"
         elif place.share and place.healthy < place.least:
             least = f"{place.least} that {place.share:.0%} needs at least"
-            yield "short", f"{place.route}: {place.cluster} has {place.healthy} healthy of the {least}"
+            yield "short", f"{place.route}: {_cluster(place.cluster)} has {place.healthy} healthy of the {least}"
     if state.own_errors:
         yield "5xx", f"load balancers answer {state.own_errors:.2f} per second themselves, with no target to blame"
 
 
-def _weight_notes(state: Status) -> Iterator[tuple[str, str]]:
+def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     for route in state.strangers:
         yield "drift", f"{route} is live in AWS, and not in the stack file. See `pulumi preview`"
     for route in state.drifted:
@@ -202,22 +213,22 @@ def _weight_notes(state: Status) -> Iterator[tuple[str, str]]:
     if state.half_moved:
         yield "half-moved", f"{', '.join(state.half_moved)} follow the same weights and give different shares"
     if state.hold and (state.drifted or state.half_moved):
-        yield "", f"-> run `cutover rollback -s {state.stack}` again: it ends what is left, and writes the file"
+        yield "", f"-> run `cutover rollback -s {known.named}` again: it ends what is left, and writes the file"
     elif state.half_moved:
-        yield "", f"-> run the last `cutover shift` again, or `cutover rollback -s {state.stack}`"
+        yield "", f"-> run the last `cutover shift` again, or `cutover rollback -s {known.named}`"
     elif state.drifted:
         live = weights(state, state.drifted[0], live=True)
         kept = " ".join(f"{cluster}={weight}" for cluster, weight in live.items())
         yield (
             "",
-            f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only -s {state.stack}` keeps what AWS "
+            f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only -s {known.named}` keeps what AWS "
             "has",
         )
 
 
-def _back(state: Status) -> str:
+def _back(known: Project, state: Status) -> str:
     if state.back is None:
-        return f"would not know where to go. `cutover rollback --to KEY -s {state.stack}` does"
+        return f"would not know where to go. `cutover rollback --to KEY -s {known.named}` does"
     short, reserve = (_by_route(lacks) for lacks in (state.back.short, state.back.reserve))
     if short:
         return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"
@@ -231,7 +242,7 @@ def _by_route(lacks: Mapping[str, str]) -> str:
 
 
 def _said(shown: Mapping[str, int]) -> str:
-    return ", ".join(f"{cluster} {weight}" for cluster, weight in shown.items())
+    return ", ".join(f"{_cluster(cluster)} {weight}" for cluster, weight in shown.items())
 
 
 def _show_checks(key: str, rows: Sequence[Row]) -> None:

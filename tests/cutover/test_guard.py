@@ -18,6 +18,7 @@ from cutover.project import Project
 from settings import SettingsError
 from tests.conftest import ROOT
 from tests.cutover import plans
+from tests.cutover.documents import as_documented
 from tests.cutover.tagged import Tagged, reach, tagged
 from tests.rehearsal.cloud import running
 from tests.settings.editing import settings_of
@@ -152,7 +153,8 @@ def test_json_has_the_judgement_for_other_programs(monkeypatch: pytest.MonkeyPat
     answer = _guard(monkeypatch, "shift-and-addon", "--json")
     told: dict[str, Any] = json.loads(answer.stdout)
     assert answer.exit_code == 1
-    assert (told["kind"], told["shape"], told["stack"], told["refused"]) == ("guard", 1, "dev", True)
+    as_documented("guard", told)
+    assert (told["stack"], told["refused"]) == ("dev", True)
     assert (told["change"], told["serving"], told["failure"]) == ("mixed", [OLD, NEW], "")
     assert told["weights"]["web"] == {
         "live": {OLD: 99, NEW: 1},
@@ -180,7 +182,7 @@ def test_on_a_terminal_it_is_laid_out_in_the_columns_that_there_are(
 
 @pytest.mark.parametrize("plan", ["tags", "serving-cluster-removed", "cluster-at-0", "protect-lifted"])
 def test_a_large_plan_stays_a_comment_that_can_be_read(plan: str) -> None:
-    told = markdown(Judged(stack="dev", run=plans.play(plan), live=LIVE, serving={OLD, NEW}))
+    told = markdown(Judged(stack="dev", named="dev", run=plans.play(plan), live=LIVE, serving={OLD, NEW}))
     assert max(map(len, told.splitlines())) < 700  # a cell or a point of the list: what a screen shows at once
     for line in told.splitlines():
         assert not line.startswith("|") or line.count("|") in {4, 5}

@@ -27,6 +27,7 @@ from cutover.shift import ShiftError
 from cutover.terminal import Code
 from rehearsal.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
+from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
 from tests.cutover.tagged import reach, tagged
 from tests.rehearsal.cloud import running
@@ -260,7 +261,9 @@ def test_at_100_it_is_compared_with_what_the_old_cluster_had_before(clock: Clock
     clock.at_wait = lambda: clock.seconds.update({NEW: 0.5 if live(clock)["web"][NEW] == 100 else 0.05})
     said = promote("--json")
     assert said.exit_code == Code.ROLLED_BACK
-    last = json.loads(said.stdout)["judgements"][-1]
+    document = json.loads(said.stdout)
+    as_documented("promote", document)
+    last = document["judgements"][-1]
     assert (last["step"], last["verdict"], last["said"]) == (100, "failed", "p99 500 ms > 1.5 x 50 ms")
     assert last["old"]["p99Seconds"] == 0.05
 

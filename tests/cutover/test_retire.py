@@ -28,6 +28,7 @@ from cutover.run import Run, Step
 from cutover.terminal import Code
 from rehearsal.targets import Targets
 from tests.conftest import PROJECT
+from tests.cutover.documents import as_documented
 from tests.rehearsal.cloud import REGION, Cloud, running
 from tests.settings.editing import edited, settings_of
 
@@ -609,6 +610,16 @@ def test_deletion_protection_is_lifted_by_an_update_of_its_own(stage: Stage) -> 
     ]
 
 
+def test_a_plan_that_is_no_good_after_the_protection_was_lifted_says_that_it_was(stage: Stage) -> None:
+    stage.engine.changes[f"clusters.{OLD}.deletionProtection"] = True
+    for plan, code in ((BAD_PLANS["it is a shift"][0], Code.REFUSED), (Run((), (), 1.0, "crashed"), Code.FAILED)):
+        stage.engine.plans, stage.engine.ups = [LIFT, plan], [LIFT]
+        said = stage.run()
+        assert said.exit_code == code
+        assert f"The protection of {OLD} is lifted, in the stack file too, and nothing else was changed" in said.stderr
+        assert "run the same again" in said.stderr
+
+
 def test_what_protects_in_the_state_alone_is_lifted_too(stage: Stage) -> None:
     """A shift applies the rules alone, and leaves on the old cluster the protection that it had when it served."""
     kept = Run((), (Step("same", "eks-cutover:cluster:Cluster", OLD, protected=True, lifted=True),), 0.5)
@@ -718,9 +729,13 @@ def test_what_is_left_behind_is_listed_with_the_command_that_removes_it_and_not_
     provider = stage.cloud.client("iam").create_open_id_connect_provider(
         Url=eks_cluster["identity"]["oidc"]["issuer"], ThumbprintList=["0" * 40]
     )["OpenIDConnectProviderArn"]
+    stage.inside["/api/v1/persistentvolumes"] = [_object("pvc-1", status={"phase": "Bound"})]
+    refusal = json.loads(stage.run("--json").stdout)
+    stage.inside.clear()
     answer = stage.run("--json")
     assert answer.exit_code == 0, answer.output
     document = json.loads(answer.stdout)
+    as_documented("retire", refusal, document)
     assert (document["kind"], document["cluster"], document["retired"]) == ("retire", OLD, True)
     assert {one["id"]: one["command"] for one in document["leftBehind"]} == {
         volume: f"aws ec2 delete-volume --volume-id {volume} --region {REGION}",

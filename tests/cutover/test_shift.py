@@ -27,6 +27,7 @@ from cutover.project import Project, ProjectError
 from cutover.run import Step
 from cutover.shift import ShiftError, parse, wanted
 from cutover.terminal import Code
+from tests.cutover.documents import as_documented
 from tests.cutover.engine import HEAD, Engine
 from tests.cutover.tagged import reach, tagged
 from tests.rehearsal.cloud import running
@@ -120,10 +121,11 @@ def refused(engine: Engine, code: Code, *arguments: str) -> str:
 
 
 def test_a_shift_moves_all_routes_writes_the_file_and_names_the_next_command(engine: Engine) -> None:
+    engine.named = "acme/dev"
     said = run("v1-36=10", "--yes")
     assert said.exit_code == Code.DONE, said.stderr
     assert said.stdout.splitlines() == [f"{route}: v1-35 99 -> 90, v1-36 1 -> 10" for route in ROUTES]
-    assert "Next: cutover shift v1-36=50 -s dev, or back at once: cutover rollback -s dev" in said.stderr
+    assert "Next: cutover shift v1-36=50 -s acme/dev, or back at once: cutover rollback -s acme/dev" in said.stderr
     assert engine.tagged.weights() == {route: {"v1-35": 90, "v1-36": 10} for route in ROUTES}
     assert engine.settings().weights == {"v1-35": 90, "v1-36": 10}
 
@@ -142,7 +144,7 @@ def test_all_traffic_on_the_newest_names_the_retirement_of_the_other() -> None:
 @pytest.mark.usefixtures("engine")
 def test_json_tells_what_moved() -> None:
     document = json.loads(run("v1-36=10", "--yes", "--json").stdout)
-    assert document["kind"] == "shift"
+    as_documented("shift", document)
     assert document["applied"] is True
     assert document["weights"] == {"v1-35": 90, "v1-36": 10}
     moved = {(row["route"], row["cluster"]): (row["before"], row["after"]) for row in document["moved"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from cutover import minutes, preflight, support, surroundings
 from cutover.__main__ import app
+from cutover.commands import status as command
 from cutover.live import LiveError, hold_name
 from cutover.project import Project
 from cutover.support import Support
@@ -20,6 +22,7 @@ from cutover.terminal import results
 from cutover.verdict import Row, Verdict
 from rehearsal.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT
+from tests.cutover.documents import as_documented
 from tests.cutover.tagged import Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of
@@ -27,6 +30,8 @@ from tests.settings.editing import settings_of
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from pathlib import Path
+
+    from cutover.status import Status
 
 OLD, NEW = "v1-35", "v1-36"
 TODAY = datetime.now(UTC).date()
@@ -110,6 +115,48 @@ def test_nothing_is_cut_and_nothing_is_wider_than_the_terminal(stack: Tagged, co
     assert max(len(line) for line in answer.stdout.splitlines()) <= columns
     assert "…" not in answer.stdout
     assert "\x1b" not in answer.stdout
+
+
+def test_no_number_is_cut_where_weights_names_and_traffic_are_long(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for route in stack.rules:
+        stack.set_weights(route, {OLD: 900, NEW: 99})
+    _file(monkeypatch, {OLD: 900, NEW: 99})
+    _count(stack, "web", OLD, 3, RequestCount=3_703_680, HTTPCode_Target_5XX_Count=30_000)
+    judged = command.judge
+    monkeypatch.setattr(command, "judge", lambda *read: _renamed(judged(*read), "web", "checkout-payment"))
+    narrow, wide = _run(), _run(columns=120)
+    assert max(len(line) for line in narrow.stdout.splitlines()) <= 80
+    assert narrow.stdout.splitlines()[0].split() == _HEADERS, narrow.stdout
+    assert _lines(narrow, "checkout-payment")[0] == "checkout-payment v1-35 900 900 100.0% 6 6 12345.6 100.00"
+    assert "v1-35 900 (90%) 900 (90%) 100.0% 6 6 12345.6 100.00" in _lines(wide, "checkout-payment")[0]
+
+
+_HEADERS = ["route", "cluster", "wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"]
+
+
+def _renamed(state: Status, route: str, name: str) -> Status:
+    places = [replace(place, route=name if place.route == route else place.route) for place in state.places]
+    return replace(state, places=places)
+
+
+def test_the_group_of_a_stranger_is_shown_by_its_name_and_cuts_no_number(stack: Tagged) -> None:
+    stranger = stack.cloud.group()
+    groups = {stack.groups["web", OLD]: 90, stack.groups["web", NEW]: 10, stranger: 900}
+    forward = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in groups.items()]
+    stack.cloud.client("elbv2").modify_rule(
+        RuleArn=stack.rules["web"],
+        Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": forward}}],
+    )
+    answer = _run()
+    name = stranger.split("/")[1]
+    assert max(len(line) for line in answer.stdout.splitlines()) <= 80
+    assert "arn:aws" not in answer.stdout.partition("->")[0]
+    assert answer.stdout.splitlines()[0].split() == _HEADERS
+    (row,) = (line.split() for line in answer.stdout.splitlines() if "targetgroup" in line and "900" in line.split())
+    assert row[row.index("900") + 1 :] == ["-", "?", "6", "0.0", "0.00"]
+    assert f"targetgroup/{name}" in "".join(_run(columns=160).stdout.split())
 
 
 def test_the_share_that_clients_saw_is_counted_without_the_newest_minute(stack: Tagged) -> None:
@@ -197,9 +244,9 @@ def test_a_route_that_was_told_to_differ_is_not_half_moved(stack: Tagged, monkey
 def test_a_hold_is_shown_last_with_the_way_out(stack: Tagged) -> None:
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
     stack.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
-    last = _run(columns=200).stdout.splitlines()[-1]
+    last = _run("-s", "acme/dev", columns=200).stdout.splitlines()[-1]
     assert "by sre since 2026-11-24T03:00Z (errors)" in last
-    assert "`cutover release -s dev` lifts it" in last
+    assert "`cutover release -s acme/dev` lifts it" in last
     assert _json()["hold"] == hold
 
 
@@ -239,10 +286,9 @@ def test_a_cluster_that_the_file_does_not_know_is_refused_with_those_that_it_kno
     assert stack.weights()["web"] == {OLD: 90, NEW: 10}
 
 
-@pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize(("worst", "code"), [(Verdict.WARN, 0), (Verdict.UNKNOWN, 0), (Verdict.BAD, 1)])
 def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
-    monkeypatch: pytest.MonkeyPatch, worst: Verdict, code: int
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch, worst: Verdict, code: int
 ) -> None:
     rows = [Row("aws CLI", Verdict.OK, "aws-cli/2.30.0"), Row("Secrets", worst, "not in v1-36: web/key", "Create it")]
     monkeypatch.setattr(surroundings, "read", lambda *_: None)
@@ -252,7 +298,10 @@ def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
     assert _lines(answer, "web") == ["web v1-35 90 90 - 6 6 0.0 0.00"]
     assert _lines(answer, str(worst)) == [f"{worst} Secrets: not in v1-36: web/key"]
     assert "-> Create it" in answer.stdout
+    hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
+    stack.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
     found = _json(NEW)
+    as_documented("status", found)
     assert found["key"] == NEW
     assert [(row["check"], row["verdict"]) for row in found["checks"]] == [("aws CLI", "ok"), ("Secrets", str(worst))]
 
@@ -299,6 +348,12 @@ def test_an_eks_that_does_not_tell_leaves_the_ends_open_and_says_why() -> None:
     assert "not allowed" in found.unread
 
 
-@pytest.mark.parametrize("command", ["status", "shift", "promote", "rollback", "release", "retire", "guard"])
-def test_the_help_of_every_command_shows_the_keys_of_its_json(command: str) -> None:
-    assert "JSON: " in CliRunner().invoke(app, [command, "--help"]).stdout
+@pytest.mark.parametrize("name", ["status", "shift", "promote", "rollback", "release", "retire", "guard"])
+def test_the_help_of_every_command_fits_on_one_screen_with_an_example_and_where_its_json_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
+    lines = CliRunner().invoke(app, [name, "--help"]).stdout.splitlines()
+    assert len(lines) <= 24
+    assert sum(line.startswith(f" Example: cutover {name} ") for line in lines) == 1
+    assert " JSON: docs/json.md" in (line.rstrip() for line in lines)
