@@ -247,7 +247,7 @@ class _Retirement:
             )
         if broken := violations(plan, self._found.serving, set(self._found.rules)):
             listed = "\n  ".join(str(violation) for violation in broken)
-            stop(Code.REFUSED, f"The plan may not be applied. {self._unchanged}:\n  {listed}")
+            stop(Code.REFUSED, f"{self._unchanged}. The plan may not be applied:\n  {listed}")
         return plan
 
     def _applied(self, run: Run) -> Run:

@@ -217,13 +217,15 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     elif state.half_moved:
         yield "", f"-> run the last `cutover shift` again, or `cutover rollback -s {known.named}`"
     elif state.drifted:
-        live = weights(state, state.drifted[0], live=True)
-        kept = " ".join(f"{cluster}={weight}" for cluster, weight in live.items())
-        yield (
-            "",
-            f"-> `pulumi up` brings the file's; `cutover shift {kept} --write-only -s {known.named}` keeps what AWS "
-            "has",
-        )
+        file, live = (weights(state, state.drifted[0], live=one) for one in (False, True))
+        # The state may remember neither, so a plain `pulumi up` could find nothing to do.
+        brings = f"-> `cutover shift {_asked(file)} -s {known.named}` brings the file's"
+        if any(_cluster(name) != name for name in live):
+            yield "", f"{brings}, once the target group that is not the stack's is taken out of the rule in the console"
+        elif live:
+            yield "", f"{brings}; `cutover shift {_asked(live)} --write-only -s {known.named}` keeps what AWS has"
+        else:
+            yield "", f"-> `pulumi up --refresh -s {known.named}` makes the rule that is missing"
 
 
 def _back(known: Project, state: Status) -> str:
@@ -235,6 +237,10 @@ def _back(known: Project, state: Status) -> str:
     if reserve:
         return f"would land on {state.back.to}, with less than the headroom that the gate asks for: {reserve} healthy"
     return f"would land on {state.back.to}, which covers every route"
+
+
+def _asked(shown: Mapping[str, int]) -> str:
+    return " ".join(f"{cluster}={weight}" for cluster, weight in shown.items())
 
 
 def _by_route(lacks: Mapping[str, str]) -> str:

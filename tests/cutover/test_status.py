@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cutover.status import Status
 
 OLD, NEW = "v1-35", "v1-36"
+_HEADERS = ["route", "cluster", "wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"]
 TODAY = datetime.now(UTC).date()
 
 
@@ -133,9 +134,6 @@ def test_no_number_is_cut_where_weights_names_and_traffic_are_long(
     assert "v1-35 900 (90%) 900 (90%) 100.0% 6 6 12345.6 100.00" in _lines(wide, "checkout-payment")[0]
 
 
-_HEADERS = ["route", "cluster", "wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"]
-
-
 def _renamed(state: Status, route: str, name: str) -> Status:
     places = [replace(place, route=name if place.route == route else place.route) for place in state.places]
     return replace(state, places=places)
@@ -209,12 +207,25 @@ def test_a_cluster_below_what_its_share_took_lately_is_named(stack: Tagged) -> N
     assert "grpc-api: v1-35 has" not in _run().stdout
 
 
+def test_no_shift_is_advised_that_names_the_group_of_a_stranger(stack: Tagged) -> None:
+    stranger = stack.cloud.group()
+    for route, rule in stack.rules.items():
+        groups = {stack.groups[route, OLD]: 90, stack.groups[route, NEW]: 10, stranger: 100}
+        forward = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in groups.items()]
+        action = {"Type": "forward", "ForwardConfig": {"TargetGroups": forward}}
+        stack.cloud.client("elbv2").modify_rule(RuleArn=rule, Actions=[action])
+    answer = _run(columns=300)
+    assert "once the target group that is not the stack's is taken out of the rule" in answer.stdout
+    assert "--write-only" not in answer.stdout
+
+
 def test_live_weights_that_the_file_does_not_say_are_drift_with_a_cure(stack: Tagged) -> None:
     for route in stack.rules:
         stack.set_weights(route, {OLD: 50, NEW: 50})
     answer = _run(columns=300)
     assert "web: the file says v1-35 90, v1-36 10, AWS v1-35 50, v1-36 50" in answer.stdout
     assert "`cutover shift v1-35=50 v1-36=50 --write-only -s dev` keeps what AWS has" in answer.stdout
+    assert "-> `cutover shift v1-35=90 v1-36=10 -s dev` brings the file's" in " ".join(answer.stdout.split())
     assert "half-moved" not in answer.stdout
     assert _json()["driftedRoutes"] == ["web", "grpc-api"]
 
