@@ -20,7 +20,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -29,17 +28,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from moto.moto_server.werkzeug_app import MotoRequestHandler
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from werkzeug.serving import make_server
 
 from cutover.live import hold_name
 from cutover.terminal import Code
 from rehearsal.api import Api
 from tests.cutover.tagged import STACK, Tagged, tagged
-from tests.rehearsal.cloud import REGION, running
+from tests.rehearsal.cloud import REGION, running, served
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -94,16 +91,6 @@ class Clock:
         return self._inner(environ, start)
 
 
-@contextmanager
-def _serving(stack: Tagged, round_trip: float) -> Generator[tuple[Clock, str]]:
-    """Yield a second front of the account in this process, with the limits that ELB has and a clock."""
-    clock = Clock(Api(stack.cloud.moto, stack.cloud.store), round_trip)
-    server = make_server("127.0.0.1", 0, clock, threaded=True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield clock, f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-
-
 def _project(folder: Path, routes: Sequence[str]) -> Path:
     """Write a stack file like that of dev, with these routes."""
     folder.mkdir()
@@ -133,7 +120,8 @@ def measure(stack: Tagged, contender: Contender, round_trip: float = 0.0) -> Tim
         stack.set_weights(route, BEFORE)
     stack.cloud.client("ssm").delete_parameters(Names=[hold_name(STACK)])
     # A front of its own for every run: its buckets are full, as if nobody else had asked for a while.
-    with _serving(stack, round_trip) as (clock, endpoint):
+    clock = Clock(Api(stack.cloud.moto, stack.cloud.store), round_trip)
+    with served(clock) as endpoint:
         environment = {
             "PATH": os.devnull,
             "HOME": os.devnull,

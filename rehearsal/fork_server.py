@@ -1,7 +1,7 @@
 """A process that has loaded what plugins and programs load, and forks for each of them that the engine starts.
 
-The engine starts half a dozen processes for every preview, which would spend two fifths of their time on loading the
-same SDKs. `python -m rehearsal.fork_server SOCKET` says that it listens, loads, and serves until its standard input
+The engine starts half a dozen processes for every preview, which would spend half of their time on loading the same
+SDKs. `python -m rehearsal.fork_server SOCKET` says that it listens, loads, and serves until its standard input
 ends; what it started ends with it. Owns how a process comes into being: with the arguments, environment, folder and
 standard streams of its client (fork_client.py), and ended when that is. Refuses to know what it does.
 """
@@ -91,13 +91,11 @@ def _become(asked: dict[str, Any], streams: Sequence[int]) -> None:
     runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
 
 
-def _load() -> None:
-    for module in _LOADED:
-        importlib.import_module(module)
+def load_lazy() -> None:
+    """Load for good the modules of the SDKs that the program uses."""
     for package, names in _LAZY.items():
         for name in names:
             hasattr(importlib.import_module(f"{package}.{name}"), "anything")
-    gc.freeze()  # so that no collection in a child copies what it shares
 
 
 def main() -> None:
@@ -105,7 +103,10 @@ def main() -> None:
     with _Server(sys.argv[1], _Handler) as server:
         sys.stdout.write("listening\n")
         sys.stdout.flush()
-        _load()
+        for module in _LOADED:
+            importlib.import_module(module)
+        load_lazy()
+        gc.freeze()  # so that no collection in a child copies what it shares
         server.serve_forever(_POLL_SECONDS)
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-import pulumi_aws as aws
 import pytest
 import yaml
 from botocore.loaders import JSONFileLoader
@@ -26,15 +25,14 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 import settings
-from rehearsal import engine
+from rehearsal import engine, fork_server
 from rehearsal.engine import EngineNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-# The SDK loads these at the first use, and breaks one for good when two threads use it first at the same time.
-for _module in (aws.acm, aws.ec2, aws.eks, aws.iam, aws.lb, aws.route53, aws.servicediscovery, aws.vpc):
-    hasattr(_module, "Provider")
+# The SDK loads them at the first use, and breaks one for good when two threads use it first at the same time.
+fork_server.load_lazy()
 
 _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 

@@ -123,10 +123,23 @@ def running(folder: Path) -> Generator[Cloud]:
     def of_this_account(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
 
-    api = Api(of_this_account, store, lambda: 1000 * time.monotonic())
+    with served(Api(of_this_account, store, lambda: 1000 * time.monotonic())) as endpoint:
+        cloud = Cloud(of_this_account, endpoint, store, "", "")
+        _furnish(cloud)
+        yield cloud
+    iam_backends.pop(account, None)  # moto looks for the owner of a key in every account that it has
+
+
+@contextmanager
+def served(api: WSGIApplication) -> Generator[str]:
+    """Yield the endpoint at which an emulated API answers, in threads of this process."""
     server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    cloud = Cloud(of_this_account, f"http://127.0.0.1:{server.server_port}", store, "", "")
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def _furnish(cloud: Cloud) -> None:
     ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
     cloud.vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     subnets = [
@@ -142,6 +155,3 @@ def running(folder: Path) -> Generator[Cloud]:
         DefaultActions=[nothing],
     )
     cloud.listener = made["Listeners"][0]["ListenerArn"]
-    yield cloud
-    server.shutdown()
-    iam_backends.pop(account, None)  # moto looks for the owner of a key in every account that it has

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +13,15 @@ import moto.settings
 import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
-from werkzeug.serving import make_server
 
 from rehearsal.api import Api
 from rehearsal.aws import session
 from rehearsal.aws.provider import AwsProvider
 from rehearsal.plugin import Diff, Props, Resource
 from rehearsal.store import Store
+from tests.rehearsal.cloud import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,11 +160,8 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 def front(account: Account) -> Iterator[Front]:
     """Put the rehearsal's API in front of the account."""
     store = Store.of_this_rehearsal()
-    api = Api(DomainDispatcherApplication(create_backend_app), store)
-    server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Front(account, store, f"http://127.0.0.1:{server.server_port}")
-    server.shutdown()
+    with served(Api(DomainDispatcherApplication(create_backend_app), store)) as endpoint:
+        yield Front(account, store, endpoint)
 
 
 @pytest.fixture(scope="session")
