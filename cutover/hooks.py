@@ -18,8 +18,9 @@ from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, Resou
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.account import read
+from cutover.calls import OutsideError
 from cutover.gate import REFUSES, held, judge
-from cutover.live import Live, LiveError, TargetGroup, session
+from cutover.live import Live, TargetGroup, session
 from cutover.run import LISTENER_RULE
 from cutover.shift import said
 from settings.fields import version_of
@@ -82,7 +83,7 @@ class _Gate:
             return
         try:
             account, hold = await self._account(), await self._hold()
-        except LiveError as error:
+        except OutsideError as error:
             raise _unread(error) from error
         others = [
             name
@@ -105,7 +106,7 @@ class _Gate:
             return
         try:
             live = (await self._account()).found.rules
-        except LiveError as error:
+        except OutsideError as error:
             raise _unread(error) from error
         if route in live:
             raise RefusedError(
@@ -121,7 +122,7 @@ class _Gate:
         """Read the hold; where it cannot be read there is none, since an override is for such a night, too."""
         try:
             return await self._hold()
-        except LiveError as error:
+        except OutsideError as error:
             pulumi.log.warn(f"nothing tells whether a rollback holds the weights: {error}")
             return None
 
@@ -160,7 +161,7 @@ def _explained(route: str, refusals: list[Refusal]) -> str:
     return "\n  ".join([f"{begin}:", *own, *others]) + _stopped()
 
 
-def _unread(error: LiveError) -> RefusedError:
+def _unread(error: OutsideError) -> RefusedError:
     return RefusedError(
         f"{REFUSES}: AWS could not be read ({error}), so nothing tells whether the move is safe. Mend that, and "
         f"run the same again.{_stopped()}"

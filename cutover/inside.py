@@ -11,10 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from cutover.live import PATIENCE
-from cutover.web import connections, reason
+from cutover.calls import OutsideError, client, told, waiting
+from cutover.web import connections
 
 if TYPE_CHECKING:
     import boto3
@@ -28,7 +27,7 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TOKEN_SECONDS = 60
 
 
-class InsideError(Exception):
+class InsideError(OutsideError):
     """A cluster's Kubernetes API could not be read. The text says which, why, and the ``cure``."""
 
     def __init__(self, why: str, cure: str = "") -> None:
@@ -42,8 +41,8 @@ class Inside:
     def __init__(self, session: boto3.Session, eks_name: str) -> None:
         self._name = eks_name
         # Made here: a session must not make clients in several threads at once.
-        self._eks: Any = session.client("eks", config=PATIENCE)
-        self._sts: Any = session.client("sts", config=PATIENCE)
+        self._eks: Any = client(session, "eks")
+        self._sts: Any = client(session, "sts")
         self._sts.meta.events.register("before-sign.sts.GetCallerIdentity", self._name_the_cluster)
 
     def list(self, path: str, *, only_metadata: bool = False) -> list[dict[str, Any]]:
@@ -67,16 +66,16 @@ class Inside:
         try:
             endpoint, api = self._api
             headers = {"Authorization": f"Bearer {self._token()}", "Accept": accept}
-            answer = api.request("GET", f"{endpoint}{path}", fields=fields, headers=headers)
+        except Exception as error:
+            raise InsideError(f"{self._name} cannot be found in EKS: {told(error)}", "See whether it is up") from error
+        try:
+            with waiting(f"the Kubernetes API of {self._name}"):
+                answer = api.request("GET", f"{endpoint}{path}", fields=fields, headers=headers)
             if answer.status == 200:  # noqa: PLR2004
-                return answer.json()
-        except (BotoCoreError, ClientError) as error:
+                return dict(answer.json())
+        except Exception as error:
             raise InsideError(
-                f"{self._name} cannot be found in EKS: {reason(error)}", "See whether it is up"
-            ) from error
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
-            raise InsideError(
-                f"the Kubernetes API of {self._name} cannot be reached ({reason(error)})",
+                f"the Kubernetes API of {self._name} cannot be reached ({told(error)})",
                 "Run this where it can be: in the VPC, or in a range of the cluster's endpoint.publicCidrs",
             ) from error
         if answer.status == 404:  # noqa: PLR2004

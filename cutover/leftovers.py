@@ -11,9 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE
+from cutover.calls import client, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,8 +83,8 @@ def sweep(account: boto3.Session, eks_name: str, oidc_issuer: str | None, mesh: 
     for place, ask in places.items():
         try:
             found += ask()
-        except (BotoCoreError, ClientError) as error:
-            unseen.append(f"{place}: {error}")
+        except Exception as error:
+            unseen.append(f"{place}: {told(error)}")
     return Sweep(tuple({one.id: one for one in found}.values()), tuple(unseen))
 
 
@@ -95,7 +93,7 @@ class _Look:
         self._name = eks_name
         self._cluster_tag = f"kubernetes.io/cluster/{eks_name}"
         self.region = f" --region {account.region_name}"
-        self._client: Callable[[str], Any] = lambda service: account.client(service, config=PATIENCE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        self._client: Callable[[str], Any] = lambda service: client(account, service)
 
     def in_ec2(self) -> Iterator[Leftover]:
         ec2 = self._client("ec2")

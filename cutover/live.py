@@ -10,20 +10,18 @@ only of groups that have a share before or after, and at most twenty at a time.
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from cutover.calls import OutsideError, at_once, client, failing_as, open_session, threads, told, waiting
 from cutover.gate import Group, Hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    import boto3
 
     from settings.models import Aws
 
@@ -33,10 +31,9 @@ _WINDOW = timedelta(days=7)
 _PERIOD_SECONDS = 3600
 _QUERIES_PER_CALL = 500  # what GetMetricData takes
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
-PATIENCE = Config(connect_timeout=3, read_timeout=10, retries={"mode": "adaptive", "max_attempts": 6})
 
 
-class LiveError(Exception):
+class LiveError(OutsideError):
     """AWS could not be read. The text says which call failed and why."""
 
 
@@ -93,30 +90,41 @@ def session(aws: Aws) -> boto3.Session:
     :raises LiveError: there is no such profile, credentials cannot be loaded, a role may not be assumed, or the account
         is none that is allowed
     """
-    try:
-        current = boto3.Session(profile_name=aws.profile, region_name=aws.region)
+    with failing_as(LiveError):
+        current = open_session(profile_name=aws.profile, region_name=aws.region)
+        _check_credentials(current)
         for role in aws.assume_roles:
             named = {"RoleSessionName": role.session_name or "eks-cutover"}
             outside = {"ExternalId": role.external_id} if role.external_id else {}
-            answer = current.client("sts", config=PATIENCE).assume_role(RoleArn=role.role_arn, **named, **outside)
+            answer = client(current, "sts").assume_role(RoleArn=role.role_arn, **named, **outside)
             credentials = answer["Credentials"]
-            current = boto3.Session(
-                credentials["AccessKeyId"],
-                credentials["SecretAccessKey"],
-                credentials["SessionToken"],
+            current = open_session(
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
                 region_name=aws.region,
             )
         if aws.allowed_account_ids:
-            account = current.client("sts", config=PATIENCE).get_caller_identity()["Account"]
+            account = client(current, "sts").get_caller_identity()["Account"]
             if account not in aws.allowed_account_ids:
                 raise LiveError(
                     f"the credentials are of account {account}, and aws:allowedAccountIds allows "
                     f"{', '.join(aws.allowed_account_ids)}. Nothing was changed. Use credentials of that account"
                 )
-        current.get_credentials()  # else the first client says what is wrong with them, wherever that is made
-    except (BotoCoreError, ClientError) as error:
-        raise LiveError(str(error)) from error
     return current
+
+
+def _check_credentials(current: boto3.Session) -> None:
+    """Load the credentials: else the first client says what is wrong with them, wherever that is made.
+
+    :raises LiveError: they cannot be loaded
+    """
+    with (
+        failing_as(lambda why: LiveError(f"no credentials could be loaded ({why})")),
+        waiting("the credentials"),
+    ):
+        if credentials := current.get_credentials():
+            credentials.get_frozen_credentials()
 
 
 class Live:
@@ -124,9 +132,9 @@ class Live:
 
     def __init__(self, account: boto3.Session, stack: str) -> None:
         self._stack = stack
-        self._elb: Any = account.client("elbv2", config=PATIENCE)
-        self._cloudwatch: Any = account.client("cloudwatch", config=PATIENCE)
-        self._ssm: Any = account.client("ssm", config=PATIENCE)
+        self._elb: Any = client(account, "elbv2")
+        self._cloudwatch: Any = client(account, "cloudwatch")
+        self._ssm: Any = client(account, "ssm")
 
     def find(self) -> Found:
         """Find the stack's rules, groups and hold.
@@ -140,18 +148,16 @@ class Live:
 
         :raises LiveError: AWS could not be read
         """
-        try:
+        with failing_as(LiveError):
             balancers = self._own(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn")
             arns = [balancer["LoadBalancerArn"] for balancer, _ in balancers]
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
+            with threads(_AT_ONCE) as pool:
                 rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
                 return Found(
                     rules={route: rule for found in rules for route, rule in found.items()},
                     groups={arn: group for found in groups for arn, group in found.items()},
                     hold=None,
                 )
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
 
     def hold(self) -> Hold | None:
         """Return the hold, if there is one.
@@ -159,14 +165,13 @@ class Live:
         :raises HoldError: what stands there is no hold
         :raises LiveError: AWS could not be read
         """
+        with failing_as(LiveError):
+            try:
+                value = self._ssm.get_parameter(Name=hold_name(self._stack))["Parameter"]["Value"]
+            except self._ssm.exceptions.ParameterNotFound:
+                return None
         try:
-            answer = self._ssm.get_parameter(Name=hold_name(self._stack))
-        except self._ssm.exceptions.ParameterNotFound:
-            return None
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
-        try:
-            hold = Hold(**json.loads(answer["Parameter"]["Value"]))
+            hold = Hold(**json.loads(value))
             by_route = {route: {of: int(weight) for of, weight in held.items()} for route, held in hold.weights.items()}
             return replace(hold, weights=by_route)
         except (ValueError, TypeError, AttributeError) as error:
@@ -178,16 +183,15 @@ class Live:
     def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
         """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""
         wanted = list(groups)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return {group.arn: seen for group, seen in zip(wanted, pool.map(self._read, wanted), strict=True)}
+        seen = at_once(self._read, wanted, _AT_ONCE)
+        return {group.arn: one for group, one in zip(wanted, seen, strict=True)}
 
     def peaks(self, rules: Mapping[str, WeightedRule]) -> dict[str, int | None]:
         """Return the `peak` of every route.
 
         :raises LiveError: AWS could not be read
         """
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(rules, pool.map(self.peak, rules.values()), strict=True))
+        return dict(zip(rules, at_once(self.peak, rules.values(), _AT_ONCE), strict=True))
 
     def peak(self, rule: WeightedRule) -> int | None:
         """Return the most healthy targets that a route's main group had in seven days, or None without data.
@@ -198,7 +202,7 @@ class Live:
         if main is None:
             return None
         now = datetime.now(UTC)
-        try:
+        with failing_as(LiveError):
             answer = self._cloudwatch.get_metric_statistics(
                 Namespace="AWS/ApplicationELB",
                 MetricName="HealthyHostCount",
@@ -208,9 +212,7 @@ class Live:
                 Period=_PERIOD_SECONDS,
                 Statistics=["Maximum"],
             )
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
-        return max((int(point["Maximum"]) for point in answer["Datapoints"]), default=None)
+            return max((int(point["Maximum"]) for point in answer["Datapoints"]), default=None)
 
     def requests(self, rules: Mapping[str, WeightedRule]) -> dict[str, float]:
         """Return the requests of the last five minutes by route, as far as CloudWatch has them.
@@ -232,27 +234,25 @@ class Live:
             for place, (route, arn) in enumerate(serving)
         ]
         now = datetime.now(UTC)
-        try:
+        counted = dict.fromkeys(rules, 0.0)
+        with failing_as(LiveError):
             answer = self._cloudwatch.get_metric_data(
                 MetricDataQueries=queries, StartTime=now - timedelta(minutes=5), EndTime=now
             )
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
-        counted = dict.fromkeys(rules, 0.0)
-        for result in answer["MetricDataResults"]:
-            counted[serving[int(result["Id"][1:])][0]] += sum(result["Values"])
+            for result in answer["MetricDataResults"]:
+                counted[serving[int(result["Id"][1:])][0]] += sum(result["Values"])
         return counted
 
     def _read(self, group: TargetGroup) -> Group:
         try:
             answer = self._elb.describe_target_health(TargetGroupArn=group.arn)
-        except (BotoCoreError, ClientError) as error:
-            return Group(cluster=group.cluster, unreadable=str(error))
-        healthy = {
-            (target["Target"]["Id"], target["Target"].get("Port")): target["Target"].get("AvailabilityZone")
-            for target in answer["TargetHealthDescriptions"]
-            if target["TargetHealth"]["State"] == "healthy"
-        }
+            healthy = {
+                (target["Target"]["Id"], target["Target"].get("Port")): target["Target"].get("AvailabilityZone")
+                for target in answer["TargetHealthDescriptions"]
+                if target["TargetHealth"]["State"] == "healthy"
+            }
+        except Exception as error:
+            return Group(cluster=group.cluster, unreadable=told(error))
         zones = frozenset(zone for zone in healthy.values() if zone and zone != _OUTSIDE)
         return Group(cluster=group.cluster, units=len(healthy), zones=zones, checked=group.checked)
 

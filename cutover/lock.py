@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE
+from cutover.calls import OutsideError, client, failing_as, open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class LockError(Exception):
+class LockError(OutsideError):
     """The backend could not be read. The text is its own."""
 
 
@@ -49,11 +46,9 @@ def read(backend: str, project: str, stack: str) -> Lock | None:
     :raises LockError: the backend could not be read
     """
     folder = f".pulumi/locks/organization/{project}/{stack}"
-    try:
+    with failing_as(lambda why: LockError(f"{backend} could not be read: {why}")):
         texts = _in_folder(backend, folder) if backend.startswith("file:") else _in_bucket(backend, folder)
         locks = [_lock(json.loads(text)) for text in texts]
-    except (OSError, ValueError, KeyError, TypeError, BotoCoreError, ClientError) as error:
-        raise LockError(f"{backend} could not be read: {error}") from error
     return min(locks, key=lambda lock: lock.dead, default=None)
 
 
@@ -69,8 +64,8 @@ def _in_folder(backend: str, folder: str) -> Iterable[str]:
 def _in_bucket(backend: str, folder: str) -> Iterable[str]:
     url = urlsplit(backend)
     options = {key: values[-1] for key, values in parse_qs(url.query).items()}
-    account = boto3.Session(profile_name=options.get("profile"), region_name=options.get("region"))
-    s3: Any = account.client("s3", config=PATIENCE)
+    account = open_session(profile_name=options.get("profile"), region_name=options.get("region"))
+    s3: Any = client(account, "s3")
     prefix = f"{url.path.strip('/')}/{folder}/".lstrip("/")
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=url.netloc, Prefix=prefix):
         for found in page.get("Contents", []):

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE, LiveError, dimensions
+from cutover.calls import client, failing_as
+from cutover.live import LiveError, dimensions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -128,9 +127,9 @@ def _of_group(points: Mapping[str, Mapping[datetime, float]], balancer: Traffic)
 def _ask(
     account: boto3.Session, queries: Sequence[dict[str, Any]], start: datetime, end: datetime
 ) -> dict[str, dict[datetime, float]]:
-    cloudwatch: Any = account.client("cloudwatch", config=PATIENCE)
+    cloudwatch: Any = client(account, "cloudwatch")
     found: dict[str, dict[datetime, float]] = {}
-    try:
+    with failing_as(LiveError):
         for first in range(0, len(queries), _PER_CALL):
             waiting = list(queries[first : first + _PER_CALL])
             for attempt in range(_TRIES):
@@ -142,8 +141,6 @@ def _ask(
                     break
             else:
                 raise LiveError("CloudWatch gives partial data again and again")
-    except (BotoCoreError, ClientError) as error:
-        raise LiveError(str(error)) from error
     return found
 
 

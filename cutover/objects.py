@@ -6,15 +6,12 @@ asked for. Refuses to judge (parity.py).
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from cutover.calls import at_once, client, told
 from cutover.inside import Inside, InsideError
-from cutover.live import PATIENCE
 from cutover.verdict import Unread
-from cutover.web import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +44,7 @@ _ONLY_NAMES = {
 def read(account: boto3.Session, eks_name: str) -> Objects:
     """Return every collection by name, and ``identities``: Pod Identity associations with namespace and role."""
     inside = Inside(account, eks_name)
-    eks: Any = account.client("eks", config=PATIENCE)
+    eks: Any = client(account, "eks")
 
     def listed(path: str, *, only_metadata: bool) -> Sequence[Mapping[str, Any]] | Unread:
         try:
@@ -55,23 +52,21 @@ def read(account: boto3.Session, eks_name: str) -> Objects:
         except InsideError as error:
             return Unread(error.why, error.cure)
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = {
-            **{kind: pool.submit(listed, path, only_metadata=False) for kind, path in _COLLECTIONS.items()},
-            **{kind: pool.submit(listed, path, only_metadata=True) for kind, path in _ONLY_NAMES.items()},
-            "identities": pool.submit(_identities, eks, eks_name),
-        }
-        return {kind: future.result() for kind, future in asked.items()}
+    asked = {
+        **{kind: partial(listed, path, only_metadata=False) for kind, path in _COLLECTIONS.items()},
+        **{kind: partial(listed, path, only_metadata=True) for kind, path in _ONLY_NAMES.items()},
+        "identities": partial(_identities, eks, eks_name),
+    }
+    return dict(zip(asked, at_once(lambda ask: ask(), asked.values(), _AT_ONCE), strict=True))
 
 
 def _identities(eks: Any, eks_name: str) -> Sequence[Mapping[str, Any]] | Unread:
     try:
         pages = eks.get_paginator("list_pod_identity_associations").paginate(clusterName=eks_name)
         found = [one["associationId"] for page in pages for one in page["associations"]]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:  # a list does not tell the role
-            return list(pool.map(lambda one: _identity(eks, eks_name, one), found))
-    except (BotoCoreError, ClientError) as error:
-        return Unread(reason(error))
+        return at_once(lambda one: _identity(eks, eks_name, one), found, _AT_ONCE)  # a list does not tell the role
+    except Exception as error:
+        return Unread(told(error))
 
 
 def _identity(eks: Any, eks_name: str, association: str) -> Mapping[str, Any]:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE
-from cutover.web import reason
+from cutover.calls import client, told
 
 if TYPE_CHECKING:
     from datetime import date
@@ -41,7 +38,7 @@ class Support:
 
 def read(account: boto3.Session, settings: Settings) -> list[Support]:
     """Return the support of every cluster of the stack file; what EKS does not tell is left open."""
-    eks: Any = account.client("eks", config=PATIENCE)
+    eks: Any = client(account, "eks")
     return [_read(eks, settings, key) for key in settings.clusters]
 
 
@@ -51,11 +48,11 @@ def _read(eks: Any, settings: Settings, key: str) -> Support:
         cluster = eks.describe_cluster(name=settings.eks_name(key))["cluster"]
         version = cluster["version"]
         policy = cluster.get("upgradePolicy", {}).get("supportType", policy)
-        told = eks.get_paginator("describe_cluster_versions").paginate(clusterVersions=[version], includeAll=True)
+        pages = eks.get_paginator("describe_cluster_versions").paginate(clusterVersions=[version], includeAll=True)
         # Whether includeAll goes beyond the versions that were named is written nowhere.
-        ends = next((one for page in told for one in page["clusterVersions"] if one["clusterVersion"] == version), {})
-    except (BotoCoreError, ClientError) as error:
-        return Support(cluster=key, version=version, policy=policy, unread=reason(error))
+        ends = next((one for page in pages for one in page["clusterVersions"] if one["clusterVersion"] == version), {})
+    except Exception as error:
+        return Support(cluster=key, version=version, policy=policy, unread=told(error))
     return Support(
         cluster=key,
         version=version,

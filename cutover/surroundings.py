@@ -12,16 +12,14 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
 
 from cutover import objects, parity
-from cutover.live import PATIENCE
+from cutover.calls import at_once, client, threads, told, waiting
 from cutover.preflight import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.verdict import Unread
 from cutover.web import connections, reason
@@ -50,7 +48,7 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
     """Read what the preflight of the cluster ``key`` rests on."""
     settings, peer = account.settings, peer_of(account, key)
     reads = Reads(aws, account, key)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with threads(_AT_ONCE) as pool:
         here = pool.submit(objects.read, aws, settings.eks_name(key))
         there = pool.submit(objects.read, aws, settings.eks_name(peer)) if peer else None
         subnets = pool.submit(_seen, reads.subnets)
@@ -102,10 +100,10 @@ def asked_of(route: Route, names: Sequence[str]) -> tuple[str, str]:
 def _seen(ask: Callable[[], _T]) -> _T | Unread:
     try:
         return ask()
-    except (BotoCoreError, ClientError) as error:
-        return Unread(reason(error))
     except Unread as why:
         return why
+    except Exception as error:
+        return Unread(told(error))
 
 
 class Reads:
@@ -114,11 +112,11 @@ class Reads:
     def __init__(self, aws: boto3.Session, account: Account, key: str) -> None:
         self._account, self._settings, self._key = account, account.settings, key
         self._name = account.settings.eks_name(key)
-        self._ec2: Any = aws.client("ec2", config=PATIENCE)
-        self._eks: Any = aws.client("eks", config=PATIENCE)
-        self._elb: Any = aws.client("elbv2", config=PATIENCE)
-        self._iam: Any = aws.client("iam", config=PATIENCE)
-        self._quotas: Any = aws.client("service-quotas", config=PATIENCE)
+        self._ec2: Any = client(aws, "ec2")
+        self._eks: Any = client(aws, "eks")
+        self._elb: Any = client(aws, "elbv2")
+        self._iam: Any = client(aws, "iam")
+        self._quotas: Any = client(aws, "service-quotas")
 
     def subnets(self) -> Sequence[Subnet]:
         """Return the subnets in which EKS placed the cluster, where its nodes and pods are too."""
@@ -206,8 +204,7 @@ class Reads:
 
     def answers(self) -> Sequence[Answer]:
         """Ask once through the preview rule of every route."""
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return list(pool.map(self._ask, self._settings.routes))
+        return at_once(self._ask, self._settings.routes, _AT_ONCE)
 
     def _sizes(self, types: set[str]) -> Mapping[str, int]:
         every, sizes = sorted(types), dict[str, int]()
@@ -225,7 +222,7 @@ class Reads:
                 if status != "IN_PROGRESS":
                     return status == "COMPLETED"
                 time.sleep(_POLL_SECONDS)
-        except (BotoCoreError, ClientError):  # who may read may not be allowed to start one
+        except Exception:  # who may read may not be allowed to start one
             return False
         return False
 
@@ -256,13 +253,14 @@ class Reads:
         # The certificate is that of the host, and not of the load balancer's own name.
         tls = {"server_hostname": named, "assert_hostname": host or False} if https else {}
         try:
-            answer = connections(url, **tls).request(
-                "GET", url, headers={"Host": named, header: value}, redirect=False, retries=False
-            )
+            with waiting(asked):
+                answer = connections(url, **tls).request(
+                    "GET", url, headers={"Host": named, header: value}, redirect=False, retries=False
+                )
         except urllib3.exceptions.SSLError as error:
             return Answer(route, asked, Unread(reason(error)), untrusted=True)
-        except urllib3.exceptions.HTTPError as error:
-            return Answer(route, asked, Unread(reason(error), "Run this where the load balancer can be reached"))
+        except Exception as error:
+            return Answer(route, asked, Unread(told(error), "Run this where the load balancer can be reached"))
         return Answer(route, asked, answer.status)
 
     def _dns_name(self, balancer: str) -> str:
@@ -293,8 +291,9 @@ def _family(instance_type: str) -> str:
 def _cli() -> str:
     if shutil.which("aws") is None:
         return ""
-    ran = subprocess.run(["aws", "--version"], capture_output=True, text=True, check=False)
-    return (ran.stdout or ran.stderr).strip()
+    with waiting("aws --version"):
+        ran = subprocess.run(["aws", "--version"], capture_output=True, check=False)
+    return (ran.stdout or ran.stderr).decode(errors="replace").strip()
 
 
 def _pages(client: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from cutover.live import LiveError
+from cutover import calls
+from cutover.calls import OutsideError
 from cutover.project import BusyError, EngineError, Project, ProjectError
 from settings import SettingsError
 
@@ -112,6 +113,7 @@ def confirm(question: str, *, yes: bool) -> None:
 @contextmanager
 def told() -> Generator[None]:
     """Turn the mistakes of a user and the failures of AWS or the engine in a block into messages and exit codes."""
+    calls.tell_what_takes_long(say)
     try:
         yield
     except BusyError as error:
@@ -120,7 +122,7 @@ def told() -> Generator[None]:
         stop(Code.FAILED, str(error))
     except (ProjectError, SettingsError) as error:
         stop(Code.USAGE, str(error))
-    except LiveError as error:
+    except OutsideError as error:
         stop(Code.FAILED, f"AWS could not be read: {error}. Mend that, then run the same again")
     except OSError as error:
         stop(Code.FAILED, f"{error}. Mend that, then run the same again")

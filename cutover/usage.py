@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE, LiveError, dimensions
+from cutover.calls import client, failing_as
+from cutover.inside import InsideError
+from cutover.live import LiveError, dimensions
 from cutover.retire import Requests, Word
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.inside import Inside
-    from cutover.live import Found
+    from cutover.inside import Inside, InsideError
+from cutover.live import Found
 
 # Seconds of a data point, the finest first: CloudWatch keeps them for 15, 63 and 455 days.
 _PERIODS = (60, 300, 3600)
@@ -32,22 +32,21 @@ class Usage:
     """Reads of one account."""
 
     def __init__(self, account: boto3.Session) -> None:
-        self._cloudwatch: Any = account.client("cloudwatch", config=PATIENCE)
-        self._elb: Any = account.client("elbv2", config=PATIENCE)
-        self._ec2: Any = account.client("ec2", config=PATIENCE)
-        self._eks: Any = account.client("eks", config=PATIENCE)
+        self._cloudwatch: Any = client(account, "cloudwatch")
+        self._elb: Any = client(account, "elbv2")
+        self._ec2: Any = client(account, "ec2")
+        self._eks: Any = client(account, "eks")
 
     def cluster(self, eks_name: str) -> dict[str, Any] | None:
         """Return what EKS says of a cluster, or None where there is none, or none any more.
 
         :raises LiveError: AWS could not be read
         """
-        try:
-            return self._eks.describe_cluster(name=eks_name)["cluster"]
-        except self._eks.exceptions.ResourceNotFoundException:
-            return None
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
+        with failing_as(LiveError):
+            try:
+                return self._eks.describe_cluster(name=eks_name)["cluster"]
+            except self._eks.exceptions.ResourceNotFoundException:
+                return None
 
     def requests(self, found: Found, cluster: str, until: datetime, over: timedelta) -> list[Requests]:
         """Return what a cluster's groups and their load balancers were asked in the time ``over`` before ``until``.
@@ -57,7 +56,7 @@ class Usage:
         routes = {arn: group.route for arn, group in found.groups.items() if group.cluster == cluster}
         if not routes or not over:
             return []
-        try:
+        with failing_as(LiveError):
             groups: defaultdict[str, list[str]] = defaultdict(list)
             for group in self._elb.describe_target_groups(TargetGroupArns=list(routes))["TargetGroups"]:
                 for balancer in group["LoadBalancerArns"]:
@@ -70,8 +69,6 @@ class Usage:
                 )
                 for balancer, arns in groups.items()
             ]
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
 
     def karpenter_nodes(self, eks_name: str) -> list[str]:
         """Return the instances that Karpenter started for a cluster, which outlive its control plane.
@@ -83,7 +80,7 @@ class Usage:
             {"Name": f"tag:kubernetes.io/cluster/{eks_name}", "Values": ["owned"]},
             {"Name": "instance-state-name", "Values": list(_ALIVE)},
         ]
-        try:
+        with failing_as(LiveError):
             pages = self._ec2.get_paginator("describe_instances").paginate(Filters=filters)
             return [
                 instance["InstanceId"]
@@ -91,8 +88,6 @@ class Usage:
                 for reservation in page["Reservations"]
                 for instance in reservation["Instances"]
             ]
-        except (BotoCoreError, ClientError) as error:
-            raise LiveError(str(error)) from error
 
     def _count(self, balancer: str, group: str | None, until: datetime, over: timedelta) -> int:
         seconds = over.total_seconds()
@@ -113,6 +108,11 @@ def inside(cluster: Inside) -> dict[Word, list[str]]:
 
     :raises InsideError: the cluster could not be asked
     """
+    with failing_as(InsideError):
+        return _inside(cluster)
+
+
+def _inside(cluster: Inside) -> dict[Word, list[str]]:
     jobs = [job for job in cluster.list("/apis/batch/v1/jobs") if job.get("status", {}).get("active")]
     crons = [cron for cron in cluster.list("/apis/batch/v1/cronjobs") if not cron["spec"].get("suspend")]
     services = cluster.list("/api/v1/services")

@@ -29,5 +29,5 @@ def reason(error: BaseException) -> str:
     """Say in a line why a request failed, without the libraries' frames around it, or a page of HTML behind it."""
     while isinstance(inner := getattr(error, "reason", None) or getattr(error, "original_error", None), Exception):
         error = inner
-    line = " ".join(str(error).split()).partition(" <")[0]
+    line = re.sub(r"( |\bb?['\"])<.*", "", " ".join(str(error).split()))
     return re.sub(r"^\w+\(host=[^)]*\): ", "", line).rstrip(" .:")

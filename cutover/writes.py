@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import copy
 import json
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from cutover.live import PATIENCE, forwarded, hold_name
+from cutover.calls import OutsideError, at_once, client, failing_as, told
+from cutover.live import forwarded, hold_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -35,8 +34,8 @@ Target = dict[str, Any]
 """A target as ELB's API takes it: Id and Port."""
 
 
-class WriteError(Exception):
-    """AWS did not take a write. The text is AWS's own."""
+class WriteError(OutsideError):
+    """AWS did not take a write. The text says which, and why."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +54,15 @@ class Writes:
 
     def __init__(self, account: boto3.Session, stack: str) -> None:
         self._stack = stack
-        self._elb: Any = account.client("elbv2", config=PATIENCE)
-        self._ssm: Any = account.client("ssm", config=PATIENCE)
+        self._elb: Any = client(account, "elbv2")
+        self._ssm: Any = client(account, "ssm")
 
     def hold(self, hold: Hold) -> None:
         """Leave the hold, in place of one that stands.
 
         :raises WriteError: AWS did not take it
         """
-        try:
+        with failing_as(WriteError):
             self._ssm.put_parameter(
                 Name=hold_name(self._stack),
                 Value=json.dumps(asdict(hold), separators=(",", ":")),
@@ -72,20 +71,14 @@ class Writes:
                 Overwrite=True,
                 Description="A rollback holds the weights: `cutover release` lifts it",
             )
-        except (BotoCoreError, ClientError) as error:
-            raise WriteError(str(error)) from error
 
     def release(self) -> None:
         """Lift the hold. It is no error if there is none.
 
         :raises WriteError: AWS did not do it
         """
-        try:
+        with failing_as(WriteError), suppress(self._ssm.exceptions.ParameterNotFound):
             self._ssm.delete_parameter(Name=hold_name(self._stack))
-        except self._ssm.exceptions.ParameterNotFound:
-            return
-        except (BotoCoreError, ClientError) as error:
-            raise WriteError(str(error)) from error
 
     def set_weights(self, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
         """Give rules, by ARN and in this order, weights by target group ARN, and leave all else in them as it is.
@@ -94,13 +87,12 @@ class Writes:
         """
         try:
             rules = self._actions(wanted)
-        except (BotoCoreError, ClientError) as error:
-            return Outcome(failed=dict.fromkeys(wanted, str(error)))
+        except Exception as error:
+            return Outcome(failed=dict.fromkeys(wanted, told(error)))
         failed = {arn: "there is no such rule" for arn in wanted if arn not in rules}
         changed = {arn: weighted(rules[arn], weights) for arn, weights in wanted.items() if arn in rules}
         changed = {arn: actions for arn, actions in changed.items() if forwarded(actions) != forwarded(rules[arn])}
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            said = dict(zip(changed, pool.map(self._modify, changed, changed.values()), strict=True))
+        said = dict(zip(changed, at_once(lambda arn: self._modify(arn, changed[arn]), changed, _AT_ONCE), strict=True))
         failed |= {arn: error for arn, error in said.items() if error}
         return Outcome(tuple(arn for arn, error in said.items() if not error), failed)
 
@@ -143,12 +135,10 @@ class Writes:
         return states.count(_DRAINING)
 
     def _in_chunks(self, call: Callable[..., object], targets: Mapping[str, list[Target]]) -> None:
-        try:
+        with failing_as(WriteError):
             for group, every in targets.items():
                 for start in range(0, len(every), _TARGETS_PER_CALL):
                     call(TargetGroupArn=group, Targets=every[start : start + _TARGETS_PER_CALL])
-        except (BotoCoreError, ClientError) as error:
-            raise WriteError(str(error)) from error
 
     def _targets(self, groups: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         arns = list(groups)
@@ -156,11 +146,8 @@ class Writes:
         def targets(arn: str) -> list[dict[str, Any]]:
             return self._elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
 
-        try:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                return dict(zip(arns, pool.map(targets, arns), strict=True))
-        except (BotoCoreError, ClientError) as error:
-            raise WriteError(str(error)) from error
+        with failing_as(WriteError):
+            return dict(zip(arns, at_once(targets, arns, _AT_ONCE), strict=True))
 
     def _actions(self, arns: Collection[str]) -> dict[str, list[dict[str, Any]]]:
         if not arns:
@@ -176,8 +163,8 @@ class Writes:
     def _modify(self, arn: str, actions: list[dict[str, Any]]) -> str:
         try:
             self._elb.modify_rule(RuleArn=arn, Actions=actions)
-        except (BotoCoreError, ClientError) as error:
-            return str(error)
+        except Exception as error:
+            return told(error)
         return ""
 
 

@@ -20,9 +20,11 @@ import typer
 from rich import box
 from rich.table import Table
 
+from cutover import calls
+from cutover.calls import OutsideError
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
-from cutover.live import Live, LiveError, session
+from cutover.live import Live, session
 from cutover.project import ProjectError, rules
 from cutover.rollback import (
     RollbackError,
@@ -51,7 +53,7 @@ from cutover.terminal import (
     stop,
     told,
 )
-from cutover.writes import WriteError, Writes
+from cutover.writes import Writes
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -191,8 +193,9 @@ class _Asked(Generic[T]):
 
     def _run(self, ask: Callable[[], T]) -> None:
         try:
-            self._answers.append(ask())
-        except (LiveError, WriteError) as error:
+            with calls.aside():
+                self._answers.append(ask())
+        except OutsideError as error:
             self.error = str(error)
 
 
@@ -327,7 +330,8 @@ def _move(act: _Act) -> _Done:
         moved += sum(rule in refused for rule in outcome.moved)
         if not outcome.moved and not outcome.failed:
             break
-    hold.by(begin + _HOLD_SECONDS, None)
+    with calls.waiting("ssm PutParameter, which leaves the hold"):
+        hold.by(begin + _HOLD_SECONDS, None)
     if not hold.answered:
         left.append(f"No hold could be left, so any `pulumi up` may move traffic again: {hold.error}")
     return _Done(moved, seconds, left)

@@ -36,6 +36,7 @@ from cutover.writes import Outcome, Writes
 from rehearsal import stackfile
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented
+from tests.cutover.spoiled import PAGE, spoiled
 from tests.cutover.tagged import STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 
@@ -696,3 +697,19 @@ def test_the_route_with_most_requests_goes_first(scene: Scene) -> None:
 
 def _balancer(rule: str) -> str:
     return rule.replace(":listener-rule/", ":loadbalancer/").rsplit("/", 2)[0]
+
+
+def test_a_page_in_place_of_one_answer_is_tried_again_and_stops_no_other_rule(
+    scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [None, PAGE]  # for the second rule that is moved
+
+    def spoil(_: str, action: str) -> bytes | None:
+        return pages.pop(0) if action == "ModifyRule" and pages else None
+
+    with spoiled(cloud.endpoint, spoil) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.DONE, said.output
+    assert "could not be moved: elbv2 ModifyRule" in said.stderr
+    assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, ALL_OLD)
