@@ -1,30 +1,42 @@
 """One reading of AWS, and the moves that can be judged on it: what is live beside what a stack file wants.
 
-Owns which health and which history a judgement needs. Refuses to own the reads (live.py) and the rule (gate.py).
+Owns which health and which history a judgement needs. Refuses to own the reads (live.py, buckets.py) and the rules
+(gate.py, evidence.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cutover.gate import Group, Move, Policy
+from cutover import buckets
+from cutover.calls import OutsideError, threads
+from cutover.evidence import Unproven, evidence
+from cutover.gate import Group, Move, Policy, shares
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from cutover.evidence import Bucket, Evidence
     from cutover.live import Found, Live
     from settings import Settings
+
+_UNREAD = Unproven("CloudWatch was not asked")
 
 
 @dataclass(frozen=True)
 class Account:
-    """What a stack has in AWS: ``health`` by target group ARN, ``peaks`` by route (see `Live.peak`)."""
+    """What a stack has in AWS.
+
+    ``health`` is by target group ARN. ``proven`` is by route what seven days of CloudWatch prove, or why they prove
+    nothing. Of routes that nothing is asked about, neither was read.
+    """
 
     settings: Settings
     found: Found
     health: Mapping[str, Group]
-    peaks: Mapping[str, int | None]
+    proven: Mapping[str, Evidence | Unproven]
 
     def move(self, route: str, weights: Mapping[str, int]) -> Move:
         """Return the move that gives a route's clusters these weights."""
@@ -45,7 +57,7 @@ class Account:
 
         ``unknown`` are clusters whose group does not exist yet, ``unseen`` groups that were made after the reading.
         """
-        rule = self.found.rules.get(route)
+        rule, proven = self.found.rules.get(route), self.proven.get(route, _UNREAD)
         return Move(
             route=route,
             live=rule.weights if rule else None,
@@ -53,7 +65,8 @@ class Account:
             groups={**self.health, **(unseen or {})},
             unknown=unknown,
             first=not self._serves(self.settings.load_balancer_of(route)),
-            peak=self.peaks.get(route),
+            evidence=None if isinstance(proven, Unproven) else proven,
+            unproven=str(proven) if isinstance(proven, Unproven) else "",
             capacity=self.settings.routes[route].capacity,
         )
 
@@ -73,21 +86,62 @@ class Account:
 
 
 def read(aws: Live, settings: Settings, *, everything: bool = False) -> Account:
-    """Read what a judgement needs: the health of groups with a share before or after, or of ``everything``.
+    """Read what a judgement needs of the routes that move, or ``everything``.
+
+    Of those it is the health of groups with a share before or after, and what CloudWatch has; of the others nothing.
 
     :raises LiveError: AWS could not be read
     """
     found = aws.find()
-    wanted = {
-        group.arn
-        for group in found.groups.values()
-        if group.route in settings.routes and settings.weights_of(group.route).get(group.cluster, 0) > 0
+    routes = [name for name in settings.routes if everything or _moves(found, settings, name)]
+    asked = [group for arn, group in found.groups.items() if everything or _counts(found, settings, routes, arn)]
+    with threads(1) as pool:
+        proven = pool.submit(prove, aws, found, [name for name in routes if settings.routes[name].capacity is None])
+        return Account(settings, found, aws.health(asked), proven.result())
+
+
+def prove(aws: Live, found: Found, routes: Sequence[str]) -> dict[str, Evidence | Unproven]:
+    """Return by route what seven days of CloudWatch prove, or why they prove nothing."""
+    groups = {
+        arn: found.rules[group.route].load_balancer
+        for arn, group in found.groups.items()
+        if group.route in routes and group.route in found.rules
     }
-    serving = {arn for rule in found.rules.values() for arn, weight in rule.weights.items() if weight > 0}
-    asked = [group for arn, group in found.groups.items() if everything or arn in wanted | serving]
-    measured = {
-        route: rule
-        for route, rule in found.rules.items()
-        if route in settings.routes and settings.routes[route].capacity is None
+    now = datetime.now(UTC)
+    try:
+        had = buckets.read(aws.cloudwatch, groups, now) if groups else {}
+    except OutsideError as error:
+        return dict.fromkeys(routes, Unproven(f"CloudWatch could not be read: {error}"))
+    return {
+        route: _proven({arn: had[arn] for arn in groups if found.groups[arn].route == route}, now) for route in routes
     }
-    return Account(settings, found, aws.health(asked), aws.peaks(measured))
+
+
+def _proven(had: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> Evidence | Unproven:
+    try:
+        return evidence(had, now)
+    except Unproven as why:
+        return why
+
+
+def _moves(found: Found, settings: Settings, route: str) -> bool:
+    """Tell whether a route is to have other weights than it has."""
+    if not settings.routes[route].live:
+        return False
+    rule, wanted = found.rules.get(route), settings.weights_of(route)
+    if rule is None:
+        return True
+    named = {found.groups[arn].cluster if arn in found.groups else arn: of for arn, of in rule.weights.items()}
+    return shares(named) != shares(wanted)
+
+
+def _counts(found: Found, settings: Settings, routes: Collection[str], arn: str) -> bool:
+    """Tell whether a judgement on routes needs the health of a group: it has a share in one, before or after."""
+    group = found.groups[arn]
+    rule = found.rules.get(group.route)
+    serves = bool(rule and rule.weights.get(arn))
+    if group.route in routes and (serves or settings.weights_of(group.route).get(group.cluster)):
+        return True
+    # Where a route is to have its first rule, it counts whether others on the load balancer serve already.
+    firsts = {settings.load_balancer_of(name) for name in routes if name not in found.rules}
+    return serves and group.route in settings.routes and settings.load_balancer_of(group.route) in firsts

@@ -10,6 +10,7 @@ never rename them.
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +20,7 @@ from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, Resou
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.account import read
 from cutover.calls import OutsideError
-from cutover.gate import REFUSES, held, judge
+from cutover.gate import REFUSES, grounds, held, judge, takers
 from cutover.live import Live, TargetGroup, session
 from cutover.run import LISTENER_RULE
 from cutover.shift import said
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CREATE, _UPDATE, _DELETE = "eks-cutover-gate-create", "eks-cutover-gate-update", "eks-cutover-gate-delete"
+
+_OLD_SECONDS = 120.0  # after which a judgement is made again, unless rules move by it already
 
 
 class RefusedError(Exception):
@@ -67,6 +70,8 @@ class _Gate:
         self._settings = settings
         self._connect = connect
         self._reading: asyncio.Future[Account] | None = None
+        self._asked = 0.0  # when that was, on the monotonic clock
+        self._moving = False
         # Threads of its own: those of the loop are taken by registrations, which wait for the engine, which may have no
         # step to spare but the one that waits for this gate (`--parallel 1`).
         self._threads = ThreadPoolExecutor(2, "gate")
@@ -96,6 +101,10 @@ class _Gate:
         ]
         if refusals := judge(moves, account.policy, hold):
             raise RefusedError(_explained(route, refusals))
+        for ground in grounds(moves[0], account.policy):
+            pulumi.log.info(ground)
+        if takers(moves[0]) and not pulumi.runtime.is_dry_run():
+            self._moving = True
 
     async def before_delete(self, args: ResourceHookArgs) -> None:
         """Refuse to delete the rule of a route that is live in AWS, unless the override names the route."""
@@ -127,7 +136,14 @@ class _Gate:
             return None
 
     async def _account(self) -> Account:
-        if self._reading is None:
+        """Return the one reading of AWS; where no rule has moved yet, a new one in place of one that is old.
+
+        An update that makes a cluster takes a quarter of an hour, and targets die in less. Between two rules nothing is
+        read anew: half of a move would be judged, and the other half could be refused.
+        """
+        old = time.monotonic() - self._asked > _OLD_SECONDS and not self._moving
+        if self._reading is None or (old and self._reading.done()):
+            self._asked = time.monotonic()
             self._reading = self._apart(lambda: read(self._connect(), self._settings))
         return await asyncio.shield(self._reading)
 
@@ -148,8 +164,15 @@ class _Gate:
                 continue
             wanted[arn] = weight
             if weight and arn not in account.health:
-                unseen.append(TargetGroup(arn, route, cluster, checked=True))
-        # A group that is not in the reading was made by this very update.
+                unseen.append(account.found.groups.get(arn) or TargetGroup(arn, route, cluster, checked=True))
+        rule = account.found.rules.get(route)
+        serving = [
+            account.found.groups[arn]
+            for arn, weight in (rule.weights if rule else {}).items()
+            if weight and arn in account.found.groups
+        ]
+        unseen += [group for group in serving if group.arn not in account.health and group.arn not in wanted]
+        # What is not in the reading was made by this very update, or is replaced by it.
         new = await self._apart(lambda: self._connect().health(unseen)) if unseen else {}
         return account.move_to(route, wanted, unknown=unknown, unseen=new)
 

@@ -1,7 +1,7 @@
-"""What is true in AWS: weighted rules and target groups by their tags, health, seven days of it, and the hold.
+"""What is true in AWS: weighted rules and target groups by their tags, health, and the hold.
 
-Owns every read that the gate rests on. Never reads the state or the stack file: after drift or a rollback both are
-wrong. Refuses to judge (gate.py) and to write.
+Owns every read that the gate rests on, but for CloudWatch's history (buckets.py). Never reads the state or the stack
+file: after drift or a rollback both are wrong. Refuses to judge (gate.py) and to write.
 
 Reads stay within ELB's rate (a bucket of 40, refilled with 10 a second, shared with the controllers): health is read
 only of groups that have a share before or after, and at most twenty at a time.
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 20
 _TAGS_PER_CALL = 20  # what DescribeTags takes
-_WINDOW = timedelta(days=7)
-_PERIOD_SECONDS = 3600
 _QUERIES_PER_CALL = 500  # what GetMetricData takes
+_NO_TARGET = {"unused", "draining"}  # states of what no request is sent to, also where nothing else is there
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
 
 
@@ -133,7 +132,7 @@ class Live:
     def __init__(self, account: boto3.Session, stack: str) -> None:
         self._stack = stack
         self._elb: Any = client(account, "elbv2")
-        self._cloudwatch: Any = client(account, "cloudwatch")
+        self.cloudwatch: Any = client(account, "cloudwatch")
         self._ssm: Any = client(account, "ssm")
 
     def find(self) -> Found:
@@ -186,34 +185,6 @@ class Live:
         seen = at_once(self._read, wanted, _AT_ONCE)
         return {group.arn: one for group, one in zip(wanted, seen, strict=True)}
 
-    def peaks(self, rules: Mapping[str, WeightedRule]) -> dict[str, int | None]:
-        """Return the `peak` of every route.
-
-        :raises LiveError: AWS could not be read
-        """
-        return dict(zip(rules, at_once(self.peak, rules.values(), _AT_ONCE), strict=True))
-
-    def peak(self, rule: WeightedRule) -> int | None:
-        """Return the most healthy targets that a route's main group had in seven days, or None without data.
-
-        :raises LiveError: AWS could not be read
-        """
-        main = max(rule.weights, key=lambda arn: rule.weights[arn], default=None)
-        if main is None:
-            return None
-        now = datetime.now(UTC)
-        with failing_as(LiveError):
-            answer = self._cloudwatch.get_metric_statistics(
-                Namespace="AWS/ApplicationELB",
-                MetricName="HealthyHostCount",
-                Dimensions=dimensions(rule.load_balancer, main),
-                StartTime=now - _WINDOW,
-                EndTime=now,
-                Period=_PERIOD_SECONDS,
-                Statistics=["Maximum"],
-            )
-            return max((int(point["Maximum"]) for point in answer["Datapoints"]), default=None)
-
     def requests(self, rules: Mapping[str, WeightedRule]) -> dict[str, float]:
         """Return the requests of the last five minutes by route, as far as CloudWatch has them.
 
@@ -236,7 +207,7 @@ class Live:
         now = datetime.now(UTC)
         counted = dict.fromkeys(rules, 0.0)
         with failing_as(LiveError):
-            answer = self._cloudwatch.get_metric_data(
+            answer = self.cloudwatch.get_metric_data(
                 MetricDataQueries=queries, StartTime=now - timedelta(minutes=5), EndTime=now
             )
             for result in answer["MetricDataResults"]:
@@ -251,10 +222,16 @@ class Live:
                 for target in answer["TargetHealthDescriptions"]
                 if target["TargetHealth"]["State"] == "healthy"
             }
+            states = {target["TargetHealth"]["State"] for target in answer["TargetHealthDescriptions"]}
         except Exception as error:
             return Group(cluster=group.cluster, unreadable=told(error))
-        zones = frozenset(zone for zone in healthy.values() if zone and zone != _OUTSIDE)
-        return Group(cluster=group.cluster, units=len(healthy), zones=zones, checked=group.checked)
+        return Group(
+            cluster=group.cluster,
+            units=len(healthy),
+            registered=bool(states - _NO_TARGET),
+            zones=frozenset(zone for zone in healthy.values() if zone and zone != _OUTSIDE),
+            checked=group.checked,
+        )
 
     def _rules(self, balancer: str) -> dict[str, WeightedRule]:
         found: dict[str, WeightedRule] = {}

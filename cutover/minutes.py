@@ -98,8 +98,8 @@ def read(account: boto3.Session, groups: Mapping[str, str], start: datetime, end
             for metric, stat in _OF_GROUP.items()
         ],
     ]
-    queries = [_query(f"q{place}", *one[1:]) for place, one in enumerate(asked)]
-    points = _ask(account, queries, start, end)
+    queries = [query(f"q{place}", *one[1:]) for place, one in enumerate(asked)]
+    points = answers(client(account, "cloudwatch"), queries, start, end)
     found: dict[str, dict[str, dict[datetime, float]]] = {arn: {} for arn in [*balancers, *groups]}
     for place, (arn, metric, _, _) in enumerate(asked):
         found[arn][metric] = points.get(f"q{place}", {})
@@ -124,16 +124,20 @@ def _of_group(points: Mapping[str, Mapping[datetime, float]], balancer: Traffic)
     return Traffic(_total(requests), failures, latency)
 
 
-def _ask(
-    account: boto3.Session, queries: Sequence[dict[str, Any]], start: datetime, end: datetime
+def answers(
+    cloudwatch: Any, queries: Sequence[dict[str, Any]], start: datetime, end: datetime
 ) -> dict[str, dict[datetime, float]]:
-    cloudwatch: Any = client(account, "cloudwatch")
+    """Return the values of queries from ``start`` until before ``end``, by their names; ask with a client of boto3.
+
+    :raises LiveError: CloudWatch could not be read, or stays at partial data
+    """
     found: dict[str, dict[datetime, float]] = {}
     with failing_as(LiveError):
         for first in range(0, len(queries), _PER_CALL):
             waiting = list(queries[first : first + _PER_CALL])
             for attempt in range(_TRIES):
-                time.sleep(_BETWEEN_TRIES_SECONDS if attempt else 0)
+                if attempt:
+                    time.sleep(_BETWEEN_TRIES_SECONDS)
                 done = dict(_answers(cloudwatch, waiting, start, end))
                 found |= done
                 waiting = [query for query in waiting if query["Id"] not in done]
@@ -161,9 +165,12 @@ def _answers(
     return ((name, values) for name, values in points.items() if state.get(name, "Complete") == "Complete")
 
 
-def _query(name: str, metric: str, statistic: str, of: Sequence[dict[str, str]]) -> dict[str, Any]:
+def query(
+    name: str, metric: str, statistic: str, of: Sequence[dict[str, str]], *, seconds: int = PERIOD_SECONDS
+) -> dict[str, Any]:
+    """Return the question for a metric of ELB, by a name of one's own, in periods of ``seconds``."""
     named = {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": list(of)}
-    return {"Id": name, "MetricStat": {"Metric": named, "Period": PERIOD_SECONDS, "Stat": statistic}}
+    return {"Id": name, "MetricStat": {"Metric": named, "Period": seconds, "Stat": statistic}}
 
 
 def _mean(weighed: Sequence[tuple[float, int]]) -> float | None:

@@ -137,7 +137,8 @@ def _minimum(account: Account, key: str, here: Objects) -> _Judged:
         if least is None:
             continue
         move = account.move(name, {key: 1})
-        half, whole = (gate.need(move, account.policy, share) for share in (0.5, 1))
+        arn = account.found.group_of(name, key)
+        half, whole = (gate.need(move, account.policy, arn, share) for share in (0.5, 1))
         said.append(f"{name} {least}, needs {half} at 50% and {whole} at 100%")
         if least < whole:
             cures.append(f"{name} {whole}")

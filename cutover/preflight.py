@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from cutover import gate, parity
@@ -166,9 +167,9 @@ def _target_health(facts: Facts) -> _Judged:
         rule = account.found.rules.get(route)
         weights = rule.weights if rule else {}
         move = account.move(route, {facts.key: 1})
-        share = weights.get(arn, 0) / (sum(weights.values()) or 1)
-        now = gate.need(move, account.policy.bare, share) if share else account.policy.min_healthy
-        whole = gate.need(move, account.policy, 1)
+        share = Fraction(weights.get(arn, 0), sum(weights.values()) or 1)
+        now = gate.need(move, account.policy, arn, share) if share else account.policy.min_healthy
+        whole = gate.need(move, account.policy, arn, 1)
         wants = max(wants, whole)
         said.append(f"{route} {group.units} healthy, needs {now} now and {whole} at 100%")
         if group.units < now:
@@ -251,7 +252,7 @@ def _targets(facts: Facts) -> _Judged:
         groups = [arn for arn, group in account.found.groups.items() if group.route == route]
         counts[rule.load_balancer] += sum(account.health[arn].units for arn in groups)
         own = account.found.group_of(route, facts.key)
-        whole = gate.need(account.move(route, {facts.key: 1}), account.policy, 1)
+        whole = gate.need(account.move(route, {facts.key: 1}), account.policy, own, 1)
         counts[rule.load_balancer] += max(0, whole - (account.health[own].units if own else 0))
     said = [f"{_name(balancer)} {count} of {limit}" for balancer, count in counts.items()]
     evidence = f"with {facts.key} at 100%: {', '.join(said)}" if said else "no route is live"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cutover.gate import Group, coverage, need
@@ -251,17 +252,17 @@ def _asked(case: Case, counted: Requests, over: timedelta) -> Iterator[Reason]:
 
 
 def _not_covered(case: Case) -> Iterator[Reason]:
-    """Yield a reason for each group that serves and could not carry its share alone, without the gate's headroom."""
-    policy = case.account.policy.bare
+    """Yield a reason for each group that serves and is not fit for its share."""
+    policy = case.account.policy
     for route, rule in case.account.found.rules.items():
         if route not in case.account.settings.routes:
             continue
         move, total = case.account.move_to(route, rule.weights), sum(rule.weights.values())
         for arn, weight in rule.weights.items():
             group = case.account.health.get(arn, Group(cluster=arn, unreadable="it is none of the stack's"))
-            if not weight or coverage(move, policy, arn, weight / total) >= 1:
+            if not weight or coverage(move, policy, arn, Fraction(weight, total)) >= 1:
                 continue
-            wants = need(move, policy, weight / total)
+            wants = need(move, policy, arn, Fraction(weight, total))
             healthy = f"{group.units} healthy {'target' if group.units == 1 else 'targets'}"
             seen = f"{group.cluster} has {healthy} and needs {wants} for its {weight / total:.0%}"
             if group.units >= wants:

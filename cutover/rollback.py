@@ -10,7 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from cutover.gate import Group, Hold, Move, Policy, coverage, need, shares
+from cutover.evidence import Evidence
+from cutover.gate import Group, Hold, Move, Policy, coverage, furthest, need, shares
 from cutover.shift import shared_out
 from settings.fields import version_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from fractions import Fraction
 
+    from cutover.evidence import Unproven
     from cutover.live import Found
     from settings import Settings
 
@@ -31,13 +33,13 @@ class RollbackError(Exception):
 
 @dataclass(frozen=True)
 class Seen:
-    """What could be read in time about those that are to serve: health by target group ARN, peaks by route.
+    """What could be read in time: health by target group ARN, and by route what seven days prove.
 
     ``sticky`` is the stickiness of the routes that have it, in seconds. What is missing was not read: it stops nothing.
     """
 
     health: Mapping[str, Group] = field(default_factory=dict[str, Group])
-    peaks: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
+    proven: Mapping[str, Evidence | Unproven] = field(default_factory=dict[str, "Evidence | Unproven"])
     capacities: Mapping[str, int | None] = field(default_factory=dict[str, "int | None"])
     sticky: Mapping[str, int] = field(default_factory=dict[str, int])
     policy: Policy = field(default_factory=Policy)
@@ -197,7 +199,7 @@ def _landing(found: Found, route: str, wanted: Mapping[str, int] | None, seen: S
     return replace(
         landing,
         units=seen.health[weakest].units,
-        needed=need(move, seen.policy, parts[weakest]),
+        needed=need(move, seen.policy, weakest, parts[weakest]),
         covered=coverage(move, seen.policy, weakest, parts[weakest]),
     )
 
@@ -208,8 +210,7 @@ def _covered_part(move: Move, weights: Mapping[str, int], seen: Seen) -> dict[st
     total, others = sum(live.values()), {arn: weight for arn, weight in live.items() if arn != target and weight}
     if not others:
         return dict(weights)
-    reached = range(ALL, 0, -1) if target in move.groups else range(0)
-    percent = next((p for p in reached if coverage(move, seen.policy, target, p / ALL) >= 1), 0)
+    percent = furthest(move, seen.policy, target)
     if percent * total <= live[target] * ALL:
         return live
     rest = shared_out(ALL - percent, others)
@@ -217,12 +218,13 @@ def _covered_part(move: Move, weights: Mapping[str, int], seen: Seen) -> dict[st
 
 
 def _move(found: Found, route: str, wanted: Mapping[str, int], seen: Seen) -> Move:
+    proven = seen.proven.get(route)
     return Move(
         route=route,
         live=found.rules[route].weights,
         wanted=wanted,
         groups=seen.health,
-        peak=seen.peaks.get(route),
+        evidence=proven if isinstance(proven, Evidence) else None,
         capacity=seen.capacities.get(route),
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cutover import gate
@@ -34,9 +35,8 @@ class Place:
     ``wanted`` is its weight in the stack file and ``live`` the one in AWS, each None where it has none. ``share`` is
     what the live weight gives it, ``seen`` the part of the route's requests that it got; both 0 to 1, ``seen`` None
     where the route had no request. ``healthy`` is None where health could not be read. ``needed`` is what the gate asks
-    for at the share ``at``: the live one, and 1 where that is 0, since a rollback would give it all. ``least`` is that
-    without the gate's headroom: what the share took lately. ``requests`` and ``errors`` are per second, None where
-    traffic is not counted.
+    for at the share ``at``: the live one, and 1 where that is 0, since a rollback would give it all. ``requests`` and
+    ``errors`` are per second, None where traffic is not counted.
     """
 
     route: str
@@ -47,7 +47,6 @@ class Place:
     seen: float | None
     healthy: int | None
     needed: int
-    least: int
     at: float
     requests: float | None
     errors: float | None
@@ -55,14 +54,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Back:
-    """Where a rollback would land: the cluster, and by route what keeps it from covering everything.
-
-    ``short`` is too little for what the route took lately, ``reserve`` enough for that without the gate's headroom.
-    """
+    """Where a rollback would land: the cluster, and in ``short`` what it lacks for everything, by route."""
 
     to: str
     short: Mapping[str, str]
-    reserve: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +159,6 @@ def document(status: Status, today: date) -> dict[str, Any]:
             "to": status.back.to,
             "lands": not status.back.short,
             "short": dict(status.back.short),
-            "withoutHeadroom": dict(status.back.reserve),
         },
         "loadBalancerErrorsPerSecond": status.own_errors,
     }
@@ -190,7 +184,7 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
     requests = sum(by_arn[arn].requests for arn in arns.values() if arn in by_arn)
     move, total = account.move(route, dict.fromkeys(wanted, 0)), sum((live or {}).values())
     for cluster, arn in arns.items():
-        share = (live or {}).get(cluster, 0) / total if total else 0.0
+        share = Fraction((live or {}).get(cluster, 0), total or 1)
         # A cluster that is not up yet has no group, and nothing in it.
         health = account.health.get(arn, gate.Group(cluster=cluster) if cluster in wanted else None)
         mine = by_arn.get(arn)
@@ -199,12 +193,11 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
             cluster=cluster,
             wanted=wanted.get(cluster),
             live=None if live is None else live.get(cluster),
-            share=share,
+            share=float(share),
             seen=mine.requests / requests if mine and requests else None,
             healthy=None if health is None or health.unreadable else health.units,
-            needed=gate.need(move, account.policy, share or 1),
-            least=gate.need(move, account.policy.bare, share or 1),
-            at=share or 1.0,
+            needed=gate.need(move, account.policy, arn, share or 1),
+            at=float(share) or 1.0,
             requests=mine and _per_second(mine.requests),
             errors=mine and _per_second(mine.failures),
         )
@@ -226,14 +219,12 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> Bac
         to = goal(account.found)
     except RollbackError:
         return None
-    short, reserve = dict[str, str](), dict[str, str]()
-    for route in (route for route, weights in live.items() if weights is not None):
-        move = account.move(route, {to: 1})
-        if lacks := _lacks(move, account.policy.bare, to):
-            short[route] = lacks
-        elif lacks := _lacks(move, account.policy, to):
-            reserve[route] = lacks
-    return Back(to, short, reserve)
+    lacks = {
+        route: _lacks(account.move(route, {to: 1}), account.policy, to)
+        for route, weights in live.items()
+        if weights is not None
+    }
+    return Back(to, {route: what for route, what in lacks.items() if what})
 
 
 def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
@@ -246,7 +237,7 @@ def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
         return f"the health of {cluster} could not be read: {group.unreadable}"
     if gate.coverage(move, policy, arn, 1) >= 1:
         return ""
-    needed = gate.need(move, policy, 1)
+    needed = gate.need(move, policy, arn, 1)
     return f"{group.units} of {needed}" if group.units < needed else f"all in {', '.join(group.zones)}"
 
 

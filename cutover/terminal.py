@@ -24,7 +24,7 @@ from settings import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-SHAPE = 1
+SHAPE = 2
 """The version of every JSON document. It grows when a key changes its meaning or goes; new keys do not change it."""
 
 

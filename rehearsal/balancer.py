@@ -227,6 +227,7 @@ class _Front(grpc.GenericRpcHandler):
             self._meter.failed(self._balancer)
             return _own_answer(HTTPStatus.GATEWAY_TIMEOUT, group)
         except (aiohttp.ClientError, OSError):
+            self._meter.refused(self._balancer, group)
             self._meter.failed(self._balancer)
             return _own_answer(HTTPStatus.BAD_GATEWAY, group)
         async with answer:
@@ -309,6 +310,7 @@ class _Front(grpc.GenericRpcHandler):
         finally:
             call.cancel()
         if code is grpc.StatusCode.UNAVAILABLE and not first and not last:  # nobody answered
+            self._meter.refused(self._balancer, group)
             self._meter.failed(self._balancer)
             await self._abort(context, HTTPStatus.BAD_GATEWAY, group)
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cutover.judgement import weights_alone
@@ -15,6 +16,7 @@ from cutover.run import LISTENER_RULE, Run, watch
 from rehearsal import stackfile
 from rehearsal.answers import Answer, by_step, split_faults, tally
 from rehearsal.load import Load, Names, ask, destinations
+from rehearsal.metrics import NAMESPACE, POINTS_PER_CALL, past
 from rehearsal.targets import Targets
 from rehearsal.workloads import WORKLOAD
 from rehearsal.world import PROPAGATION_SECONDS
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
-SHARES = (1, 10, 50)
-_PODS = 4  # of the new cluster: with the old one's two, the gate would not let it carry everything
+_PODS = 4  # of each cluster, on as many nodes
+_FEW = 2  # of either, where it is small: as the new one begins, or as autoscalers leave it in the night
+_DAY = 3.0  # times the requests of now came by day, which the old cluster has carried for weeks
+_QUIET_BUCKETS, _BUSY_BUCKETS = 4, 30  # five minutes each, of the past that the gate looks at
 _PATIENCE_SECONDS = 60.0
 _MOVING = " (moving)"
 
@@ -82,13 +86,15 @@ class Rehearsal:
     ``hold`` is how many seconds each act is looked at after its move. The sandbox must have a world.
     """
 
-    def __init__(self, sandbox: Sandbox, stack: str, *, rate: float = 200.0, hold: float = 6.0) -> None:
+    def __init__(self, sandbox: Sandbox, stack: str, *, rate: float = 200.0, hold: float = 4.0) -> None:
         self._sandbox = sandbox
         self._name = stack
         self._hold = hold
         self._stack = sandbox.stack(stack)
         stackfile.edit(sandbox.project, stack, _admit_the_loopback)
         self._config = stackfile.read(sandbox.project, stack)
+        self._old = min(self._config["eks-cutover:clusters"], key=version_of)
+        self._rate = rate
         self._names = Names(sandbox.store, sandbox.aws("route53"))
         self._to = destinations(self._config)
         self._load = Load(self._names, self._to, rate=rate)
@@ -106,8 +112,10 @@ class Rehearsal:
         first, *others = (act for act in acts(self._config) if act.title not in but)
         yield self._play(first, start := {})
         start |= shared_objects(self._sandbox)
-        self._until("the first cluster answers", lambda: not any(ask(self._names, to).failed for to in self._to))
+        _until("the first cluster answers", lambda: not any(ask(self._names, to).failed for to in self._to))
         outcome = None
+        _until("the first cluster has all its targets", lambda: _healthy(self._sandbox, self._old, _PODS))
+        self._remember()
         with self._load:
             for act in others:
                 outcome = self._play(act, start)
@@ -116,6 +124,19 @@ class Rehearsal:
                     return
         if outcome and (late := [fault for act in others for fault in self._losses(act, *self._seen(act))]):
             yield replace(outcome, title="answers that came last", faults=tuple(late))
+
+    def _remember(self) -> None:
+        """Let CloudWatch know what the old cluster carried by day: it is a quiet hour now."""
+        cloudwatch, routes = self._sandbox.aws("cloudwatch"), [to.route for to in self._to]
+        now, data = datetime.now(UTC), list[dict[str, Any]]()
+        for group in self._sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]:
+            route = group["TargetGroupName"].partition(f"-{self._old}")[0]
+            rate = self._rate * routes.count(route) / len(routes)
+            rates = [rate] * _QUIET_BUCKETS + [_DAY * rate] * _BUSY_BUCKETS
+            for balancer in group["LoadBalancerArns"] if rate else ():
+                data += past(balancer, group["TargetGroupArn"], _PODS, rates, now)
+        for first in range(0, len(data), POINTS_PER_CALL):
+            cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data[first : first + POINTS_PER_CALL])
 
     def _play(self, act: Act, start: Mapping[str, str]) -> Outcome:
         began = time.time()
@@ -184,13 +205,6 @@ class Rehearsal:
             if a.cluster != act.preview
         ]
 
-    def _until(self, what: str, holds: Callable[[], bool]) -> None:
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not holds():
-            if time.monotonic() > end:
-                raise TimeoutError(f"it took too long until {what}")
-            time.sleep(0.5)
-
 
 def acts(config: Config) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
@@ -201,10 +215,26 @@ def acts(config: Config) -> list[Act]:
 
     def shift(share: int, title: str = "", **more: Any) -> Act:
         weights = {old: 100 - share, new: share}
-        return Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts, **more)
+        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts)
+        return replace(made, **more)
 
+    def refused(live: int, share: int, title: str, *, healthy: int, **more: Any) -> Act:
+        """Ask for a share that the gate must refuse, which leaves what is live."""
+        weights, words = {old: 100 - live, new: live}, f"{new} has {healthy} healthy targets"
+        return replace(shift(share, title), weights=weights, refused=words, **more)
+
+    def back(share: int, title: str = "", **more: Any) -> Act:
+        return shift(0, title or f"back from {share}", **more)
+
+    few, many = (_grow((old, new), routes, pods) for pods in (_FEW, _PODS))
+    dies = _behave(new, routes, replicas=_PODS, alive=False)
     return [
-        Act(title=f"{old} alone", weights={old: 100}, edit=_only(old, {old: 100})),
+        Act(
+            title=f"{old} alone",
+            weights={old: 100},
+            edit=_only(old, {old: 100}),
+            before=_behave(old, routes, replicas=_PODS),
+        ),
         Act(
             title=f"{new} beside it at 0",
             weights={old: 100, new: 0},
@@ -212,13 +242,26 @@ def acts(config: Config) -> list[Act]:
             faults=_adds_only(old),
             before=_behave(new, routes, alive=False),
         ),
-        replace(shift(1, "an early raise"), weights={old: 100, new: 0}, refused=f"{new} has 0 healthy targets"),
-        replace(shift(0, f"{new} by the preview header"), before=_revive(new, routes), preview=new, faults=_nothing),
-        *(shift(share) for share in SHARES),
-        replace(shift(50, f"{new} dies at 50"), before=_behave(new, routes, alive=False), dying=new, faults=_nothing),
+        refused(0, 1, "an early raise", healthy=0),
+        shift(0, f"{new} by the preview header", before=_grow((new,), routes, _FEW), preview=new, faults=_nothing),
+        refused(0, 100, "everything in a quiet hour", healthy=_FEW),
+        shift(1, before=_grow((new,), routes, _PODS)),
+        back(1),
+        shift(1, f"{new} at 1 again"),
+        refused(1, 100, f"{new} dies at 1 and is asked for everything", healthy=0, before=dies, dying=new),
+        back(1, dying=new, title="back from the dead 1"),
+        shift(10, before=many),
+        back(10),
+        shift(50),
+        back(50),
+        shift(50, f"{new} at 50 again"),
+        shift(50, f"{new} dies at 50", before=dies, dying=new, faults=_nothing),
         shift(0, "the weights go back", dying=new),
-        shift(50, f"{new} at 50 again", before=_revive(new, routes)),
-        shift(100),
+        shift(50, f"{new} at 50 at last", before=many),
+        shift(0, "back at night, both small", before=few),
+        shift(100, before=many),
+        back(100),
+        shift(100, f"{new} at 100 again"),
         *_unprotected(old, new, clusters),
         Act(title=f"{old} retired", weights={new: 100}, edit=_only(new, {new: 100}), faults=_spares(new)),
     ]
@@ -235,25 +278,26 @@ def _unprotected(old: str, new: str, clusters: Config) -> list[Act]:
 def _behave(cluster: str, routes: Iterable[str], **behaviour: Any) -> Callable[[Sandbox], None]:
     def before(sandbox: Sandbox) -> None:
         for route in routes:
-            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": _PODS, **behaviour})
+            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": _FEW, **behaviour})
 
     return before
 
 
-def _revive(cluster: str, routes: Iterable[str]) -> Callable[[Sandbox], None]:
+def _grow(clusters: Iterable[str], routes: Iterable[str], pods: int) -> Callable[[Sandbox], None]:
+    """Let clusters have so many targets for every route, and wait until all of them are healthy."""
+
     def before(sandbox: Sandbox) -> None:
-        _behave(cluster, routes)(sandbox)
-        end = time.monotonic() + _PATIENCE_SECONDS
-        while not _healthy(sandbox, cluster):
-            if time.monotonic() > end:
-                raise TimeoutError(f"the targets of {cluster} have not become healthy")
-            time.sleep(0.5)
+        for cluster in clusters:
+            _behave(cluster, routes, replicas=pods)(sandbox)
+        _until(
+            f"{', '.join(clusters)} have {pods} targets", lambda: all(_healthy(sandbox, one, pods) for one in clusters)
+        )
 
     return before
 
 
-def _healthy(sandbox: Sandbox, cluster: str) -> bool:
-    """Tell whether every target group of a cluster has its targets, all of them healthy."""
+def _healthy(sandbox: Sandbox, cluster: str, pods: int) -> bool:
+    """Tell whether every target group of a cluster has so many healthy targets; a node without a pod is none."""
     targets = Targets(sandbox.store)
     groups = sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
     states = [
@@ -261,7 +305,15 @@ def _healthy(sandbox: Sandbox, cluster: str) -> bool:
         for group in groups
         if cluster in group["TargetGroupName"]
     ]
-    return all(len(found) >= _PODS and set(found) == {"healthy"} for found in states)
+    return all(found.count("healthy") == pods for found in states)
+
+
+def _until(what: str, holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"it took too long until {what}")
+        time.sleep(0.5)
 
 
 def _admit_the_loopback(config: Config) -> None:

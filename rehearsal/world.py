@@ -25,7 +25,7 @@ from rehearsal.controllers import Controllers
 from rehearsal.health_checks import HealthChecks
 from rehearsal.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER
 from rehearsal.mesh_controller import MeshController
-from rehearsal.metrics import NAMESPACE, Meter, host_counts
+from rehearsal.metrics import NAMESPACE, POINTS_PER_CALL, Meter, host_counts
 from rehearsal.routing_table import RoutingTable
 from rehearsal.store import PATH_VARIABLE, Store
 from rehearsal.targets import Targets
@@ -48,7 +48,6 @@ _CLUSTERS_SECONDS = 0.5
 _CONTROLLERS_SECONDS = 0.1
 _TARGETS_SECONDS = 0.2
 _METRICS_SECONDS = 60.0  # of AWS's time
-_POINTS_PER_CALL = 500
 _log = logging.getLogger(__name__)
 
 
@@ -142,12 +141,15 @@ class World:
 
     async def _publish(self) -> None:
         since, self._since = self._since, datetime.now(UTC)
-        data = self._meter.take(since)
+        counted = {
+            group: sum(target.state != "draining" for target in targets) for group, targets in self._seen.items()
+        }
+        data = self._meter.take(since, counted)
         for group, balancer in self._table.attached().items():
             if self._seen.get(group):
                 data += host_counts(balancer, group, self._seen[group], since)
-        for first in range(0, len(data), _POINTS_PER_CALL):
-            points = data[first : first + _POINTS_PER_CALL]
+        for first in range(0, len(data), POINTS_PER_CALL):
+            points = data[first : first + POINTS_PER_CALL]
             await asyncio.to_thread(self._cloudwatch.put_metric_data, Namespace=NAMESPACE, MetricData=points)
 
 

@@ -301,7 +301,7 @@ class Route(Model):
     )
     stickiness: Stickiness | None = Field(default=None, description="left out: off")
     capacity: Capacity | None = Field(
-        default=None, description="healthy targets that the whole route needs; left out: as many as it had lately"
+        default=None, description="healthy targets that the whole route needs; left out: what they have carried tells"
     )
     weights: dict[ClusterKey, Weight] | None = Field(
         default=None, description="weights of this route alone, in place of the stack's"
@@ -323,7 +323,9 @@ class Gate(Model):
     """When a cluster is healthy enough for the share that it is to get."""
 
     min_healthy: MinHealthy = Field(default=2, description="healthy targets that any share needs")
-    headroom: Headroom = Field(default=1.2, description="times what the share would need, 1 or more")
+    headroom: Headroom = Field(
+        default=1.2, description="how much more than new targets get others must have carried, 1 or more"
+    )
     override: Override | None = Field(default=None, description="what passes although the gate refuses it")
 
 

@@ -119,7 +119,7 @@ class _Retirement:
         self._eks = Usage(self.account).cluster(self._name)
         self._live = Live(self.account, self.settings.stack)
         self._writes = Writes(self.account, self.settings.stack)
-        self._seen = read(self._live, self.settings)
+        self._seen = read(self._live, self.settings, everything=True)
         self._found = self._seen.found
         self._unreachable = ""
         self._unchanged = "Nothing was changed"

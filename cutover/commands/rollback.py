@@ -21,6 +21,7 @@ from rich import box
 from rich.table import Table
 
 from cutover import calls
+from cutover.account import prove
 from cutover.calls import OutsideError
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
@@ -276,14 +277,11 @@ def _look(
     requests = _Asked(lambda: live.requests(found.rules))
     routes = settings.routes if settings else {}
     capacities = {route: one.capacity for route, one in routes.items()}
-    peaks = {
-        route: _Asked(lambda rule=rule: live.peak(rule))
-        for route, rule in found.rules.items()
-        if capacities.get(route) is None
-    }
+    measured = [route for route in found.rules if capacities.get(route) is None]
+    proven = _Asked(lambda: prove(live, found, measured))
     seen = Seen(
         health.by(end, {}),
-        {route: asked.by(end, None) for route, asked in peaks.items()},
+        proven.by(end, {}),
         capacities,
         {route: one.stickiness.duration for route, one in routes.items() if one.stickiness},
         Policy(settings.gate.min_healthy, settings.gate.headroom) if settings else Policy(),

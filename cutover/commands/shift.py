@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -322,7 +323,7 @@ def _verify(here: Project, aws: Live, after: Settings, moving: Sequence[str]) ->
     say(f"AWS has the new weights. Waiting {PROPAGATION_SECONDS:g} s until they count everywhere.")
     time.sleep(PROPAGATION_SECONDS)
     try:
-        seen = account.read(aws, after)
+        seen = account.read(aws, after, everything=True)
     except LiveError as error:
         stop(
             Code.FAILED,
@@ -349,8 +350,7 @@ def _rows(seen: Account, route: str, weights: Mapping[str, int]) -> list[Row]:
     for cluster, weight in weights.items():
         arn = seen.found.group_of(route, cluster)
         healthy = seen.health[arn].units if arn and arn in seen.health else 0
-        share = weight / sum(weights.values())
-        needed = gate.need(move, seen.policy, share) if weight else 0
+        needed = gate.need(move, seen.policy, arn, Fraction(weight, sum(weights.values()))) if weight else 0
         rows.append(Row(route, cluster, before.get(cluster, 0), weight, healthy, needed))
     return rows
 

@@ -142,7 +142,7 @@ def _cells(state: Status, place: Place, *, shares: bool) -> Iterator[str | Text]
     for weight, live in ((place.wanted, False), (place.live, True)):
         yield _weight(weight, sum(weights(state, place.route, live=live).values()) if shares else 0)
     yield "-" if place.seen is None else f"{place.seen:.1%}"
-    short = place.healthy is not None and place.healthy < place.least
+    short = place.healthy is not None and place.healthy < place.needed
     yield Text("?" if place.healthy is None else str(place.healthy), "bold red" if short and place.share else "")
     yield f"{place.needed}{' ' if place.share else '*'}"
     yield "-" if place.requests is None else f"{place.requests:.1f}"
@@ -197,9 +197,9 @@ def _health_notes(state: Status) -> Iterator[tuple[str, str]]:
     for place in state.places:
         if place.healthy is None:
             yield "health", f"{place.route}: what is healthy in {_cluster(place.cluster)} could not be read"
-        elif place.share and place.healthy < place.least:
-            least = f"{place.least} that {place.share:.0%} needs at least"
-            yield "short", f"{place.route}: {_cluster(place.cluster)} has {place.healthy} healthy of the {least}"
+        elif place.share and place.healthy < place.needed:
+            needed = f"{place.needed} that {place.share:.0%} needs"
+            yield "short", f"{place.route}: {_cluster(place.cluster)} has {place.healthy} healthy of the {needed}"
     if state.own_errors:
         yield "5xx", f"load balancers answer {state.own_errors:.2f} per second themselves, with no target to blame"
 
@@ -231,11 +231,8 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
 def _back(known: Project, state: Status) -> str:
     if state.back is None:
         return f"would not know where to go. `cutover rollback --to KEY -s {known.named}` does"
-    short, reserve = (_by_route(lacks) for lacks in (state.back.short, state.back.reserve))
-    if short:
+    if short := _by_route(state.back.short):
         return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"
-    if reserve:
-        return f"would land on {state.back.to}, with less than the headroom that the gate asks for: {reserve} healthy"
     return f"would land on {state.back.to}, which covers every route"
 
 

@@ -1,13 +1,25 @@
-"""What one reading of AWS makes of a route that is not there yet."""
+"""What one reading of AWS asks for, and what it makes of a route that is not there yet."""
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import boto3
 import pytest
 
-from cutover.account import Account
+from cutover.account import Account, read
 from cutover.gate import Group, judge
-from cutover.live import Found, TargetGroup, WeightedRule
-from tests.conftest import settings_of
+from cutover.live import Found, Live, TargetGroup, WeightedRule
+from tests.cutover.tagged import reach, tagged
+from tests.rehearsal.cloud import REGION, running
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from settings import Settings
 
 CLUSTERS = ("v1-35", "v1-36")
 GROUPS = {
@@ -42,3 +54,36 @@ def test_of_two_groups_of_a_cluster_the_one_in_the_rule_is_meant() -> None:
     new = TargetGroup("arn:another", "web", "v1-35", checked=True)
     found = Found({"web": WEB}, {"arn:another": new, **GROUPS}, None)
     assert found.group_of("web", "v1-35") == "arn:web:v1-35"
+
+
+@pytest.mark.parametrize(
+    ("routes", "moving", "calls"),
+    [
+        (1, 1, {"DescribeTargetHealth": 2, "GetMetricData": 1}),
+        (20, 20, {"DescribeTargetHealth": 40, "GetMetricData": 5}),
+        (20, 1, {"DescribeTargetHealth": 2, "GetMetricData": 1}),
+        (20, 0, {}),
+    ],
+)
+def test_health_and_history_are_asked_only_of_routes_that_move(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, routes: int, moving: int, calls: dict[str, int]
+) -> None:
+    names = [f"r{number}" for number in range(routes)]
+    with running(tmp_path) as cloud, tagged(cloud, names, {"v1-35": 100, "v1-36": 0}) as stack:
+        reach(cloud, monkeypatch)
+        for name in names[moving:]:
+            stack.set_weights(name, {"v1-35": 90, "v1-36": 10})
+        asked, session = Counter[str](), boto3.Session(region_name=REGION)
+        session.events.register("before-call", lambda model, **_: asked.update([model.name]))
+        account = read(Live(session, "dev"), _settings(names))
+        assert set(account.found.rules) == set(names)
+        found = {name: asked[name] for name in ("DescribeTargetHealth", "GetMetricData") if asked[name]}
+        assert found == calls
+        assert asked.total() - sum(calls.values()) <= 10
+
+
+def _settings(names: Sequence[str]) -> Settings:
+    """Return the dev stack with these routes, at 90 and 10."""
+    settings = settings_of("dev", {"weights": {"v1-35": 90, "v1-36": 10}})
+    web = settings.routes["web"]
+    return settings.model_copy(update={"routes": dict.fromkeys(names, web)})

@@ -184,11 +184,11 @@ def test_the_only_cluster_is_compared_with_nothing() -> None:
 @pytest.mark.parametrize(
     ("account", "verdict", "said"),
     [
-        (_account(healthy=12), "ok", "web 12 healthy, needs 2 now and 12 at 100%"),
-        (_account(healthy=2), "warn", "web 2 healthy, needs 2 now and 12 at 100%"),
+        (_account(healthy=12), "ok", "web 12 healthy, needs 2 now and 10 at 100%"),
+        (_account(healthy=2), "warn", "web 2 healthy, needs 2 now and 10 at 100%"),
         (_account(healthy=1), "bad", "web 1 healthy, needs 2 now"),
         (_account(50, 50, healthy=4), "bad", "web 4 healthy, needs 5 now"),
-        (_account(50, 50, healthy=5), "warn", "web 5 healthy, needs 5 now and 12 at 100%"),
+        (_account(50, 50, healthy=5), "warn", "web 5 healthy, needs 5 now and 10 at 100%"),
     ],
 )
 def test_target_health_is_held_against_the_share_of_now_and_everything(
@@ -313,11 +313,11 @@ def test_rules_stay_below_their_quota(count: int, verdict: str) -> None:
     assert _said("quota of rules", _facts(rules={BALANCER: count})) == (verdict, f"public-1 {count} of 100")
 
 
-@pytest.mark.parametrize(("limit", "verdict"), [(68, "ok"), (67, "ok"), (60, "warn"), (59, "bad")])
+@pytest.mark.parametrize(("limit", "verdict"), [(66, "ok"), (56, "warn"), (55, "bad")])
 def test_targets_at_100_percent_stay_below_their_quota(limit: int, verdict: str) -> None:
-    """Both routes have 12 targets in the old cluster and 6 in the new one, which would need 12."""
+    """Both routes have 12 targets in the old cluster and 6 in the new one, which would need 10."""
     facts = _facts(account=_account(healthy=6), limits={"targets-per-application-load-balancer": limit - 12})
-    assert _said("quota of targets", facts) == (verdict, f"with v1-36 at 100%: public-1 48 of {limit - 12}")
+    assert _said("quota of targets", facts) == (verdict, f"with v1-36 at 100%: public-1 44 of {limit - 12}")
 
 
 @pytest.mark.parametrize(("limit", "verdict"), [(44, "ok"), (43, "warn"), (24, "warn"), (23, "bad")])
@@ -494,14 +494,14 @@ def _autoscaler(least: int) -> dict[str, Any]:
     return {**_named("web/web"), "spec": {"scaleTargetRef": target, "minReplicas": least}}
 
 
-@pytest.mark.parametrize(("least", "verdict"), [(12, "ok"), (11, "warn")])
+@pytest.mark.parametrize(("least", "verdict"), [(10, "ok"), (9, "warn")])
 def test_an_autoscaler_that_starts_too_low_is_named_with_the_minimum_that_the_gate_will_ask_for(
     least: int, verdict: str
 ) -> None:
     row = _row("least replicas", _facts(here=_with("autoscalers", _autoscaler(least))))
     assert row.verdict.value == verdict
-    assert f"web {least}, needs 6 at 50% and 12 at 100%" in row.evidence
-    assert ("web 12" in row.cure) is (verdict == "warn")
+    assert f"web {least}, needs 5 at 50% and 10 at 100%" in row.evidence
+    assert ("web 10" in row.cure) is (verdict == "warn")
 
 
 def test_what_an_autoscaler_scales_is_not_compared_by_its_replicas() -> None:

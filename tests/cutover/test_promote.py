@@ -212,7 +212,7 @@ class Clock:
                         meter.answered(balancer, stack.groups[route, cluster], status, self.seconds.get(cluster, 0.05))
         for _ in range(self.own):
             meter.failed(balancer)
-        data = meter.take(minute)
+        data = meter.take(minute, {})
         if data:
             stack.cloud.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
 

@@ -64,11 +64,11 @@ def _found(hold: Hold | None = None, /, **routes: Mapping[str, int]) -> Found:
 
 
 def _seen(**units: int) -> Seen:
-    """Return health by ROUTE/CLUSTER with the keys' underscores, and a peak of 10 on every route."""
+    """Return health by ROUTE/CLUSTER with the keys' underscores, and a capacity of 12 on every route."""
     health = {name.replace("__", "/").replace("_", "-"): count for name, count in units.items()}
     return Seen(
         {arn: Group(cluster=arn.partition("/")[2], units=count) for arn, count in health.items()},
-        {arn.partition("/")[0]: 10 for arn in health},
+        capacities={arn.partition("/")[0]: 12 for arn in health},
     )
 
 
@@ -335,8 +335,8 @@ def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -
     said = scene.run("rollback", "--partial", "--yes", "--json")
     assert said.exit_code == Code.UNFINISHED
     assert "Traffic is safe" not in said.stderr
-    assert "web keeps 25 of 100 on v1-36, since v1-35 covers no more" in said.stderr
-    after = {"web": {OLD: 75, NEW: 25}, "grpc-api": {OLD: 10, NEW: 90}}  # 1.2 x 4 / 0.9 x 75 % is 4
+    assert "web keeps 10 of 100 on v1-36, since v1-35 covers no more" in said.stderr
+    after = {"web": {OLD: 90, NEW: 10}, "grpc-api": {OLD: 10, NEW: 90}}  # four targets had 90 %
     assert scene.stack.weights() == after
     assert {route["route"]: route["after"] for route in json.loads(said.stdout)["routes"]} == after
     assert scene.hold

@@ -104,8 +104,8 @@ def _count(stack: Tagged, route: str, cluster: str, minutes_ago: int, **metrics:
 def test_weights_health_and_need_stand_side_by_side() -> None:
     answer = _run()
     assert answer.exit_code == 0, answer.output
-    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 6 0.0 0.00"]
-    assert _lines(answer, "grpc-api") == ["grpc-api v1-35 90 90 - 6 6 0.0 0.00"]
+    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 5 0.0 0.00"]
+    assert _lines(answer, "grpc-api") == ["grpc-api v1-35 90 90 - 6 5 0.0 0.00"]
     assert _lines(answer, "     ")[0] == "v1-36 10 10 - 2 2 0.0 0.00"
 
 
@@ -130,8 +130,8 @@ def test_no_number_is_cut_where_weights_names_and_traffic_are_long(
     narrow, wide = _run(), _run(columns=120)
     assert max(len(line) for line in narrow.stdout.splitlines()) <= 80
     assert narrow.stdout.splitlines()[0].split() == _HEADERS, narrow.stdout
-    assert _lines(narrow, "checkout-payment")[0] == "checkout-payment v1-35 900 900 100.0% 6 6 12345.6 100.00"
-    assert "v1-35 900 (90%) 900 (90%) 100.0% 6 6 12345.6 100.00" in _lines(wide, "checkout-payment")[0]
+    assert _lines(narrow, "checkout-payment")[0] == "checkout-payment v1-35 900 900 100.0% 6 5 12345.6 100.00"
+    assert "v1-35 900 (90%) 900 (90%) 100.0% 6 5 12345.6 100.00" in _lines(wide, "checkout-payment")[0]
 
 
 def _renamed(state: Status, route: str, name: str) -> Status:
@@ -153,7 +153,7 @@ def test_the_group_of_a_stranger_is_shown_by_its_name_and_cuts_no_number(stack: 
     assert "arn:aws" not in answer.stdout.partition("->")[0]
     assert answer.stdout.splitlines()[0].split() == _HEADERS
     (row,) = (line.split() for line in answer.stdout.splitlines() if "targetgroup" in line and "900" in line.split())
-    assert row[row.index("900") + 1 :] == ["-", "?", "6", "0.0", "0.00"]
+    assert row[row.index("900") + 1 :] == ["-", "?", "5", "0.0", "0.00"]
     assert f"targetgroup/{name}" in "".join(_run(columns=160).stdout.split())
 
 
@@ -177,16 +177,15 @@ def test_a_cluster_without_a_share_is_held_against_what_a_rollback_would_give_it
     stack.heal(OLD, 3)
     stack.heal(NEW, 6)
     found = _place(_json(), "web", OLD)
-    assert (found["healthy"], found["needed"], found["neededAtShare"]) == (3, 6, 1.0)
+    assert (found["healthy"], found["needed"], found["neededAtShare"]) == (3, 5, 1.0)
     answer = _run()
-    assert _lines(answer, "web") == ["web v1-35 0 0 - 3 6* 0.0 0.00"]
+    assert _lines(answer, "web") == ["web v1-35 0 0 - 3 5* 0.0 0.00"]
     assert "needed by a rollback" in answer.stdout
 
 
 def test_a_rollback_lands_where_the_older_cluster_has_enough(stack: Tagged) -> None:
-    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}, "withoutHeadroom": {}}
-    stack.heal(OLD, 5)
-    assert "would land on v1-35, with less than the headroom" in _run().stdout
+    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}}
+    assert "would land on v1-35, which covers every route" in _run().stdout
     stack.heal(OLD, 4, "web")
     back = _json()["rollback"]
     assert (back["lands"], back["short"]) == (False, {"web": "4 of 5"})
@@ -201,9 +200,9 @@ def test_nothing_is_older_than_the_only_cluster_that_serves(stack: Tagged, monke
     assert "would not know where to go" in _run().stdout
 
 
-def test_a_cluster_below_what_its_share_took_lately_is_named(stack: Tagged) -> None:
+def test_a_cluster_below_what_its_share_needs_is_named(stack: Tagged) -> None:
     stack.heal(OLD, 3, "web")
-    assert "web: v1-35 has 3 healthy of the 5 that 90% needs at least" in _run().stdout
+    assert "web: v1-35 has 3 healthy of the 5 that 90% needs" in _run().stdout
     assert "grpc-api: v1-35 has" not in _run().stdout
 
 
@@ -278,7 +277,7 @@ def test_a_cloudwatch_that_does_not_answer_hides_nothing_else(monkeypatch: pytes
     answer = _run()
     assert answer.exit_code == 0
     assert "Traffic could not be counted: not allowed" in answer.stderr
-    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 6 - -"]
+    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 5 - -"]
 
 
 def test_an_aws_that_cannot_be_read_is_said_with_an_exit_code_of_its_own(stack: Tagged) -> None:
@@ -306,7 +305,7 @@ def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
     monkeypatch.setattr(preflight, "judge", lambda _: rows)
     answer = _run(NEW)
     assert answer.exit_code == code
-    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 6 0.0 0.00"]
+    assert _lines(answer, "web") == ["web v1-35 90 90 - 6 5 0.0 0.00"]
     assert _lines(answer, str(worst)) == [f"{worst} Secrets: not in v1-36: web/key"]
     assert "-> Create it" in answer.stdout
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}

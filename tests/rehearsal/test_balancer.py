@@ -131,7 +131,7 @@ async def test_what_a_pod_was_answering_when_it_died_is_502(setting: Stage) -> N
     pod = await setting.pod("v1-35", delay=30)
     setting.targets(old=[pod])
     asking = asyncio.create_task(get(setting))
-    await eventually(lambda: bool(setting.meter.take(NOW)))
+    await eventually(lambda: bool(setting.meter.take(NOW, {})))
     await asyncio.sleep(0.1)  # on its way to the pod
     await pod.die()
     assert (await asking)[0] == 502
@@ -251,9 +251,10 @@ async def test_a_grpc_failure_of_a_pod_is_passed_on_as_it_is(setting: Stage) -> 
     setting.targets(old=[await setting.pod("v1-35", grpc=True, error_rate=1)])
     code, _, said = await setting.call()
     assert (code, said[CLUSTER_HEADER]) == (grpc.StatusCode.INTERNAL, "v1-35")
-    data = setting.meter.take(NOW)
+    data = setting.meter.take(NOW, {})
     assert {point["MetricName"] for point in data} == {
         "RequestCount",
+        "RequestCountPerTarget",
         "HTTPCode_Target_2XX_Count",  # as at AWS: a gRPC failure is an HTTP 200
         "TargetResponseTime",
     }
@@ -265,7 +266,7 @@ async def test_a_pod_that_calls_itself_unavailable_is_no_error_of_the_load_balan
     setting.targets(old=[await setting.pod("v1-35", grpc=True, health="fail")])
     code, _, said = await setting.call("/grpc.health.v1.Health/Check")
     assert (code, said[CLUSTER_HEADER]) == (grpc.StatusCode.UNAVAILABLE, "v1-35")
-    assert "HTTPCode_ELB_5XX_Count" not in {point["MetricName"] for point in setting.meter.take(NOW)}
+    assert "HTTPCode_ELB_5XX_Count" not in {point["MetricName"] for point in setting.meter.take(NOW, {})}
 
 
 @on_stage()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.metrics import NAMESPACE, Meter, host_counts
+from cutover import buckets
+from cutover.evidence import evidence
+from rehearsal.metrics import NAMESPACE, Meter, host_counts, past
 from rehearsal.targets import Target
 from tests.rehearsal.stage import BALANCER, NEW, OLD
 
@@ -40,13 +42,14 @@ def meter() -> Meter:
 
 
 def test_requests_are_told_per_group_and_for_the_load_balancer(meter: Meter) -> None:
-    data = meter.take(AT)
+    data = meter.take(AT, {OLD: 2})
     assert values(data, "RequestCount") == [(ON_OLD, 2), (ON_NEW, 1), (ON_BALANCER, 3)]
+    assert values(data, "RequestCountPerTarget") == [(ON_OLD, 1.0), (ON_NEW, 1.0)]
     assert {point["Timestamp"] for point in data} == {AT}
 
 
 def test_answers_are_told_by_hundreds_and_none_that_did_not_come(meter: Meter) -> None:
-    data = meter.take(AT)
+    data = meter.take(AT, {OLD: 2})
     assert values(data, "HTTPCode_Target_2XX_Count") == [(ON_OLD, 1), (ON_BALANCER, 1)]
     assert values(data, "HTTPCode_Target_4XX_Count") == [(ON_OLD, 1), (ON_BALANCER, 1)]
     assert values(data, "HTTPCode_Target_5XX_Count") == [(ON_NEW, 1), (ON_BALANCER, 1)]
@@ -54,27 +57,28 @@ def test_answers_are_told_by_hundreds_and_none_that_did_not_come(meter: Meter) -
 
 
 def test_errors_of_the_load_balancer_are_blamed_on_no_group(meter: Meter) -> None:
-    assert values(meter.take(AT), "HTTPCode_ELB_5XX_Count") == [(ON_BALANCER, 1)]
+    assert values(meter.take(AT, {OLD: 2}), "HTTPCode_ELB_5XX_Count") == [(ON_BALANCER, 1)]
 
 
 def test_response_times_are_a_statistic(meter: Meter) -> None:
-    times = [point for point in meter.take(AT) if point["MetricName"] == "TargetResponseTime"]
+    times = [point for point in meter.take(AT, {OLD: 2}) if point["MetricName"] == "TargetResponseTime"]
     assert [where(point) for point in times] == [ON_OLD, ON_NEW, ON_BALANCER]
     assert times[0]["Unit"] == "Seconds"
     assert times[0]["StatisticValues"] == {"SampleCount": 2, "Sum": pytest.approx(0.4), "Minimum": 0.1, "Maximum": 0.3}
 
 
 def test_a_period_without_requests_has_no_data(meter: Meter) -> None:
-    meter.take(AT)
-    assert meter.take(AT) == []
+    meter.take(AT, {OLD: 2})
+    assert meter.take(AT, {OLD: 2}) == []
 
 
 def test_a_request_without_an_answer_is_a_request_all_the_same() -> None:
     meter = Meter()
     meter.sent(BALANCER, OLD)
     meter.failed(BALANCER)
-    assert [point["MetricName"] for point in meter.take(AT)] == [
+    assert [point["MetricName"] for point in meter.take(AT, {OLD: 2})] == [
         "RequestCount",
+        "RequestCountPerTarget",
         "RequestCount",
         "HTTPCode_ELB_5XX_Count",
     ]
@@ -88,10 +92,24 @@ def test_healthy_and_unhealthy_targets_are_counted_and_zero_is_told() -> None:
     assert values(data, "UnHealthyHostCount") == [(ON_OLD, 0)]
 
 
+def test_a_connection_that_no_target_took_is_told_of_its_group(meter: Meter) -> None:
+    meter.refused(BALANCER, NEW)
+    assert values(meter.take(AT, {}), "TargetConnectionErrorCount") == [(ON_NEW, 1), (ON_BALANCER, 1)]
+
+
+def test_a_past_that_was_made_proves_to_the_gate_what_it_says(account: Account) -> None:
+    cloudwatch, now = account.client("cloudwatch"), datetime.now(UTC)
+    points = past(BALANCER, OLD, 4, [10, 10, 10, 30], now)
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=points)
+    proven = evidence(buckets.read(cloudwatch, {OLD: BALANCER, NEW: BALANCER}, now), now)
+    assert (proven.rate, proven.busiest.rate, proven.best.rate) == (10, 30, 7.5)
+    assert (proven.part, proven.seen) == (0.25, {OLD: 1.0, NEW: 0.0})
+
+
 def test_the_emulated_cloudwatch_gives_it_back(account: Account, meter: Meter) -> None:
     cloudwatch = account.client("cloudwatch")
     now = datetime.now(UTC) - timedelta(seconds=1)
-    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=meter.take(now))
+    cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=meter.take(now, {OLD: 2}))
     dimensions = [{"Name": name, "Value": ON_OLD[name]} for name in ("TargetGroup", "LoadBalancer")]
 
     def read(name: str, statistic: str) -> list[float]:
