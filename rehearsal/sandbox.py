@@ -20,13 +20,13 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import boto3
 import botocore.config
 import botocore.session
-import yaml
 from pulumi import automation
 from pulumi.automation.errors import create_command_error
 
 from rehearsal.engine import LANGUAGE_HOST_VARIABLE
 from rehearsal.store import PATH_VARIABLE, Store
 from rehearsal.world import SPEED_VARIABLE
+from settings import dialect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -180,7 +180,7 @@ class Sandbox:
             else:
                 (self.project / source.name).symlink_to(source)
         # A release of Pulumi runs the program in the virtual environment that the project names.
-        runtime = yaml.safe_load((self.project / "Pulumi.yaml").read_text())["runtime"]
+        runtime = dialect.load((self.project / "Pulumi.yaml").read_bytes())["runtime"]
         environment = runtime.get("options", {}).get("virtualenv") if isinstance(runtime, dict) else None
         if environment:
             (self.project / environment).symlink_to(sys.prefix)

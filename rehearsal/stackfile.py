@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from settings import dialect
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -18,13 +20,13 @@ Config = dict[str, Any]
 
 def read(project: Path, stack: str) -> Config:
     """Return the configuration of a stack file: ``namespace:key`` and what YAML says."""
-    return yaml.safe_load(_path(project, stack).read_text())["config"]
+    return dialect.load(_path(project, stack).read_bytes())["config"]
 
 
 def edit(project: Path, stack: str, change: Callable[[Config], None]) -> None:
     """Change the configuration of a stack file in place."""
     path = _path(project, stack)
-    document = yaml.safe_load(path.read_text())
+    document = dialect.load(path.read_bytes())
     change(document["config"])
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 

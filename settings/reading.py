@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import difflib
 import json
+import os.path
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import pulumi
 from pydantic import ValidationError
 
+from settings import files
 from settings.models import ExistingNetwork, Model, NewNetwork, Settings
 from settings.rules import Mistake, mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from pydantic.fields import FieldInfo
 
@@ -25,7 +28,14 @@ _NOT_WRITTEN = {"stack", "aws"}  # fields of Settings that are not keys of the p
 
 
 class SettingsError(pulumi.RunError):
-    """The stack file is wrong. The message names every mistake of one layer: key, value, consequence and cure."""
+    """The stack file is wrong. The message names every mistake of one layer: key, value, consequence and cure.
+
+    It promises that nothing has been changed; ``found`` is the same for those who go on without the file.
+    """
+
+    def __init__(self, text: str, found: str = "") -> None:
+        super().__init__(text)
+        self.found = found or text
 
 
 # The cure for a value of another form than the one that belongs there, by pydantic's word for it.
@@ -48,34 +58,43 @@ def load() -> Settings:
     """
     project, stack = pulumi.get_project(), pulumi.get_stack()
     config = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    settings = read(config, project, stack)
-    if settings.preview.secret and not pulumi.runtime.config.is_config_secret(f"{project}:preview"):
-        raise _error(
-            stack,
-            [
-                Mistake(
-                    f"{project}:preview.secret",
-                    "it stands in the stack file in plain text. Whoever reads the file could pass the preview rules. "
-                    f"Write it with `pulumi config set --secret --path '{project}:preview.secret'`",
-                )
-            ],
-        )
-    return settings
+    secret = [key for key in config if pulumi.runtime.config.is_config_secret(key)]
+    # A program that is no process of its own, as in the Automation API, is told no root.
+    return read(config, project, stack, secret, Path(pulumi.get_root_directory() or Path.cwd()))
 
 
-def read(config: Mapping[str, str], project: str, stack: str) -> Settings:
+def read(
+    config: Mapping[str, str], project: str, stack: str, secret: Collection[str] = (), folder: Path | None = None
+) -> Settings:
     """Check a configuration as Pulumi hands it over: what is more than a single value is JSON.
 
+    Only the preview's secret may be ``secret``, which names keys, or paths below them. The files in ``folder`` tell
+    the paths where Pulumi tells no more than the keys.
+
     :raises SettingsError: anything is wrong
     """
-    return parse({key: _value(text) for key, text in config.items()}, project, stack)
+    preview, marked = value(config.get(f"{project}:preview", "")), {path.partition(".")[0] for path in secret}
+    if isinstance(preview, dict) and "secret" in preview and f"{project}:preview" not in marked:
+        text = (
+            "it stands in the stack file in plain text. Whoever reads the file could pass the preview rules. "
+            f"Write it with `pulumi config set --secret --path '{project}:preview.secret'`"
+        )
+        raise _error(called(folder, stack), [Mistake(f"{project}:preview.secret", text)])
+    inside = _sealed_in(folder, project, stack) if secret and folder else []
+    sealed = files.paths_of(secret, [*inside, f"{project}:preview.secret"])
+    return parse({key: value(text) for key, text in config.items()}, project, stack, sealed, called(folder, stack))
 
 
-def parse(config: Mapping[str, Any], project: str, stack: str) -> Settings:
+def parse(
+    config: Mapping[str, Any], project: str, stack: str, sealed: Collection[str] = (), file: str | None = None
+) -> Settings:
     """Check a configuration whose keys are ``namespace:key`` and whose values are what YAML said.
 
+    ``sealed`` has the paths of what is secret, of which a mistake shows no value.
+
     :raises SettingsError: anything is wrong
     """
+    file = file or called(None, stack)
     raw: dict[str, Any] = {"stack": stack, "aws": {}}
     strangers: list[Mistake] = []
     for full_key, value in config.items():
@@ -89,32 +108,65 @@ def parse(config: Mapping[str, Any], project: str, stack: str) -> Settings:
         elif namespace != "pulumi":
             text = f"nothing reads the namespace {namespace}. What it says would be ignored without a word"
             strangers.append(Mistake(full_key, f"{text}. Remove it, or write {project}:{key}"))
+    if opened := _opened(sealed, project, raw.get("preview")):
+        raise _error(file, strangers + opened)
     try:
         settings = Settings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        found = [_field_mistake(dict(detail), project) for detail in error.errors(include_url=False)]
-        raise _error(stack, strangers + found) from None
+        details = error.errors(include_url=False)
+        found = [_field_mistake(dict(detail), project, sealed) for detail in details]
+        raise _error(file, strangers + found) from None
     if found := strangers + [Mistake(f"{project}:{m.key}", m.text) for m in mistakes(settings)]:
-        raise _error(stack, found)
+        raise _error(file, found)
     return settings
 
 
-def _value(text: str) -> Any:
+def called(folder: Path | None, stack: str) -> str:
+    """Return how a stack's file is called: its path from the project's folder."""
+    return os.path.relpath(files.stack_file(folder, stack), folder) if folder else f"Pulumi.{stack}.yaml"
+
+
+def value(text: str) -> Any:
+    """Return what a text means that Pulumi hands over: a map or a list, else the text, even if it could be a number."""
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    # Every single value at the top is text, even one that could be read as a number.
     return value if isinstance(value, dict | list) else text
 
 
-def _error(stack: str, mistakes: list[Mistake]) -> SettingsError:
-    head = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    lines = [f"{head} in Pulumi.{stack}.yaml; nothing has been changed."]
-    return SettingsError("\n".join(lines + [f"  {mistake.key}: {mistake.text}." for mistake in mistakes]))
+def _sealed_in(folder: Path, project: str, stack: str) -> list[str]:
+    try:
+        return files.sealed(files.config(folder, project, stack))
+    except (OSError, ValueError):
+        return []
 
 
-def _field_mistake(detail: dict[str, Any], project: str) -> Mistake:
+def _opened(sealed: Collection[str], project: str, preview: Any) -> list[Mistake]:
+    """Return what is secret and would be shown: in plans, in a pull request's comments, in the state."""
+    own = f"{project}:preview"
+    hidden = {f"{own}.secret"}
+    if not isinstance(preview, dict) or list(preview) == ["secret"]:
+        hidden.add(own)
+    text = (
+        f"it is sealed, and only {own}.secret may be. Plans, comments of pull requests and the state would show it in "
+        "plain text. Write it with `pulumi config set --plaintext --path '{path}' VALUE`"
+    )
+    return [
+        Mistake(path, text.format(path=path))
+        for path in sealed
+        if path not in hidden and path.partition(":")[0] in (project, "aws")
+    ]
+
+
+def _error(file: str, mistakes: list[Mistake]) -> SettingsError:
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    lines = [f"  {mistake.key}: {mistake.text}." for mistake in mistakes]
+    heads = (f"{count} in {file}; nothing has been changed.", f"{count} in {file}:")
+    return SettingsError(*("\n".join([head, *lines]) for head in heads))
+
+
+def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]) -> Mistake:
     path = list(detail["loc"])
     if path[0] == "network":
         del path[1:2]  # which of its two kinds pydantic took it for
@@ -126,7 +178,8 @@ def _field_mistake(detail: dict[str, Any], project: str) -> Mistake:
         return Mistake(key, _stranger(path))
     if kind == "missing":
         return Mistake(key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
-    shown = "the value" if path[:2] in (["preview"], ["preview", "secret"]) else _shown(value)
+    secret = path[:2] in (["preview"], ["preview", "secret"]) or (path[0] == "preview" and bool(sealed))
+    shown = "the value" if secret else _shown(value)
     if kind == "rule":
         return Mistake(key, f"{shown}: {detail['ctx']['text']}")
     cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]

@@ -26,9 +26,10 @@ _HEAD = """\
 # The configuration of a stack
 
 Written from the settings by `make docs`; change the descriptions there. These keys stand under `config` in a stack
-file, each with `eks-cutover:` before it, beside the `aws:` keys of the AWS provider. Whatever is not listed is refused,
-and so is every value that cannot work, before anything is created: all mistakes are told at once, each with what it
-would have led to and what to write instead.
+file, each with `eks-cutover:` before it, beside the `aws:` keys of the AWS provider. YAML is read as Pulumi reads it
+(`yes` is text, `0755` is 493), and only `preview.secret` may be sealed with `pulumi config set --secret`. Whatever is
+not listed is refused, and so is every value that cannot work, before anything is created: all mistakes are told at
+once, each with what it would have led to and what to write instead.
 """
 _SINGLE = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", SecretStr: "secret text"}
 
