@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import re
-import textwrap
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,28 +19,42 @@ from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, TextIO
 
-import yaml
 from pulumi.automation import ConfigValue, LocalWorkspace, Stack
 from pulumi.automation.errors import CommandError, InvalidVersionError
 
 import settings
 from cutover import lock
 from cutover.run import watch
+from cutover.salvage import Salvaged, salvage
+from settings import SettingsError, files, reading
 from settings.models import Aws
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
     from datetime import datetime
 
     from cutover.lock import Lock
     from cutover.run import Run
     from settings import Settings
 
-_SEALED = "a-secret-that-stays-sealed"
 _ASK_SECONDS = 0.2
-_MISTAKES = ("no stack named", "invalid YAML file")  # of the user, and not of the engine or its backend
-# A key of the namespace aws, with the lines that are indented below it.
-_OF_AWS = re.compile(r"""^([ ]*)["']?aws:\w+["']?[ ]*:.*(?:\n(?:\1[ ]+\S|\1- |[ ]*$).*)*""", re.MULTILINE)
+_MISTAKES = (  # of the user, and not of the engine or its backend
+    "no stack named",
+    "a stack name ",
+    "organization name must be",
+    "invalid YAML file",
+    "yaml: unmarshal errors",
+    "could not unmarshal",
+    "could not validate",
+    "expected project to be an object",
+    "expected only string keys",
+)
+_STACK = re.compile(r"(?:[A-Za-z0-9_-]+/(?:(?P<project>[A-Za-z0-9_.-]+)/)?)?[A-Za-z0-9_.-]{1,100}")
+_REACH = {  # by what it is that nobody knows: what decides in its place
+    "region": "AWS_REGION",
+    "profile": "AWS_PROFILE",
+    "assumeRoles": "AWS_PROFILE",
+}
 
 
 class ProjectError(Exception):
@@ -94,11 +107,11 @@ class Project:
 
         :raises ProjectError: there is no project, or no stack is named or selected
         """
-        folder = next((one for one in [start, *start.parents] if (one / "Pulumi.yaml").exists()), None)
+        folder = next((one for one in [start, *start.parents] if files.project_file(one)), None)
         if folder is None:
             raise ProjectError(f"no Pulumi.yaml in {start} or above. Go to the project, or name it with --cwd")
         if stack is not None:
-            return cls(folder, stack)
+            return cls._named(folder, stack)
         try:
             selected = _workspace(folder).stack()
         except CommandError as error:
@@ -109,70 +122,158 @@ class Project:
             raise ProjectError("no stack is named or selected. Name one with --stack")
         return cls(folder, selected.name)
 
+    @classmethod
+    def _named(cls, folder: Path, stack: str) -> Project:
+        name, found = cls(folder, stack), _STACK.fullmatch(stack)
+        if found is None:
+            raise ProjectError(
+                f'"{stack}" is no name of a stack: that has at most 100 letters, digits, hyphens, underscores and '
+                "periods. Nothing was done. Name one as pulumi stack ls shows it"
+            )
+        if found["project"] not in (None, name.name):
+            raise ProjectError(
+                f"{stack} is a stack of the project {found['project']}, and {folder} has the project {name.name}. "
+                "Nothing was done. Name the stack alone, or go to its project"
+            )
+        return name
+
     @property
     def file(self) -> Path:
-        """The stack file."""
-        return self.folder / f"Pulumi.{self.stack}.yaml"
+        """The stack file, where the engine looks for it."""
+        return files.stack_file(self.folder, self.stack)
+
+    @property
+    def file_name(self) -> str:
+        """What the stack file is called: its path from the project's folder."""
+        return reading.called(self.folder, self.stack)
 
     @property
     def name(self) -> str:
         """The project's name, which is the namespace of its configuration keys.
 
-        :raises ProjectError: Pulumi.yaml cannot be read
+        :raises ProjectError: the project file cannot be read, or two sides of a merge name it differently
         """
         try:
-            return yaml.safe_load((self.folder / "Pulumi.yaml").read_text())["name"]
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError) as error:
+            project = self._project_file
+            said = salvage(project.read_bytes())
+        except OSError as error:
             raise ProjectError(f"Pulumi.yaml cannot be read: {error}") from None
+        name = said.values.get("name")
+        if not isinstance(name, str) or not name:
+            why = said.doubts.get("name", "is missing")
+            raise ProjectError(
+                f"{project.name} cannot be read: name {why}. Nothing tells whose stack is meant. Mend it"
+            )
+        return name
 
     def settings(self) -> Settings:
         """Read and check the stack file as it is now.
 
-        :raises ProjectError: the engine cannot read it
+        :raises ProjectError: the engine cannot read it, or there is nothing to read
         :raises SettingsError: it says something wrong
         """
         try:
             config = self._automation.get_all_config()
         except CommandError as error:
             raise _failed(error) from None
-        return settings.read({key: value.value for key, value in config.items()}, self.name, self.stack)
+        secret = [key for key, one in config.items() if one.secret]
+        return self._checked({key: one.value for key, one in config.items()}, secret)
 
     def as_written(self) -> Settings:
         """Read and check the stack file without the engine: in milliseconds, and also where no engine runs.
 
-        Secrets stay sealed, and what comes from elsewhere than this file (an environment of Pulumi ESC) is missing.
+        What is sealed is left out, and what comes from elsewhere (an environment of Pulumi ESC) is missing.
 
-        :raises ProjectError: it is no YAML
+        :raises ProjectError: the engine would not read it, or there is nothing to read
         :raises SettingsError: it says something wrong
         """
+        name = self.name
         try:
-            written = yaml.safe_load(self.file.read_text())["config"].items()
-        except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise ProjectError(f"{self.file.name} cannot be read: {error}") from None
-        return settings.parse({key: _sealed(value) for key, value in written}, self.name, self.stack)
+            config = files.config(self.folder, name, self.stack)
+            handed = files.handed(config)
+        except (OSError, ValueError) as error:
+            raise ProjectError(f"{self.file_name} cannot be read: {error}") from None
+        return self._checked(handed, files.sealed(config))
 
-    def aws(self) -> Aws:
+    def aws(self, tell: Callable[[str], object] = lambda _: None) -> Aws:
         """Return how the stack reaches AWS, however broken the rest of its file is: else by the environment.
 
-        Each key of the namespace aws is read by itself, and what is no such key, or cannot be read, is left out.
+        Each key of the namespace aws is taken by itself. What is in doubt, sealed, or no such key is left out, and
+        ``tell`` is told so.
 
         :raises ProjectError: nothing names a region
         """
-        try:
-            text = self.file.read_text(errors="replace")
-        except OSError:
-            text = ""
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        own: dict[str, Any] = {"region": region} if region else {}
-        for found in _OF_AWS.finditer(text):
-            try:
-                ((key, value),) = yaml.safe_load(textwrap.dedent(found[0])).items()
-                own |= _checked({**own, key.removeprefix("aws:"): value})
-            except (yaml.YAMLError, ValueError, TypeError, AttributeError):
+        said = self._own("aws")
+        doubts = dict(said.doubts)
+        own: dict[str, Any] = {}
+        for key, one in said.values.items():
+            if files.sealed({key: one}):
+                doubts[key] = "is sealed"
                 continue
+            try:
+                own |= _right({key: reading.value(text) for key, text in files.handed({key: one}).items()})
+            except ValueError:
+                doubts[key] = "says what does not belong there"
+        if not {"profile", "assumeRoles"} & {*own, *doubts} and self._environment():
+            doubts["assumeRoles"] = "may come from an environment of Pulumi ESC"
+        if "assumeRoles" in doubts:
+            own.pop("profile", None)  # which was to assume them
+        if "region" not in own and (region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+            own["region"] = region
+        for key, why in doubts.items():
+            tell(f"In {self.file_name} aws:{key} {why}, so it is left out.{_instead(key, own)}")
         if "region" not in own:
-            raise ProjectError(f"neither {self.file.name} nor AWS_REGION names a region. Set AWS_REGION")
+            why = f"In {self.file_name} aws:region {doubts['region']}" if "region" in doubts else ""
+            raise ProjectError(
+                f"{why or f'neither {self.file_name} nor AWS_REGION names a region'}. Set AWS_REGION, and run the same "
+                "again"
+            )
         return Aws.model_validate_json(json.dumps(own))
+
+    def _own(self, namespace: str) -> Salvaged:
+        """Return the keys of a namespace as the files have them, without it."""
+        try:
+            shared = files.defaults(files.document(self._project_file), "")
+        except (OSError, ValueError):
+            shared = {}
+        try:
+            said = salvage(self.file.read_bytes(), "config")
+        except OSError:
+            said = Salvaged({}, {})
+        begin = f"{namespace}:"
+        values = {key: one for key, one in {**shared, **said.values}.items() if key not in said.doubts}
+        return Salvaged(
+            {key.removeprefix(begin): one for key, one in values.items() if key.startswith(begin)},
+            {key.removeprefix(begin): why for key, why in said.doubts.items() if key.startswith(begin)},
+        )
+
+    def _environment(self) -> Any:
+        """Return what the stack file names as environments of Pulumi ESC, if it does."""
+        return salvage(self._content()).values.get("environment")
+
+    def _checked(self, config: Mapping[str, str], secret: Collection[str]) -> Settings:
+        try:
+            return settings.read(config, self.name, self.stack, secret, self.folder)
+        except SettingsError:
+            if why := self._nothing():
+                raise ProjectError(why) from None
+            raise
+
+    def _nothing(self) -> str:
+        """Say of a stack file that says nothing that it is so."""
+        try:
+            if self.file.exists() and files.document(self.file).get("config"):
+                return ""
+        except (OSError, ValueError):
+            return ""
+        others = sorted(path.name for path in self.file.parent.glob(f"Pulumi.*{self.file.suffix}") if path != self.file)
+        there = f" There {'is' if len(others) == 1 else 'are'} {', '.join(others)}." if others else ""
+        what = "is empty" if self.file.exists() else "does not exist"
+        return f"{self.file_name} {what}, so nothing says what {self.named} is to be.{there} Is it the right stack?"
+
+    @property
+    def _project_file(self) -> Path:
+        return files.project_file(self.folder) or self.folder / "Pulumi.yaml"
 
     def locked(self) -> Lock | None:
         """Return who is at work on the stack.
@@ -226,7 +327,7 @@ class Project:
         end = time.monotonic() + patience
         with ExitStack() as held:
             try:
-                anchor = held.enter_context((self.folder / "Pulumi.yaml").open())
+                anchor = held.enter_context(self._project_file.open())
                 while not _taken(anchor):
                     if time.monotonic() > end:
                         raise BusyError(
@@ -257,8 +358,8 @@ class Project:
                 self.file.write_bytes(before)
             else:
                 tell(
-                    f"Somebody else has edited {self.file.name} meanwhile, so it is not put back as it was. Take out "
-                    f"what this command wrote: git diff {self.file.name}"
+                    f"Somebody else has edited {self.file_name} meanwhile, so it is not put back as it was. Take out "
+                    f"what this command wrote: git diff {self.file_name}"
                 )
 
     @contextmanager
@@ -375,7 +476,7 @@ def rules(routes: Mapping[str, Any] | Sequence[str]) -> list[str]:
     return [f"**::{route}-weighted" for route in routes]
 
 
-def _checked(own: dict[str, Any]) -> dict[str, Any]:
+def _right(own: dict[str, Any]) -> dict[str, Any]:
     """Return keys of the namespace aws if they are right; a region that is missing still is no mistake.
 
     :raises ValueError: they are not
@@ -384,11 +485,13 @@ def _checked(own: dict[str, Any]) -> dict[str, Any]:
     return own
 
 
-def _sealed(value: Any) -> Any:
-    """Return a value of the stack file with something that reads as a secret in place of every encrypted one."""
-    if isinstance(value, dict):
-        return _SEALED if set(value) == {"secure"} else {key: _sealed(part) for key, part in value.items()}
-    return [_sealed(part) for part in value] if isinstance(value, list) else value
+def _instead(key: str, own: Mapping[str, Any]) -> str:
+    """Say what decides in the place of a key that is left out."""
+    if key not in _REACH:
+        return ""
+    variable = _REACH[key]
+    now = own.get("region") if key == "region" else os.environ.get(variable)
+    return f" The environment decides: {variable} is {now or 'not set'}."
 
 
 def _value(text: str) -> Any:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cutover.live import HoldError, Live, session
-from cutover.project import ProjectError
 from cutover.shift import drifted, live_weights, said
 from cutover.terminal import (
     Code,
@@ -48,7 +47,7 @@ def release(
     """
     with told():
         known = project(cwd, stack)
-        account = session(known.aws())
+        account = session(known.aws(lambda text: say(text, "yellow")))
         live = Live(account, known.stack)
         found = live.traffic()
         moves, unknown = _next(known, found)
@@ -102,18 +101,20 @@ def _shown(known: Project, hold: Hold | None, moves: Sequence[str], unknown: str
     if unknown:
         yield f"Nobody can tell what the next `pulumi up` would move: {unknown}"
     elif moves:
-        yield f"{known.file.name} as it is here says otherwise. The next `pulumi up` with it would move"
+        yield f"{known.file_name} as it is here says otherwise. The next `pulumi up` with it would move"
         yield from (f"  {move}" for move in moves)
     else:
-        yield f"{known.file.name} as it is here says the same: with it the next `pulumi up` moves nothing."
-    yield f"What counts is the {known.file.name} that is applied next: look at what is merged, too."
+        yield f"{known.file_name} as it is here says the same: with it the next `pulumi up` moves nothing."
+    yield f"What counts is the {known.file_name} that is applied next: look at what is merged, too."
 
 
 def _next(known: Project, found: Found) -> tuple[list[str], str]:
     """Return what the stack file as it is here would move, a line per route, and why that is not known."""
     try:
         settings = known.as_written()
-    except (ProjectError, SettingsError) as error:
+    except SettingsError as error:
+        return [], error.found
+    except Exception as error:  # whatever stands in the file, it may not keep a hold from being lifted
         return [], str(error)
     moved = drifted(settings, live_weights(found))
     return [f"{route}: {said(live)} -> {said(settings.weights_of(route))}" for route, live in moved.items()], ""

@@ -95,7 +95,7 @@ def retire(
             if key not in settings.clusters and not rules.known(updates, key, its_project.name):
                 stop(
                     Code.USAGE,
-                    f"There is no cluster {key} in {its_project.file.name}, and no update ever had one. Nothing was "
+                    f"There is no cluster {key} in {its_project.file_name}, and no update ever had one. Nothing was "
                     f"changed. There are {', '.join(settings.clusters)}",
                 )
             retirement = _Retirement(its_project, settings, key, session(settings.aws))

@@ -134,7 +134,7 @@ def go_back(
     except KeyboardInterrupt:
         interrupted = True
         left.append(
-            f"Interrupted: {known.file.name} and the state may not say it yet, and an update that is under way may "
+            f"Interrupted: {known.file_name} and the state may not say it yet, and an update that is under way may "
             "move traffic again"
         )
     finally:
@@ -202,7 +202,7 @@ class _Asked(Generic[T]):
 
 def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, partial: bool, reason: str) -> _Act:
     settings = _as_written(known)
-    aws = settings.aws if settings else known.aws()
+    aws = known.aws(lambda text: say(text, "yellow"))
     account = session(aws)
     live, writes = Live(account, known.stack), Writes(account, known.stack)
     asked = _Asked(live.hold)
@@ -244,10 +244,12 @@ def _user() -> str:
 def _as_written(known: Project) -> Settings | None:
     try:
         return known.as_written()
-    except (ProjectError, SettingsError) as error:
+    except SettingsError as error:
+        why = error.found
+    except ProjectError as error:
         why = str(error)
     except Exception as error:  # whatever stands in the file, it may not stop a rollback
-        why = f"{known.file.name} cannot be read: {error}"
+        why = f"{known.file_name} cannot be read: {error}"
     say(f"{why}\nThe rollback goes on without the stack file.", "yellow")
     return None
 
@@ -257,7 +259,7 @@ def _without_role(known: Project, settings: Settings | None, aws: Aws) -> str:
     if settings or aws.assume_roles:
         return ""
     return (
-        f". {known.file.name} cannot be read, so nothing tells which role it wants assumed: set AWS_PROFILE to one "
+        f". {known.file_name} cannot be read, so nothing tells which role it wants assumed: set AWS_PROFILE to one "
         "that reaches the stack's account, and run the same again"
     )
 
@@ -381,7 +383,8 @@ def _keep_records(act: _Act) -> list[str]:
             settings = known.settings()
             _write(act, settings)
     except (ProjectError, SettingsError) as error:
-        left.append(f"{known.file.name} and the state do not say it yet: {error}")
+        why = error.found if isinstance(error, SettingsError) else error
+        left.append(f"{known.file_name} and the state do not say it yet: {why}")
     if lock:
         left.append(f"The state is locked by {lock}. {lock.cure(known.named)}")
     if left or settings is None:
@@ -402,7 +405,7 @@ def _take_in(known: Project, live: Sequence[str]) -> list[str]:
         return [
             _not_in_state(
                 f"beside weights this checkout would change {'; '.join(more)}. Nothing of that was applied. Check out "
-                f"what was applied last and keep {known.file.name}, or apply it with pulumi up -s {known.named}"
+                f"what was applied last and keep {known.file_name}, or apply it with pulumi up -s {known.named}"
             )
         ]
     # What no longer serves is left protected: that takes nobody anything, and the next `pulumi up` lifts it.
@@ -425,7 +428,7 @@ def _write(act: _Act, settings: Settings) -> None:
     for route, weights in to_write(settings, act.landed).items():
         act.project.write_weights(weights, route)
         of = f"the weights of {route}" if route else "the weights"
-        say(f"{act.project.file.name}: {of} are {said(weights)} now.")
+        say(f"{act.project.file_name}: {of} are {said(weights)} now.")
 
 
 def _tell(act: _Act, left: Sequence[str], failed: Mapping[str, str], *, safe: bool) -> None:
@@ -436,7 +439,7 @@ def _tell(act: _Act, left: Sequence[str], failed: Mapping[str, str], *, safe: bo
         say(f"{'Traffic is safe. ' if safe else ''}Once that is mended, end it with: {act.again}")
         return
     say(
-        f"AWS, {act.project.file.name} and the state agree. Commit {act.project.file.name}. Once the reason is gone: "
+        f"AWS, {act.project.file_name} and the state agree. Commit {act.project.file_name}. Once the reason is gone: "
         f"cutover release -s {act.project.named}"
     )
 

@@ -99,7 +99,7 @@ def shift(
         document = {"applied": not write_only, "weights": weights, "route": route, "moved": rows}
         show_json("shift", {"stack": here.stack, **document})
     elif write_only:
-        results.print(f"{here.file.name}: {said(weights)}", markup=False)
+        results.print(f"{here.file_name}: {said(weights)}", markup=False)
         say(f"Nothing has moved. Commit it and open a pull request; once it is applied: cutover status -s {here.named}")
     else:
         for name in dict.fromkeys(row.route for row in moved):
@@ -273,7 +273,7 @@ def _stop_held(
         "\n".join(
             [
                 f"{hold} holds the weights. It came while this shift was under way, and takes back what had moved. "
-                f"{here.file.name} does not have the new weights. Of the routes:",
+                f"{here.file_name} does not have the new weights. Of the routes:",
                 *lines,
                 *([run.failure.strip()] if run.failure else []),
                 f"Look with cutover status -s {here.named}; once the reason is gone: cutover release -s {here.named}",

@@ -56,7 +56,7 @@ def status(
         if key is not None and key not in settings.clusters:
             stop(
                 Code.USAGE,
-                f"{key} is no cluster of {known.file.name}, so nothing was checked. Name one of "
+                f"{key} is no cluster of {known.file_name}, so nothing was checked. Name one of "
                 f"{', '.join(settings.clusters)}",
             )
         aws, today = session(settings.aws), datetime.now(UTC).date()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.project import BusyError, Project, ProjectError
+from settings import SettingsError
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "Pulumi.yaml").write_text("name: eks-cutover\nruntime: python\n")
     return tmp_path
@@ -81,6 +83,164 @@ def test_without_any_region_it_says_where_to_name_one(folder: Path, monkeypatch:
         Project(folder, "dev").aws()
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert Project(folder, "dev").aws().region == "eu-west-1"
+
+
+ROLES = "  aws:assumeRoles:\n"
+PROD, STAGING = (f"    - roleArn: arn:aws:iam::{digit * 12}:role/deploy\n" for digit in "12")
+OURS, THEIRS, END = "<<<<<<< HEAD\n", "=======\n", ">>>>>>> b\n"
+HERE, THERE = "  aws:region: eu-west-1\n", "  aws:region: us-east-1\n"
+IN_DOUBT = {
+    "two regions": ("region", f"{OURS}{HERE}{THEIRS}{THERE}{END}"),
+    "two regions and what they were": (
+        "region",
+        f"{OURS}{HERE}||||||| merged common ancestors\n  aws:region: x\n{THEIRS}{THERE}{END}",
+    ),
+    "a region on one side": ("region", f"{OURS}{HERE}{THEIRS}{END}"),
+    "a region on the other side": ("region", f"{OURS}{THEIRS}{HERE}{END}"),
+    "two regions in one text": ("region", f"{HERE}{THERE}"),
+    "a region in a merge without an end": ("region", f"{OURS}{HERE}"),
+    "the rest of a merge": ("region", f"{HERE}{THEIRS}"),
+    "a sealed region": ("region", "  aws:region: {secure: v1:x}\n"),
+    "a region of no such form": ("region", "  aws:region: [eu-west-1]\n"),
+    "two roles": ("assumeRoles", f"{HERE}{OURS}{ROLES}{PROD}{THEIRS}{ROLES}{STAGING}{END}"),
+    "two roles below one key": ("assumeRoles", f"{HERE}{ROLES}{OURS}{PROD}{THEIRS}{STAGING}{END}"),
+    "two outer ids": (
+        "assumeRoles",
+        f"{HERE}{ROLES}{PROD}{OURS}      externalId: a\n{THEIRS}      externalId: b\n{END}",
+    ),
+    "a sealed outer id": ("assumeRoles", f"{HERE}{ROLES}{PROD}      externalId: {{secure: v1:x}}\n"),
+    "roles of an environment": ("assumeRoles", f"{HERE}environment: [prod]\n"),
+    "two profiles": ("profile", f"{HERE}{OURS}  aws:profile: a\n{THEIRS}  aws:profile: b\n{END}"),
+    "a sealed profile": ("profile", f"{HERE}  aws:profile: {{secure: v1:x}}\n"),
+    "a profile with a broken byte": ("profile", f"{HERE}  aws:profile: caf\xe9\n"),
+    "accounts of a merge": (
+        "allowedAccountIds",
+        f"{HERE}  aws:allowedAccountIds:\n{OURS}    - '111111111111'\n{THEIRS}    - '222222222222'\n{END}",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IN_DOUBT)
+def test_what_is_in_doubt_is_left_out_and_the_environment_decides(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    key, text = IN_DOUBT[what]
+    project, told = Project(folder, "dev"), list[str]()
+    project.file.write_text(f"config:\n{text}", encoding="latin-1")
+    if key == "region":
+        with pytest.raises(ProjectError, match=r"In Pulumi\.dev\.yaml aws:region .*\. Set AWS_REGION"):
+            project.aws()
+    monkeypatch.setenv("AWS_REGION", "ap-northeast-1")
+    monkeypatch.setenv("AWS_PROFILE", "on-call")
+    aws = project.aws(told.append)
+    assert aws.region == ("ap-northeast-1" if key == "region" else "eu-west-1")
+    assert (aws.profile, aws.assume_roles, aws.allowed_account_ids) == (None, (), ())
+    (said,) = told
+    assert said.startswith(f"In Pulumi.dev.yaml aws:{key} ")
+    decides = {"region": "AWS_REGION is ap-northeast-1", "allowedAccountIds": "left out"}
+    assert decides.get(key, "AWS_PROFILE is on-call") in said
+    assert "v1:x" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{OURS}{HERE}  aws:profile: team\n{THEIRS}  aws:profile: team\n{HERE}{END}",
+        f"{HERE}  aws:profile: team\n{OURS}  eks-cutover:mesh: 1\n{THEIRS}  eks-cutover:mesh: 2\n{END}",
+        f"{HERE}{HERE}  aws:profile: team\n",
+        f"{HERE}  aws:profile: team\n  eks-cutover:weights: {{\n",
+        "  'aws:region': eu-west-1\r\n  aws:profile:\tteam\r\nenvironment: {values: {aws:region: x}}\n",
+        f"{HERE}  aws:profile: team\nenvironment:\n  values:\n    pulumiConfig:\n      aws:region: x\n\tbroken\n",
+    ],
+)
+def test_what_is_beyond_doubt_is_taken_although_the_rest_is_not(folder: Path, text: str) -> None:
+    project, told = Project(folder, "dev"), list[str]()
+    project.file.write_bytes(f"config:\n{text}".encode())
+    aws = project.aws(told.append)
+    assert (aws.region, aws.profile, told) == ("eu-west-1", "team", [])
+
+
+def test_a_role_in_doubt_leaves_no_profile_that_was_to_assume_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(folder, "dev")
+    project.file.write_text(f"config:\n  aws:profile: hub\n{IN_DOUBT['two roles'][1]}")
+    monkeypatch.setenv("AWS_PROFILE", "on-call")
+    assert project.aws().profile is None
+
+
+def test_a_file_is_read_as_the_engine_does_or_not_at_all(folder: Path) -> None:
+    text = (ROOT / "Pulumi.dev.yaml").read_text()
+    project = Project(folder, "dev")
+    project.file.write_text(f"{text}  aws:defaultTags: {{tags: {{created: 2026-11-24, on: yes, at: 1:30}}}}\n")
+    tags = project.as_written().aws.default_tags
+    assert tags
+    assert tags.tags == {"created": "2026-11-24 00:00:00 +0000 UTC", "on": "yes", "at": "1:30"}
+    project.file.write_text(f"{text}  aws:region: us-east-1\n")
+    with pytest.raises(ProjectError, match="the key aws:region stands there twice"):
+        project.as_written()
+
+
+def test_a_sealed_value_is_no_value(folder: Path) -> None:
+    text = (ROOT / "Pulumi.dev.yaml").read_text()
+    project = Project(folder, "dev")
+    project.file.write_text(f"{text}  eks-cutover:preview: {{secret: {{secure: v1:x}}}}\n")
+    assert project.as_written().preview.secret is None
+    project.file.write_text(f"{text}  aws:profile: {{secure: v1:x}}\n")
+    with pytest.raises(SettingsError, match="aws:profile: it is sealed"):
+        project.as_written()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(None, "does not exist"), (b"", "is empty"), (b"# a comment\n", "is empty"), (b"config:\n", "is empty")],
+)
+def test_a_file_that_says_nothing_is_told_as_that(folder: Path, text: bytes | None, says: str) -> None:
+    project = Project(folder, "dev")
+    (folder / "Pulumi.prod.yaml").touch()
+    if text is not None:
+        project.file.write_bytes(text)
+    with pytest.raises(ProjectError, match=rf"Pulumi\.dev\.yaml {says}, .* There is Pulumi\.prod\.yaml\."):
+        project.as_written()
+
+
+def test_the_stack_file_has_the_folder_that_the_project_file_names(folder: Path) -> None:
+    (folder / "Pulumi.yaml").write_text("name: eks-cutover\nruntime: python\nstackConfigDir: stacks\n")
+    (folder / "stacks").mkdir()
+    project = Project(folder, "dev")
+    project.file.write_text((ROOT / "Pulumi.dev.yaml").read_text())
+    assert (project.file.parent, project.file_name) == (folder / "stacks", "stacks/Pulumi.dev.yaml")
+    assert project.as_written().stack == "dev"
+    assert project.aws().region == "ap-northeast-1"
+    told = list[str]()
+    with project.tentative(told.append):
+        project.file.write_text("somebody else\n")
+    assert "git diff stacks/Pulumi.dev.yaml" in told[0]
+
+
+def test_a_project_is_found_by_each_name_that_its_file_may_have(folder: Path) -> None:
+    (folder / "Pulumi.yaml").rename(folder / "Pulumi.yml")
+    below = folder / "a" / "b"
+    below.mkdir(parents=True)
+    project = Project.find(below, "dev")
+    assert (project.folder, project.file_name, project.name) == (folder, "Pulumi.dev.yml", "eks-cutover")
+
+
+def test_a_project_that_two_sides_of_a_merge_name_differently_has_no_name(folder: Path) -> None:
+    project = Project(folder, "dev")
+    end = f"{OURS}description: one\n{THEIRS}description: two\n{END}"
+    (folder / "Pulumi.yaml").write_text(f"name: eks-cutover\n{end}runtime: python\n")
+    assert project.name == "eks-cutover"
+    for both in (f"{OURS}name: a\n{THEIRS}name: b\n{END}", f"{OURS}name: a\n{THEIRS}{END}", "name: a\nname: b\n"):
+        (folder / "Pulumi.yaml").write_text(f"{both}runtime: python\n")
+        with pytest.raises(ProjectError, match="Nothing tells whose stack is meant"):
+            _ = project.name
+
+
+@pytest.mark.parametrize(
+    "stack", ["", " dev", "dev!", "a/b/c/d", "dev/", "/dev", "../dev", "d\xe9v", "a" * 101, "organization/other/dev"]
+)
+def test_what_names_no_stack_of_the_project_is_refused(folder: Path, stack: str) -> None:
+    with pytest.raises(ProjectError, match="Nothing was done"):
+        Project.find(folder, stack)
 
 
 def test_only_one_command_at_a_time_edits_the_files_of_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -456,6 +456,76 @@ def test_a_stack_file_stops_nothing_that_has(scene: Scene, monkeypatch: pytest.M
     assert _everywhere(scene, ALL_OLD)
 
 
+OF_REGION = f"  aws:region: {REGION}\n"
+SPOILED = {
+    "two sides of a merge": (
+        f"<<<<<<< HEAD\n{OF_REGION}=======\n  aws:region: us-east-1\n>>>>>>> b\n",
+        "aws:region has two values in a merge conflict, so it is left out. The environment decides: AWS_REGION is",
+    ),
+    "a sealed profile": (f"{OF_REGION}  aws:profile: {{secure: v1:x}}\n", "aws:profile is sealed, so it is left out"),
+    "a sealed role": (
+        f"{OF_REGION}  aws:assumeRoles: [{{roleArn: {{secure: v1:x}}}}]\n",
+        "aws:assumeRoles is sealed, so it is left out. The environment decides: AWS_PROFILE is not set.",
+    ),
+    "a key twice": (f"{OF_REGION}  aws:region: us-east-1\n", "aws:region stands twice, with two values"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_what_a_file_leaves_in_doubt_the_environment_decides_and_it_is_said(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    lines, says = SPOILED[what]
+    text = scene.project.file.read_text()
+    assert OF_REGION in text
+    scene.project.file.write_text(text.replace(OF_REGION, lines))
+    monkeypatch.setenv("AWS_REGION", REGION)
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED, said.output
+    assert says in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+    lifted = scene.run("release", "--yes")
+    assert lifted.exit_code == Code.DONE, lifted.output
+    assert says in lifted.stderr
+    assert scene.hold is None
+    for one in (said, lifted):
+        assert "v1:x" not in one.output
+        assert "nothing has been changed" not in one.output
+
+
+def test_a_mistake_in_the_file_promises_nothing_to_whoever_moves_traffic(scene: Scene) -> None:
+    stackfile.edit(scene.project.folder, STACK, lambda config: config.update({"eks-cutover:wieghts": {}}))
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert "2 rules moved" in said.stderr
+    lifted = scene.run("release", "--yes")
+    assert lifted.exit_code == Code.DONE
+    for one in (said, lifted):
+        assert "1 mistake in Pulumi.dev.yaml:\n  eks-cutover:wieghts: nothing reads this key" in one.output
+        assert "nothing has been changed" not in one.output
+
+
+def test_a_date_in_the_file_is_text_for_a_release_as_for_the_engine(scene: Scene) -> None:
+    text = scene.project.file.read_text()
+    scene.project.file.write_text(f"{text}  aws:defaultTags: {{tags: {{created: 2026-11-24}}}}\n")
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    lifted = scene.run("release", "--yes", "--json")
+    assert lifted.exit_code == Code.DONE, lifted.output
+    assert json.loads(lifted.stdout)["unknown"] == ""
+
+
+def test_no_exception_that_a_file_can_make_keeps_a_hold(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("of nobody's kind")
+
+    assert scene.run("rollback", "--yes").exit_code == Code.DONE
+    monkeypatch.setattr(scene.project, "as_written", broken)
+    lifted = scene.run("release", "--yes")
+    assert lifted.exit_code == Code.DONE, lifted.output
+    assert "Nobody can tell what the next `pulumi up` would move: of nobody's kind" in lifted.stdout
+    assert scene.hold is None
+
+
 def test_a_rollback_that_finds_nothing_says_that_it_does_not_know_the_files_role(scene: Scene) -> None:
     scene.project.stack = "other"
     said = scene.run("rollback", "--yes")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from tests.engine.standing import Standing
@@ -39,6 +41,24 @@ def test_a_preview_secret_in_plain_text_is_refused(standing: Standing) -> None:
     run = standing.preview(lambda config: config.setdefault("eks-cutover:preview", {}).update(secret=_SECRET))
     assert "preview.secret" in run.failure
     assert _SECRET not in run.failure
+
+
+def test_what_is_secret_where_nothing_may_be_is_refused_everywhere_and_shown_nowhere(
+    stands: Callable[[str], Standing],
+) -> None:
+    standing = stands("dev")
+    path = standing.sandbox.project / f"Pulumi.{standing.name}.yaml"
+    before = path.read_text()
+    key = "eks-cutover:preview.header"
+    try:
+        standing.sandbox.pulumi("config", "set", "--path", key, "X-Hunter2", "--secret", "-s", standing.name)
+        ran = [standing.sandbox.cutover("guard", "-s", "dev"), standing.sandbox.pulumi("preview", "-s", "dev")]
+    finally:
+        path.write_text(before)
+    for said in ran:
+        assert said.returncode != 0
+        assert f"{key}: it is sealed" in f"{said.stdout}{said.stderr}"
+        assert "Hunter2" not in f"{said.stdout}{said.stderr}"
 
 
 def test_no_kubeconfig_is_in_the_outputs(standing: Standing) -> None:

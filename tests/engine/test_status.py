@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from settings import files
+from settings.reading import value
+from tests.settings.test_files import RECORDED
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.engine.standing import Standing
 
 
@@ -49,3 +55,45 @@ def test_status_in_a_pipe_is_a_plain_table(standing: Standing) -> None:
     assert answer.returncode == 0, answer.stderr
     assert max(map(len, answer.stdout.splitlines())) <= 80
     assert "\x1b" not in answer.stdout
+
+
+def test_a_stack_file_in_a_folder_of_its_own_is_found_read_and_written(stands: Callable[[str], Standing]) -> None:
+    standing = stands("dev")
+    folder, name = standing.sandbox.project, f"Pulumi.{standing.name}.yaml"
+    project, before = (folder / "Pulumi.yaml").read_text(), (folder / name).read_text()
+    (folder / "stacks").mkdir()
+    try:
+        (folder / "Pulumi.yaml").write_text(f"{project}stackConfigDir: stacks\n")
+        (folder / name).rename(folder / "stacks" / name)
+        assert standing.sandbox.cutover("status", "-s", standing.name).returncode == 0
+        said = standing.sandbox.cutover("shift", "v1-36=30", "-s", standing.name, "--write-only")
+        assert said.returncode == 0, said.stderr
+        assert f"stacks/{name}: v1-35 70, v1-36 30" in said.stdout
+        assert "v1-36: 30" in (folder / "stacks" / name).read_text()
+        assert not (folder / name).exists()
+    finally:
+        (folder / "Pulumi.yaml").write_text(project)
+        (folder / name).write_text(before)
+        (folder / "stacks" / name).unlink()
+        (folder / "stacks").rmdir()
+
+
+def test_the_engine_reads_what_was_recorded_of_it(stands: Callable[[str], Standing]) -> None:
+    standing = stands("dev")
+    path = standing.sandbox.project / f"Pulumi.{standing.name}.yaml"
+    before = path.read_text()
+    begin = "config:\n  a:top: "
+    rows = [
+        row["text"].removeprefix(begin).splitlines()[0] for row in RECORDED if row["config"] and begin in row["text"]
+    ]
+    assert len(rows) > 80
+    salt = "".join(line for line in before.splitlines(keepends=True) if line.startswith("encryptionsalt"))
+    try:
+        path.write_text(f"{salt}config:\n" + "".join(f"  a:k{n}:\n    x: {row}\n" for n, row in enumerate(rows)))
+        said = standing.sandbox.pulumi("config", "--json", "-s", standing.name)
+        mine = files.handed(files.config(path.parent, "eks-cutover", standing.name))
+    finally:
+        path.write_text(before)
+    assert {key: value(one["value"]) for key, one in json.loads(said.stdout).items()} == {
+        key: value(one) for key, one in mine.items()
+    }
