@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
 from cutover.calls import OutsideError, at_once, client, failing_as, open_session, threads, told, waiting
 from cutover.gate import Group, Hold
+from cutover.shift import HIGHEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -170,10 +171,8 @@ class Live:
             except self._ssm.exceptions.ParameterNotFound:
                 return None
         try:
-            hold = Hold(**json.loads(value))
-            by_route = {route: {of: int(weight) for of, weight in held.items()} for route, held in hold.weights.items()}
-            return replace(hold, weights=by_route)
-        except (ValueError, TypeError, AttributeError) as error:
+            return _hold(json.loads(value))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HoldError(
                 f"{hold_name(self._stack)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
                 "meant to stop all moves; to lift it: cutover release"
@@ -280,6 +279,24 @@ def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
 def hold_name(stack: str) -> str:
     """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
     return f"/eks-cutover/{stack}/hold"
+
+
+def _hold(says: Any) -> Hold:
+    """Return a hold as JSON has it. A route that sends nothing anywhere is held at zeros, or at no clusters.
+
+    :raises ValueError: it has a value that no hold has
+    :raises TypeError: it has other keys than a hold, or something else than text in one
+    :raises AttributeError: it is no map
+    """
+    hold = Hold(**says)
+    for key in ("who", "why", "when"):
+        if not isinstance(says.get(key), str):
+            raise TypeError(f"{key} is {json.dumps(says.get(key))}, and not text")
+    for route, weights in hold.weights.items():
+        for cluster, weight in weights.items():
+            if type(weight) is not int or not 0 <= weight <= HIGHEST:
+                raise ValueError(f"{route} has {cluster} at {json.dumps(weight)}, and a weight is 0 to {HIGHEST}")
+    return hold
 
 
 def forwarded(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:

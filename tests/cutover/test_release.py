@@ -81,7 +81,21 @@ def test_a_hold_that_came_while_somebody_thought_about_the_first_one_stays(
     assert there(engine) == [new]
 
 
-@pytest.mark.parametrize("text", [NO_HOLD, '{"weights": []}', '{"weights": {"web": 5}}'])
+HALF_RIGHT = [
+    *(SHOWN.replace("100", weight) for weight in ("1.5", "100.0", "-1", "1000", "NaN", "true", "null", '"5"', "[5]")),
+    *(SHOWN.replace('{"v1-35": 100}', weights) for weights in ("5", "[]", "null", '"v1-35"')),
+    *(SHOWN.replace('"sre"', who) for who in ("5", "null", "[]")),
+    SHOWN.replace('"who": "sre", ', ""),
+    SHOWN.replace("who", "whom"),
+    f"[{SHOWN}]",
+    "null",
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize(
+    "text", [NO_HOLD, '{"weights": []}', '{"weights": {"web": 5}}', *HALF_RIGHT], ids=lambda text: text[:40]
+)
 def test_what_is_no_hold_is_lifted_unread_with_a_warning(engine: Engine, text: str) -> None:
     leave(engine, text)
     asked = release()
