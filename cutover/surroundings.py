@@ -240,10 +240,12 @@ class Reads:
         https = self._settings.load_balancers[balancer].https
         host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
         header, value = self._settings.preview.header, self._key
+        secret = self._settings.preview.secret
         if wanted.protocol_version == "GRPC":
-            cure = f"Ask yourself: grpcurl -H '{header}: {value}' {host}:443 list"
+            shown = f"{value}.SECRET" if secret else value
+            cure = f"Ask yourself: grpcurl -H '{header}: {shown}' {host}:443 list"
             return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
-        if secret := self._settings.preview.secret:
+        if secret:
             value += f".{secret.get_secret_value()}"
         dns_name = _seen(lambda: self._dns_name(balancer))
         if isinstance(dns_name, Unread):

@@ -767,6 +767,15 @@ def test_one_request_asks_for_the_cluster_by_host_header_and_secret() -> None:
     assert asked == [("www.example.com", "/healthz", f"{NEW}.opensesame-opensesame")]
 
 
+def test_whoever_is_told_to_ask_is_told_where_the_secret_belongs_and_not_the_secret() -> None:
+    for secret, value in ((None, NEW), ("opensesame-opensesame", f"{NEW}.SECRET")):
+        settings = settings_of("dev", {"preview": {"secret": secret} if secret else {}})
+        reads = surroundings.Reads(_Stubbed(), _account(settings=settings), NEW)
+        (answer,) = [one for one in reads.answers() if one.route == "grpc-api"]
+        assert isinstance(answer.status, Unread)
+        assert f"-H 'X-Cutover-Cluster: {value}'" in answer.status.cure
+
+
 def test_over_tls_the_certificate_is_asked_for_and_checked_by_the_hosts_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
