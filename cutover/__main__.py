@@ -5,7 +5,10 @@ Only puts the commands together. Each lives in a file of its own in commands/.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+from typing import NoReturn
 
 import typer
 
@@ -28,14 +31,31 @@ app.command()(guard.guard)
 
 
 def main() -> None:
-    """Run the command line. A result that could not be written is a failure, also where all else went well."""
+    """Run the command line, and end once its last word is said, whatever is still asked: a call may hang for minutes.
+
+    A result that could not be written is a failure, also where all else went well.
+    """
+    before = set(threading.enumerate())
     try:
         app(prog_name="cutover")
-    except SystemExit as ending:
-        if results.lost and not ending.code:
+    except SystemExit as end:
+        if results.lost and not end.code:
             say(f"What the command found could not be written: {results.lost}", "red")
-            sys.exit(Code.FAILED)
+            end.code = Code.FAILED
+        if any(not one.daemon for one in set(threading.enumerate()) - before):
+            _end_now(end)
         raise
+
+
+def _end_now(end: SystemExit) -> NoReturn:
+    """End without waiting for threads that the interpreter would wait for."""
+    code = end.code if isinstance(end.code, int) else Code.DONE if end.code is None else Code.REFUSED
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            code = code or Code.FAILED
+    os._exit(code)
 
 
 if __name__ == "__main__":

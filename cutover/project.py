@@ -24,6 +24,8 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 
 import settings
 from cutover import lock
+from cutover.cli import Cli
+from cutover.ending import heed, undisturbed
 from cutover.run import watch
 from cutover.salvage import Salvaged, salvage
 from settings import SettingsError, files, reading
@@ -351,16 +353,18 @@ class Project:
         try:
             yield keep
         finally:
-            present = self._content()
-            if keep.kept or present == before:
-                pass
-            elif present == self._left:
-                self.file.write_bytes(before)
-            else:
-                tell(
-                    f"Somebody else has edited {self.file_name} meanwhile, so it is not put back as it was. Take out "
-                    f"what this command wrote: git diff {self.file_name}"
-                )
+            with undisturbed():
+                present = self._content()
+                if keep.kept or present == before:
+                    pass
+                elif present == self._left:
+                    self.file.write_bytes(before)
+                else:
+                    tell(
+                        f"Somebody else has edited {self.file_name} meanwhile, so it is not put back as it was. Take "
+                        f"out what this command wrote: git diff {self.file_name}"
+                    )
+            heed()
 
     @contextmanager
     def _editing(self) -> Generator[None]:
@@ -454,7 +458,7 @@ def _workspace(folder: Path) -> _Workspace:
     :raises ProjectError: no pulumi that runs is on PATH
     """
     try:
-        return _Workspace(work_dir=str(folder))
+        return _Workspace(work_dir=str(folder), pulumi_command=Cli())
     except FileNotFoundError:
         raise ProjectError("there is no pulumi on PATH. Install the Pulumi CLI") from None
     except (OSError, CalledProcessError, InvalidVersionError) as error:

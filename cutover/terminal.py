@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from contextlib import contextmanager, suppress
 from enum import IntEnum
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
-from cutover import calls
+from cutover import calls, ending
 from cutover.calls import OutsideError
 from cutover.project import BusyError, EngineError, Project, ProjectError
 from settings import SettingsError
@@ -65,7 +66,12 @@ class Code(IntEnum):
     BUSY = 4  # somebody else is at work: a lock, or a hold
     ROLLED_BACK = 5  # the weights went back, and stay there
     UNFINISHED = 6  # traffic is where it was to be; stack file, state or hold are not, and the text says what ends it
+    HUNG_UP = 129
     INTERRUPTED = 130
+    TERMINATED = 143
+
+
+_OF_SIGNALS: dict[int, Code] = {signal.SIGHUP: Code.HUNG_UP, signal.SIGTERM: Code.TERMINATED}
 
 
 StackOption = Annotated[
@@ -114,20 +120,26 @@ def confirm(question: str, *, yes: bool) -> None:
 def told() -> Generator[None]:
     """Turn the mistakes of a user and the failures of AWS or the engine in a block into messages and exit codes."""
     calls.tell_what_takes_long(say)
-    try:
-        yield
-    except BusyError as error:
-        stop(Code.BUSY, str(error))
-    except EngineError as error:
-        stop(Code.FAILED, str(error))
-    except (ProjectError, SettingsError) as error:
-        stop(Code.USAGE, str(error))
-    except OutsideError as error:
-        stop(Code.FAILED, f"AWS could not be read: {error}. Mend that, then run the same again")
-    except OSError as error:
-        stop(Code.FAILED, f"{error}. Mend that, then run the same again")
-    except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
-        stop(Code.INTERRUPTED, "Interrupted. Run the same again: it goes on from what is live")
+    with ending.by_signals():
+        try:
+            yield
+        except BusyError as error:
+            stop(Code.BUSY, str(error))
+        except EngineError as error:
+            stop(Code.FAILED, str(error))
+        except (ProjectError, SettingsError) as error:
+            stop(Code.USAGE, str(error))
+        except OutsideError as error:
+            stop(Code.FAILED, f"AWS could not be read: {error}. Mend that, then run the same again")
+        except OSError as error:
+            stop(Code.FAILED, f"{error}. Mend that, then run the same again")
+        except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
+            stop(interrupted(), "Interrupted. Run the same again: it goes on from what is live")
+
+
+def interrupted() -> Code:
+    """Return the exit code of a command that a signal ends."""
+    return _OF_SIGNALS.get(ending.signalled(), Code.INTERRUPTED)
 
 
 def project(folder: Path, stack: str | None) -> Project:

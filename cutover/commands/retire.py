@@ -25,6 +25,7 @@ from rich.table import Table
 
 from cutover import retire as rules
 from cutover.account import read
+from cutover.ending import undisturbed
 from cutover.gate import REFUSES
 from cutover.inside import Inside, InsideError
 from cutover.judgement import Kind, kind, violations
@@ -196,7 +197,11 @@ class _Retirement:
             drained = self._drain()
             keep()
         with self.project.environment(variables):
-            run = self.project.up()
+            try:
+                run = self.project.up()
+            except KeyboardInterrupt:
+                self._give_back(drained)
+                raise
             if run.failure:
                 self._give_back(drained)
             self._applied(run)
@@ -269,7 +274,8 @@ class _Retirement:
                 self._writes.drain(targets)
                 self._wait(groups)
             except BaseException:
-                self._register(targets)
+                with undisturbed():
+                    self._register(targets)
                 raise
         except WriteError as error:
             stop(Code.FAILED, f"The targets of {self.key} could not be drained: {error}. Run the same again")

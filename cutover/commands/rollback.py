@@ -20,9 +20,10 @@ import typer
 from rich import box
 from rich.table import Table
 
-from cutover import calls
+from cutover import calls, terminal
 from cutover.account import prove
 from cutover.calls import OutsideError
+from cutover.ending import heed, undisturbed
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
 from cutover.live import Live, session
@@ -126,10 +127,12 @@ def go_back(
     act = _plan(known, to, routes, partial=partial, reason=reason)
     _show(act, messages if as_json else results)
     confirm(f"Move {known.stack} to {act.key} as shown?", yes=yes)
-    done = _move(act)
+    with undisturbed():  # a rollback that is half done helps nobody
+        done = _move(act)
     kept = elsewhere([one for one in act.landed if routes is None or one.route in routes], act.key)
     left, interrupted = [*done.left, *kept], False
     try:
+        heed()
         left += _keep_records(act)
     except KeyboardInterrupt:
         interrupted = True
@@ -145,7 +148,7 @@ def go_back(
     if failed:
         raise typer.Exit(Code.FAILED)
     if left:
-        raise typer.Exit(Code.INTERRUPTED if interrupted else Code.UNFINISHED)
+        raise typer.Exit(terminal.interrupted() if interrupted else Code.UNFINISHED)
 
 
 @dataclass(frozen=True)
