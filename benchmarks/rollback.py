@@ -35,7 +35,7 @@ from rich.table import Table
 from cutover.live import hold_name
 from cutover.terminal import Code
 from rehearsal.api import Api
-from tests.cutover.tagged import STACK, Tagged, tagged
+from tests.cutover.tagged import OWNER, STACK, Tagged, tagged
 from tests.rehearsal.cloud import REGION, running, served
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def measure(stack: Tagged, contender: Contender, round_trip: float = 0.0) -> Tim
     """
     for route in stack.rules:
         stack.set_weights(route, BEFORE)
-    stack.cloud.client("ssm").delete_parameters(Names=[hold_name(STACK)])
+    stack.cloud.client("ssm").delete_parameters(Names=[hold_name(OWNER)])
     # A front of its own for every run: its buckets are full, as if nobody else had asked for a while.
     clock = Clock(Api(stack.cloud.moto, stack.cloud.store), round_trip)
     with served(clock) as endpoint:

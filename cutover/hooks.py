@@ -47,7 +47,7 @@ class RefusedError(Exception):
 
 def install(settings: Settings) -> None:
     """Put the gate before every creation, change and deletion of a weighted rule of this program."""
-    gate = _Gate(settings, lambda: Live(session(settings.aws), settings.stack))
+    gate = _Gate(settings, lambda: Live(session(settings.aws), settings.owner))
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     hooks = ResourceHookBinding(
         before_create=[ResourceHook(_CREATE, gate.before_write, also_in_previews)],

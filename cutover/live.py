@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import boto3
 
     from settings.models import Aws
+    from settings.owner import Owner
 
 _AT_ONCE = 20
 _TAGS_PER_CALL = 20  # what DescribeTags takes
@@ -130,8 +131,8 @@ def _check_credentials(current: boto3.Session) -> None:
 class Live:
     """Reads of one stack in one account. Calls may come from any thread."""
 
-    def __init__(self, account: boto3.Session, stack: str) -> None:
-        self._stack = stack
+    def __init__(self, account: boto3.Session, owner: Owner) -> None:
+        self._owner = owner
         self._elb: Any = client(account, "elbv2")
         self.cloudwatch: Any = client(account, "cloudwatch")
         self._ssm: Any = client(account, "ssm")
@@ -167,14 +168,14 @@ class Live:
         """
         with failing_as(LiveError):
             try:
-                value = self._ssm.get_parameter(Name=hold_name(self._stack))["Parameter"]["Value"]
+                value = self._ssm.get_parameter(Name=hold_name(self._owner))["Parameter"]["Value"]
             except self._ssm.exceptions.ParameterNotFound:
                 return None
         try:
             return _hold(json.loads(value))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HoldError(
-                f"{hold_name(self._stack)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
+                f"{hold_name(self._owner)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
                 "meant to stop all moves; to lift it: cutover release"
             ) from error
 
@@ -263,7 +264,7 @@ class Live:
             answer = self._elb.describe_tags(ResourceArns=arns[start : start + _TAGS_PER_CALL])
             for one in answer["TagDescriptions"]:
                 tags[one["ResourceArn"]] = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
-        return [(thing, tags[thing[key]]) for thing in things if tags[thing[key]].get(STACK_TAG) == self._stack]
+        return [(thing, tags[thing[key]]) for thing in things if tags[thing[key]].get(STACK_TAG) == self._owner.stack]
 
     def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
         pages = self._elb.get_paginator(call).paginate(**arguments)
@@ -276,9 +277,9 @@ def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
     return [*of_group, {"Name": "LoadBalancer", "Value": balancer.rsplit(":loadbalancer/", 1)[-1]}]
 
 
-def hold_name(stack: str) -> str:
+def hold_name(owner: Owner) -> str:
     """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
-    return f"/eks-cutover/{stack}/hold"
+    return f"/eks-cutover/{owner.stack}/hold"
 
 
 def _hold(says: Any) -> Hold:

@@ -30,6 +30,7 @@ from cutover.run import watch
 from cutover.salvage import Salvaged, salvage
 from settings import SettingsError, files, reading
 from settings.models import Aws
+from settings.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -167,6 +168,14 @@ class Project:
                 f"{project.name} cannot be read: name {why}. Nothing tells whose stack is meant. Mend it"
             )
         return name
+
+    @property
+    def owner(self) -> Owner:
+        """Whose everything is that the stack has in AWS.
+
+        :raises ProjectError: Pulumi.yaml cannot be read
+        """
+        return Owner(self.name, self.stack)
 
     def settings(self) -> Settings:
         """Read and check the stack file as it is now.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import boto3
 
     from cutover.gate import Hold
+    from settings.owner import Owner
 
 _AT_ONCE = 10
 _DRAINING = "draining"
@@ -52,8 +53,8 @@ class Outcome:
 class Writes:
     """Writes to one stack in one account. Calls may come from any thread."""
 
-    def __init__(self, account: boto3.Session, stack: str) -> None:
-        self._stack = stack
+    def __init__(self, account: boto3.Session, owner: Owner) -> None:
+        self._owner = owner
         self._elb: Any = client(account, "elbv2")
         self._ssm: Any = client(account, "ssm")
 
@@ -64,7 +65,7 @@ class Writes:
         """
         with failing_as(WriteError):
             self._ssm.put_parameter(
-                Name=hold_name(self._stack),
+                Name=hold_name(self._owner),
                 Value=json.dumps(asdict(hold), separators=(",", ":")),
                 Type="String",
                 Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
@@ -78,7 +79,7 @@ class Writes:
         :raises WriteError: AWS did not do it
         """
         with failing_as(WriteError), suppress(self._ssm.exceptions.ParameterNotFound):
-            self._ssm.delete_parameter(Name=hold_name(self._stack))
+            self._ssm.delete_parameter(Name=hold_name(self._owner))
 
     def set_weights(self, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
         """Give rules, by ARN and in this order, weights by target group ARN, and leave all else in them as it is.

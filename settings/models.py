@@ -62,6 +62,7 @@ from settings.fields import (
     VpcCidr,
     Weight,
 )
+from settings.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -412,8 +413,9 @@ _APP_MESH_ENDED = (
 
 
 class Settings(Model):
-    """A whole stack file, checked. ``stack`` and ``aws`` come from Pulumi, the rest from the project's own keys."""
+    """A whole stack file, checked. The keys are the project's own, but for its name, ``stack`` and ``aws``."""
 
+    project: str
     stack: StackName
     aws: Aws
     network: Network = Field(description="a new VPC ({cidr, zones}) or an existing one ({vpcId, ...})")
@@ -430,6 +432,11 @@ class Settings(Model):
     )
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
+
+    @property
+    def owner(self) -> Owner:
+        """Whose everything is that the stack makes."""
+        return Owner(self.project, self.stack)
 
     @property
     def warnings(self) -> tuple[str, ...]:

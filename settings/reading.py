@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
-_NOT_WRITTEN = {"stack", "aws"}  # fields of Settings that are not keys of the project
+_NOT_WRITTEN = {"project", "stack", "aws"}  # fields of Settings that are not keys of the project
 
 
 class SettingsError(pulumi.RunError):
@@ -95,7 +95,7 @@ def parse(
     :raises SettingsError: anything is wrong
     """
     file = file or called(None, stack)
-    raw: dict[str, Any] = {"stack": stack, "aws": {}}
+    raw: dict[str, Any] = {"project": project, "stack": stack, "aws": {}}
     strangers: list[Mistake] = []
     for full_key, value in config.items():
         namespace, _, key = full_key.partition(":")

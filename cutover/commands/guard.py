@@ -83,7 +83,7 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
     with terminal.told():
         project = terminal.project(cwd, stack)
         try:
-            found = Live(session(project.settings().aws), project.stack).find()
+            found = Live(session(project.settings().aws), project.owner).find()
         except SettingsError as error:
             run = Run((), (), 0.0, str(error))
             judged, code = Judged(stack=project.stack, named=project.named, run=run, live={}, serving=()), Code.USAGE

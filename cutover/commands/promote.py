@@ -89,7 +89,7 @@ class _Rollout:
     @property
     def live(self) -> Live:
         """Reads of AWS."""
-        return Live(self.account, self.here.stack)
+        return Live(self.account, self.here.owner)
 
 
 def promote(

@@ -48,7 +48,7 @@ def release(
     with told():
         known = project(cwd, stack)
         account = session(known.aws(lambda text: say(text, "yellow")))
-        live = Live(account, known.stack)
+        live = Live(account, known.owner)
         found = live.traffic()
         moves, unknown = _next(known, found)
         hold, unreadable = _hold(live)
@@ -67,7 +67,7 @@ def release(
                 (messages if as_json else results).print(line, markup=False)
             confirm(f"Lift the hold of {known.stack}?", yes=yes)
             _check_same(known, (hold, unreadable), _hold(live))
-            _lift(Writes(account, known.stack))
+            _lift(Writes(account, known.owner))
         if as_json:
             document = {"hold": hold and asdict(hold), "moves": moves, "unknown": unknown, "unreadable": unreadable}
             show_json("release", {"stack": known.stack, **document})

@@ -118,8 +118,8 @@ class _Retirement:
     def __post_init__(self) -> None:
         self._name = self.settings.eks_name(self.key)
         self._eks = Usage(self.account).cluster(self._name)
-        self._live = Live(self.account, self.settings.stack)
-        self._writes = Writes(self.account, self.settings.stack)
+        self._live = Live(self.account, self.settings.owner)
+        self._writes = Writes(self.account, self.settings.owner)
         self._seen = read(self._live, self.settings, everything=True)
         self._found = self._seen.found
         self._unreachable = ""

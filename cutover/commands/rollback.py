@@ -207,7 +207,7 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     settings = _as_written(known)
     aws = known.aws(lambda text: say(text, "yellow"))
     account = session(aws)
-    live, writes = Live(account, known.stack), Writes(account, known.stack)
+    live, writes = Live(account, known.owner), Writes(account, known.owner)
     asked = _Asked(live.hold)
     found = live.traffic()
     if not found.rules:

@@ -142,7 +142,7 @@ def carry_out(
         present = settings.weights_of(route) if route else settings.weights
         weights = wanted(present, ask(settings))
         after = with_weights(settings, weights, route)
-        aws = Live(session(settings.aws), here.stack)
+        aws = Live(session(settings.aws), here.owner)
         seen = account.read(aws, after)
         _check_free(here, seen.found.hold)
         _check_drift(here, settings, seen, moving if weights == present else [])

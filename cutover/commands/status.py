@@ -60,7 +60,7 @@ def status(
                 f"{', '.join(settings.clusters)}",
             )
         aws, today = session(settings.aws), datetime.now(UTC).date()
-        account = read(Live(aws, settings.stack), settings, everything=True)
+        account = read(Live(aws, settings.owner), settings, everything=True)
         supported = support.read(aws, settings)
         state = judge(account, _counted(aws, account.found), supported)
         rows: list[Row] = []

@@ -42,7 +42,7 @@ class Engine(Project):
     def __post_init__(self) -> None:
         """Lay out the project."""
         super().__init__(self.folder, self.stack)
-        (self.folder / "Pulumi.yaml").touch()
+        (self.folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\n")
         self.file.write_text(f"{HEAD}weights: {{v1-35: 99, v1-36: 1}}\n")
 
     def settings(self) -> Settings:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
 from cutover.live import hold_name
 from rehearsal.targets import Targets
+from settings.owner import Owner
+from tests.conftest import PROJECT
 from tests.rehearsal.cloud import REGION
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tests.rehearsal.cloud import Cloud
 
 STACK = "dev"
+OWNER = Owner(PROJECT, STACK)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int]) -> G
     yield Tagged(cloud, rules, groups)
     # The account outlives a test: moto keeps it for the whole process.
     elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=[STACK_TAG])
-    cloud.client("ssm").delete_parameters(Names=[hold_name(STACK)])
+    cloud.client("ssm").delete_parameters(Names=[hold_name(OWNER)])
 
 
 def reach(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cutover.account import Account, read
 from cutover.gate import Group, judge
 from cutover.live import Found, Live, TargetGroup, WeightedRule
-from tests.cutover.tagged import reach, tagged
+from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of
 
@@ -75,7 +75,7 @@ def test_health_and_history_are_asked_only_of_routes_that_move(
             stack.set_weights(name, {"v1-35": 90, "v1-36": 10})
         asked, session = Counter[str](), boto3.Session(region_name=REGION)
         session.events.register("before-call", lambda model, **_: asked.update([model.name]))
-        account = read(Live(session, "dev"), _settings(names))
+        account = read(Live(session, OWNER), _settings(names))
         assert set(account.found.rules) == set(names)
         found = {name: asked[name] for name in ("DescribeTargetHealth", "GetMetricData") if asked[name]}
         assert found == calls

@@ -26,7 +26,7 @@ from cutover.writes import WriteError, Writes
 from settings.models import Aws
 from tests.conftest import ROOT, settings_of
 from tests.cutover.spoiled import PAGE, spoiled
-from tests.cutover.tagged import reach
+from tests.cutover.tagged import OWNER, reach
 from tests.rehearsal.cloud import REGION, running
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def test_no_question_ends_in_anything_else(cloud: Cloud, monkeypatch: pytest.Mon
     with spoiled(cloud.endpoint, lambda *_: body) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         account = session(Aws(region=REGION))
-        live, writes = Live(account, "dev"), Writes(account, "dev")
+        live, writes = Live(account, OWNER), Writes(account, OWNER)
         questions: list[tuple[Callable[[], object], type[Exception]]] = [
             (live.traffic, LiveError),
             (live.hold, LiveError),
@@ -150,7 +150,7 @@ def test_a_call_that_hangs_is_told_by_service_action_and_region(cloud: Cloud, mo
 
     with spoiled(cloud.endpoint, spoil) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-        Live(session(Aws(region=REGION)), "dev").hold()
+        Live(session(Aws(region=REGION)), OWNER).hold()
     assert waited_for == [f"ssm GetParameter in {REGION}"]
 
 

@@ -29,7 +29,7 @@ from rehearsal.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
-from tests.cutover.tagged import reach, tagged
+from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def test_a_cluster_that_fails_is_rolled_back_and_the_report_says_by_which_number
     assert said.stderr.count(f"Halt advancement web v1-36 weight 10: {numbers}") == 2
     assert numbers in said.stdout
     assert "Promotion of v1-36 failed at 10 %: it was rolled back" in said.stdout
-    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name(OWNER))["Parameter"]["Value"]
     assert numbers in json.loads(hold)["why"]
 
 
@@ -325,7 +325,7 @@ def test_its_rollback_leaves_a_route_alone_that_it_did_not_move(clock: Clock) ->
     said = promote()
     assert said.exit_code == Code.ROLLED_BACK, said.stderr
     assert live(clock) == {"web": {OLD: 40, NEW: 60}, "grpc-api": {OLD: 100, NEW: 0}}
-    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name(OWNER))["Parameter"]["Value"]
     assert json.loads(hold)["weights"] == live(clock)
 
 
@@ -439,7 +439,7 @@ def test_a_rollback_by_somebody_else_ends_it(clock: Clock) -> None:
     def roll_back() -> None:
         hold = {"weights": {}, "who": "sre", "why": "5xx", "when": "2026-11-24T12:00Z"}
         clock.engine.tagged.cloud.client("ssm").put_parameter(
-            Name=hold_name("dev"), Value=json.dumps(hold), Type="String"
+            Name=hold_name(OWNER), Value=json.dumps(hold), Type="String"
         )
 
     clock.at_wait = roll_back

@@ -18,7 +18,7 @@ from cutover.project import Project
 from cutover.terminal import Code
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
-from tests.cutover.tagged import reach, tagged
+from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ def release(*more: str) -> Any:
 
 def leave(engine: Engine, text: str) -> None:
     ssm = engine.tagged.cloud.client("ssm")
-    ssm.put_parameter(Name=hold_name("dev"), Value=text, Type="String", Overwrite=True)
+    ssm.put_parameter(Name=hold_name(OWNER), Value=text, Type="String", Overwrite=True)
 
 
 def there(engine: Engine) -> list[str]:
-    found = engine.tagged.cloud.client("ssm").get_parameters(Names=[hold_name("dev")])
+    found = engine.tagged.cloud.client("ssm").get_parameters(Names=[hold_name(OWNER)])
     return [parameter["Value"] for parameter in found["Parameters"]]
 
 

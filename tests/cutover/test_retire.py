@@ -29,6 +29,7 @@ from cutover.terminal import Code
 from rehearsal.targets import Targets
 from tests.conftest import PROJECT
 from tests.cutover.documents import as_documented
+from tests.cutover.tagged import OWNER
 from tests.rehearsal.cloud import REGION, Cloud, running
 from tests.settings.editing import edited, settings_of
 
@@ -381,7 +382,7 @@ def test_a_successor_that_stands_as_it_serves_needs_no_headroom(stage: Stage) ->
 def test_a_cluster_to_which_a_rollback_went_back_is_refused(stage: Stage) -> None:
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
     ssm = stage.cloud.client("ssm")
-    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    ssm.put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
     _refused(
         stage,
         "a rollback of 2026-11-24T03:00Z by sre (errors) went back to v1-35 for web",
@@ -389,7 +390,7 @@ def test_a_cluster_to_which_a_rollback_went_back_is_refused(stage: Stage) -> Non
         code=Code.BUSY,
     )
     hold["weights"] = {"web": {OLD: 0, NEW: 100}}
-    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String", Overwrite=True)
+    ssm.put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String", Overwrite=True)
     assert stage.run().exit_code == 0
 
 
@@ -408,7 +409,7 @@ def test_while_another_command_edits_the_file_nothing_is_retired(stage: Stage) -
 def _hold_on_old(stage: Stage) -> None:
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
     ssm = stage.cloud.client("ssm")
-    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String", Overwrite=True)
+    ssm.put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String", Overwrite=True)
 
 
 GOING_BACK: dict[str, Callable[[Stage], None]] = {

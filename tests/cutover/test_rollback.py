@@ -37,7 +37,7 @@ from rehearsal import stackfile
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented
 from tests.cutover.spoiled import PAGE, spoiled
-from tests.cutover.tagged import STACK, Tagged, reach, tagged
+from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ class Scene:
     @property
     def hold(self) -> Hold | None:
         """The hold in AWS."""
-        return Live(boto3.Session(region_name=REGION), STACK).hold()
+        return Live(boto3.Session(region_name=REGION), OWNER).hold()
 
     def file_weights(self) -> dict[str, int]:
         """Return what the stack file says."""

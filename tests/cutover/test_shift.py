@@ -29,7 +29,7 @@ from cutover.shift import ShiftError, parse, wanted
 from cutover.terminal import Code
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import HEAD, Engine
-from tests.cutover.tagged import reach, tagged
+from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_without_an_answer_nothing_moves(engine: Engine) -> None:
 
 def test_a_hold_is_told_with_who_and_why_and_how_it_ends(engine: Engine) -> None:
     hold = {"weights": {}, "who": "sre", "why": "5xx on checkout", "when": "2026-11-24T03:00Z"}
-    engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
     said = refused(engine, Code.BUSY, "v1-36=10", "--yes")
     assert "a rollback of 2026-11-24T03:00Z by sre (5xx on checkout) holds the weights" in said
     assert "cutover release" in said
@@ -320,7 +320,7 @@ def test_a_rollback_that_comes_with_the_update_is_told_before_anything_else(
     def rolled_back(*asked: Any) -> Run:
         run = up(*asked)
         hold = {"weights": {}, "who": "sre", "why": "5xx", "when": "2026-11-24T03:00Z"}
-        engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+        engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
         engine.tagged.set_weights("web", {"v1-35": 100, "v1-36": 0})
         return run
 

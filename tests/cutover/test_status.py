@@ -23,7 +23,7 @@ from cutover.verdict import Row, Verdict
 from rehearsal.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT
 from tests.cutover.documents import as_documented
-from tests.cutover.tagged import Tagged, reach, tagged
+from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of
 
@@ -253,7 +253,7 @@ def test_a_route_that_was_told_to_differ_is_not_half_moved(stack: Tagged, monkey
 
 def test_a_hold_is_shown_last_with_the_way_out(stack: Tagged) -> None:
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
-    stack.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    stack.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
     last = _run("-s", "acme/dev", columns=200).stdout.splitlines()[-1]
     assert "by sre since 2026-11-24T03:00Z (errors)" in last
     assert "`cutover release -s acme/dev` lifts it" in last
@@ -309,7 +309,7 @@ def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
     assert _lines(answer, str(worst)) == [f"{worst} Secrets: not in v1-36: web/key"]
     assert "-> Create it" in answer.stdout
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
-    stack.cloud.client("ssm").put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    stack.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
     found = _json(NEW)
     as_documented("status", found)
     assert found["key"] == NEW

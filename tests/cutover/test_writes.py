@@ -11,7 +11,7 @@ from cutover.gate import Hold
 from cutover.live import Live
 from cutover.writes import Writes, weighted
 from rehearsal.targets import Targets
-from tests.cutover.tagged import STACK, Tagged, reach, tagged
+from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def stack(cloud: Cloud) -> Generator[Tagged]:
 @pytest.fixture
 def writes(cloud: Cloud) -> Writes:
     assert cloud
-    return Writes(boto3.Session(region_name=REGION), STACK)
+    return Writes(boto3.Session(region_name=REGION), OWNER)
 
 
 def _all_on_old(stack: Tagged) -> dict[str, dict[str, int]]:
@@ -129,7 +129,7 @@ def test_targets_that_were_drained_can_be_registered_again(stack: Tagged, writes
 
 def test_a_hold_is_read_back_replaced_and_lifted_twice(cloud: Cloud, writes: Writes) -> None:
     assert cloud
-    live = Live(boto3.Session(region_name=REGION), STACK)
+    live = Live(boto3.Session(region_name=REGION), OWNER)
     writes.hold(HOLD)
     assert live.hold() == HOLD
     writes.hold(Hold({}, "another", "", ""))

@@ -13,6 +13,7 @@ from cutover.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.sandbox import Sandbox
 from rehearsal.targets import Targets
+from tests.cutover.tagged import OWNER
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ def test_a_hold_refuses_every_move_until_it_is_released(gated: Standing) -> None
     ssm = gated.sandbox.aws("ssm")
     held = {route: {"v1-35": 100, "v1-36": 0} for route in gated.config["eks-cutover:routes"]}
     hold = {"weights": held, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
-    ssm.put_parameter(Name=hold_name("dev"), Value=json.dumps(hold), Type="String")
+    ssm.put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
 
     def forced(config: Config) -> None:
         _weights(50, 50)(config)
@@ -214,7 +215,7 @@ def test_a_hold_refuses_every_move_until_it_is_released(gated: Standing) -> None
             words = "a rollback of 2026-11-24T03:00Z by sre (errors) holds the weights"
             assert words in gated.preview(change).failure
     finally:
-        ssm.delete_parameter(Name=hold_name("dev"))
+        ssm.delete_parameter(Name=hold_name(OWNER))
     assert not gated.preview(_weights(50, 50)).failure
 
 

@@ -20,6 +20,7 @@ from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM
 from rehearsal.load import Load, Names, destinations
 from rehearsal.workloads import WORKLOAD
+from tests.cutover.tagged import OWNER
 from tests.engine.under_load import NEW, OLD, lost, under_load
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def standing(pulumi_engine: Engine) -> Generator[UnderLoad]:
 def stack(standing: UnderLoad) -> UnderLoad:
     """Give each test all traffic on the old cluster, no hold, and pods that answer well."""
     standing.sandbox.store.delete(WORKLOAD, f"{NEW}|web")
-    standing.sandbox.aws("ssm").delete_parameters(Names=[hold_name("dev")])
+    standing.sandbox.aws("ssm").delete_parameters(Names=[hold_name(OWNER)])
     if standing.live()["web"] != {OLD: 100, NEW: 0}:
         assert standing.sandbox.cutover("shift", f"{OLD}=100", "-s", "dev", "--yes").returncode == Code.DONE
     return standing
@@ -73,7 +74,7 @@ def test_a_cluster_with_5_percent_errors_at_10_is_rolled_back_and_the_report_say
     assert last["route"] == "web"
     assert last["failures"] > 0.01 * 300
     assert f"Halt advancement web {NEW} weight 10: {last['said']}" in said
-    hold = stack.sandbox.aws("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    hold = stack.sandbox.aws("ssm").get_parameter(Name=hold_name(OWNER))["Parameter"]["Value"]
     assert last["said"] in json.loads(hold)["why"]
 
 
