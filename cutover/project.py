@@ -27,10 +27,10 @@ from cutover import lock
 from cutover.cli import Cli
 from cutover.ending import heed, undisturbed
 from cutover.run import watch
-from cutover.salvage import Salvaged, salvage
 from settings import SettingsError, files, reading
 from settings.models import Aws
 from settings.owner import Owner
+from settings.salvage import Salvaged, salvage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -260,7 +260,10 @@ class Project:
 
     def _environment(self) -> Any:
         """Return what the stack file names as environments of Pulumi ESC, if it does."""
-        return salvage(self._content()).values.get("environment")
+        try:
+            return salvage(self._content()).values.get("environment")
+        except OSError:
+            return None
 
     def _checked(self, config: Mapping[str, str], secret: Collection[str]) -> Settings:
         try:

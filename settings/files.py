@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from settings import dialect
 from settings.dialect import DialectError
+from settings.salvage import salvage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,13 +26,13 @@ def project_file(folder: Path) -> Path | None:
 
 
 def stack_file(folder: Path, stack: str) -> Path:
-    """Return where a stack's file is, or would be. A project file that cannot be read names no other folder."""
+    """Return where a stack's file is, or would be. A folder that a broken project file leaves in doubt is none."""
     project = project_file(folder)
     if project is None:
         return folder / f"Pulumi.{stack}.yaml"
     try:
-        says = document(project)
-    except (OSError, ValueError):
+        says = salvage(project.read_bytes()).values
+    except OSError:
         says = {}
     place = says.get("stackConfigDir") or says.get("config")  # the latter is how it was written once
     # The engine takes an absolute path, too, for one below the project.
@@ -48,7 +49,10 @@ def config(folder: Path, project: str, stack: str) -> dict[str, Any]:
     :raises ValueError: the engine would not read it
     """
     own, says = stack_file(folder, stack), project_file(folder)
-    shared = defaults(document(says), project) if says else {}
+    try:
+        shared = defaults(document(says), project) if says else {}
+    except ValueError as error:
+        raise DialectError(f"{says and says.name}: {error}") from None
     return shared | (of_project(document(own).get("config"), project) if own.exists() else {})
 
 
@@ -97,7 +101,7 @@ def document(path: Path) -> dict[str, Any]:
     :raises ValueError: the engine would not read it
     """
     text = path.read_bytes()
-    says = json.loads(text.decode("utf-8-sig")) if path.suffix == ".json" else dialect.load(text)
+    says = json.loads(text.decode("utf-8-sig")) if path.suffix == ".json" else dialect.shared(text)
     if not isinstance(says, dict | None):
         raise DialectError("it is no map of keys and values")
     return says or {}

@@ -243,6 +243,17 @@ def test_what_names_no_stack_of_the_project_is_refused(folder: Path, stack: str)
         Project.find(folder, stack)
 
 
+def test_a_folder_in_the_place_of_the_stack_file_leaves_the_region_to_the_environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(folder, "dev")
+    project.file.mkdir()
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert project.aws().region == "eu-west-1"
+    with pytest.raises(ProjectError, match=r"Pulumi\.dev\.yaml cannot be read: .*directory"):
+        project.as_written()
+
+
 def test_only_one_command_at_a_time_edits_the_files_of_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, another = Project(folder, "dev"), Project(folder, "prod")
     first = one.alone()

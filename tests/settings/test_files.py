@@ -76,6 +76,11 @@ def test_what_cannot_be_read_is_an_error_and_no_guess(tmp_path: Path, text: byte
         ("Pulumi.yaml", "name: x\nconfig: stacks\n", "stacks/Pulumi.dev.yaml"),
         ("Pulumi.yaml", "name: x\nconfig: {aws:region: us-east-1}\n", "Pulumi.dev.yaml"),
         ("Pulumi.yaml", "name: [\n", "Pulumi.dev.yaml"),
+        (
+            "Pulumi.yaml",
+            "name: x\nstackConfigDir: stacks\n<<<<<<< a\ndescription: 1\n=======\ndescription: 2\n>>>>>>> b\n",
+            "stacks/Pulumi.dev.yaml",
+        ),
         ("Pulumi.yml", "name: x\nstackConfigDir: stacks\n", "stacks/Pulumi.dev.yml"),
         ("Pulumi.json", '{"name": "x", "stackConfigDir": "stacks"}', "stacks/Pulumi.dev.json"),
     ],

@@ -53,6 +53,8 @@ class _Unreadable:
 
 def _sides(text: str) -> list[str]:
     """Return the text as it would be with either side of all its merge conflicts; what both had before is left out."""
+    if not any(map(_MARK.fullmatch, text.splitlines())):
+        return [text]
     ours: list[str] = []
     theirs: list[str] = []
     into = both = (ours, theirs)
@@ -73,7 +75,7 @@ def _sides(text: str) -> list[str]:
 def _said(text: str, section: str | None) -> dict[str, list[Any]]:
     """Return every value of every key."""
     try:
-        whole = dialect.load(text.encode())
+        whole = dialect.shared(text.encode())
         whole = whole if section is None else whole.get(section)
         return {key: [value] for key, value in (whole or {}).items()}
     except (ValueError, AttributeError):
@@ -87,7 +89,7 @@ def _said(text: str, section: str | None) -> dict[str, list[Any]]:
 def _value(block: list[str]) -> Any:
     below = block[0].startswith(" ")  # then what is not indented is an error, as in the file
     try:
-        says = dialect.load("\n".join([*(["all:"] if below else []), *block]).encode())
+        says = dialect.shared("\n".join([*(["all:"] if below else []), *block]).encode())
         (value,) = (says["all"] if below else says).values()
     except (ValueError, AttributeError, TypeError, KeyError):
         return _Unreadable()
