@@ -44,11 +44,15 @@ class HoldError(LiveError):
 
 @dataclass(frozen=True)
 class WeightedRule:
-    """A route's weighted rule: its load balancer, and the weight of every target group by ARN."""
+    """A route's weighted rule: its load balancer, and the weight of every target group by ARN.
+
+    ``instead`` is what the rule does where somebody has made it forward to nothing: "fixed-response 503".
+    """
 
     arn: str
     load_balancer: str
     weights: Mapping[str, int]
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,11 @@ class Found:
         found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
         ruled = self.rules[route].weights if route in self.rules else {}
         return next((arn for arn in found if arn in ruled), next(iter(found), None))
+
+    @property
+    def instead(self) -> list[str]:
+        """Say of every rule that forwards to nothing what it does, and by which route."""
+        return [f"{route} ({rule.instead})" for route, rule in sorted(self.rules.items()) if rule.instead]
 
     @property
     def serving(self) -> set[str]:
@@ -240,7 +249,8 @@ class Live:
             for rule, tags in self._own([rule for rule in rules if not rule["IsDefault"]], "RuleArn"):
                 if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
                     weights = forwarded(rule["Actions"])
-                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights)
+                    instead = "" if weights else _instead(rule["Actions"])
+                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights, instead)
         return found
 
     def _groups(self, balancer: str) -> dict[str, TargetGroup]:
@@ -298,6 +308,12 @@ def _hold(says: Any) -> Hold:
             if type(weight) is not int or not 0 <= weight <= HIGHEST:
                 raise ValueError(f"{route} has {cluster} at {json.dumps(weight)}, and a weight is 0 to {HIGHEST}")
     return hold
+
+
+def _instead(actions: Sequence[Mapping[str, Any]]) -> str:
+    last = actions[-1]
+    told = last.get("FixedResponseConfig", {}) or last.get("RedirectConfig", {})
+    return f"{last['Type']} {told.get('StatusCode', '')}".strip()
 
 
 def forwarded(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -109,7 +109,21 @@ _LEFT = {
 def reasons(case: Case) -> list[Reason]:
     """Return every reason why the cluster may not be taken away; none: it may."""
     serves = list(_serves(case))
-    return [*(serves or _not_quiet_for_long(case)), *_not_covered(case), *_unseen(case), *_left(case)]
+    return [
+        *_no_forward(case),
+        *(serves or _not_quiet_for_long(case)),
+        *_not_covered(case),
+        *_unseen(case),
+        *_left(case),
+    ]
+
+
+def _no_forward(case: Case) -> Iterator[Reason]:
+    if instead := case.account.found.instead:
+        yield Reason(
+            f"The weighted rules of {', '.join(instead)} forward to no cluster, so nothing tells which serves",
+            "Give them back their forward action in the console first",
+        )
 
 
 def held(found: Found, cluster: str, stack: str) -> Reason | None:

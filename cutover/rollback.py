@@ -78,6 +78,12 @@ def goal(found: Found, *, unsure: bool = False) -> str:
         if any(weights.get(cluster) for weights in kept):
             return cluster
     serving = found.serving
+    if not serving and found.instead:
+        raise RollbackError(
+            f"no weighted rule forwards to any cluster: {', '.join(found.instead)}. Somebody has given them another "
+            "action, and there is no share to move. Nothing was moved. Give them back their forward action in the "
+            "console; where to go is then named with --to"
+        )
     newest = max(serving, key=version_of, default=None)
     older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
     if not older:

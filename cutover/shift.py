@@ -123,6 +123,17 @@ def live_weights(found: Found) -> dict[str, dict[str, int]]:
     }
 
 
+def not_forwarding(found: Found, stack: str) -> str:
+    """Say which weighted rules forward to nothing, and what to do; empty: all do."""
+    if not found.instead:
+        return ""
+    return (
+        f"the weighted rules of {', '.join(found.instead)} are there and forward to no cluster: somebody has given "
+        "them another action, such as a maintenance page. Nothing was changed: weights would take it away unasked. "
+        f"Once it may go, give the rule back its forward action in the console, or with pulumi up --refresh -s {stack}"
+    )
+
+
 def drifted(settings: Settings, live: Mapping[str, Mapping[str, int]]) -> dict[str, Mapping[str, int]]:
     """Return the live routes whose weights in AWS are others than the stack file's, with those in AWS."""
     return {

@@ -66,7 +66,8 @@ class Status:
 
     ``drifted`` are routes to which AWS and the file give different weights above 0, ``half_moved`` those that must
     move together and give different shares. ``back`` is None where a rollback would not know where to go.
-    ``strangers`` are routes that are live in AWS and not in the file. ``own_errors`` are the load balancers' own 5xx
+    ``strangers`` are routes that are live in AWS and not in the file,
+    ``instead`` what rules do, by route, that forward to nothing. ``own_errors`` are the load balancers' own 5xx
     per second.
     """
 
@@ -79,6 +80,7 @@ class Status:
     back: Back | None
     support: Sequence[Support]
     own_errors: float | None
+    instead: Mapping[str, str]
 
 
 def judge(account: Account, counted: Reading | None, support: Sequence[Support]) -> Status:
@@ -91,9 +93,11 @@ def judge(account: Account, counted: Reading | None, support: Sequence[Support])
         drifted=[
             name
             for name, route in settings.routes.items()
-            if _above_0(live[name] or {}) != _above_0(settings.weights_of(name) if route.live else {})
+            if (name not in found.rules or not found.rules[name].instead)
+            and _above_0(live[name] or {}) != _above_0(settings.weights_of(name) if route.live else {})
         ],
         half_moved=_half_moved(account, live),
+        instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,
         back=_back(account, live),
@@ -146,6 +150,7 @@ def document(status: Status, today: date) -> dict[str, Any]:
         ],
         "driftedRoutes": list(status.drifted),
         "halfMovedRoutes": list(status.half_moved),
+        "rulesWithoutForward": dict(status.instead),
         "routesNotInFile": list(status.strangers),
         "hold": status.hold
         and {
@@ -206,9 +211,7 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
 def _half_moved(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> list[str]:
     """Return the routes that follow the stack's weights and are live, if they do not give the same shares."""
     together = {
-        route: weights
-        for route, weights in live.items()
-        if weights is not None and account.settings.routes[route].weights is None
+        route: weights for route, weights in live.items() if weights and account.settings.routes[route].weights is None
     }
     return list(together) if len({frozenset(gate.shares(weights).items()) for weights in together.values()}) > 1 else []
 

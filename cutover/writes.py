@@ -110,9 +110,20 @@ class Writes:
     def register(self, targets: Mapping[str, list[Target]]) -> None:
         """Register targets by group, also those that are draining. One that is registered stays as it is.
 
-        :raises WriteError: AWS did not take it
+        :raises WriteError: AWS did not take some, which the text names; it was given all others
         """
-        self._in_chunks(self._elb.register_targets, targets)
+        refused: list[str] = []
+        for group, every in targets.items():
+            try:
+                self._in_chunks(self._elb.register_targets, {group: every})
+            except WriteError:  # one that may not be registered, since its node has gone, keeps out all of its call
+                for target in every:
+                    try:
+                        self._in_chunks(self._elb.register_targets, {group: [target]})
+                    except WriteError as error:
+                        refused.append(f"{target['Id']}: {error}")
+        if refused:
+            raise WriteError("; ".join(refused))
 
     def drain(self, targets: Mapping[str, list[Target]]) -> None:
         """Deregister targets by group: ELB lets each finish its requests.

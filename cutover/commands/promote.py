@@ -19,7 +19,7 @@ from rich.table import Table
 
 from cutover import minutes
 from cutover.commands.rollback import go_back
-from cutover.commands.shift import asked_rightly, carry_out
+from cutover.commands.shift import asked_rightly, carry_out, check_forwarding
 from cutover.live import Live, LiveError, session
 from cutover.minutes import together
 from cutover.promote import Judgement, Verdict, disturbed, entry, judge, overall, share, weights_at
@@ -119,6 +119,7 @@ def promote(
         rollout = _Rollout(here, settings, session(settings.aws), key, routes_of(settings, None))
         found = rollout.live.find()
         _check_hold(here, found)
+        check_forwarding(here, found)
         shares = [share(live, key) for route, live in live_weights(found).items() if route in rollout.routes]
         if not shares:
             stop(Code.USAGE, "no weighted rule is there yet. Nothing was changed. Bring the stack up with pulumi up")

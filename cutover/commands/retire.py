@@ -322,8 +322,8 @@ class _Retirement:
             self._writes.register(targets)
         except WriteError as error:
             say(
-                f"The targets of {self.key} could not be registered again: {error}. Its controller does so when it "
-                "begins anew: kubectl rollout restart deployment -n kube-system -l "
+                f"Of the targets of {self.key}, some could not be registered again ({error}); the others are. "
+                "Its controller does so when it begins anew: kubectl rollout restart deployment -n kube-system -l "
                 "app.kubernetes.io/name=aws-load-balancer-controller",
                 "red",
             )

@@ -21,7 +21,18 @@ from cutover import account, gate, judgement
 from cutover.judgement import Kind
 from cutover.live import Live, LiveError, session
 from cutover.project import rules
-from cutover.shift import ShiftError, alike, drifted, live_weights, parse, routes_of, said, wanted, with_weights
+from cutover.shift import (
+    ShiftError,
+    alike,
+    drifted,
+    live_weights,
+    not_forwarding,
+    parse,
+    routes_of,
+    said,
+    wanted,
+    with_weights,
+)
 from cutover.terminal import (
     Code,
     FolderOption,
@@ -145,6 +156,7 @@ def carry_out(
         aws = Live(session(settings.aws), here.owner)
         seen = account.read(aws, after)
         _check_free(here, seen.found.hold)
+        check_forwarding(here, seen.found)
         _check_drift(here, settings, seen, moving if weights == present else [])
         behind = drifted(after, live_weights(seen.found))
         if weights == present and not behind:
@@ -196,6 +208,12 @@ def _check_free(here: Project, hold: gate.Hold | None) -> None:
             f"the stack is locked by {lock}. Nothing was changed. {lock.cure(here.named)}; then look with cutover "
             f"status -s {here.named}, and run the same again",
         )
+
+
+def check_forwarding(here: Project, found: Found) -> None:
+    """Refuse where a weighted rule forwards to nothing: it is neither missing nor at weight 0."""
+    if text := not_forwarding(found, here.named):
+        stop(Code.REFUSED, text)
 
 
 def _check_drift(here: Project, settings: Settings, seen: Account, asked_again: Sequence[str]) -> None:

@@ -210,6 +210,10 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     for route in state.drifted:
         file, live = (_said(weights(state, route, live=one)) for one in (False, True))
         yield "drift", f"{route}: the file says {file}, AWS {live or 'has no rule'}"
+    if state.instead:
+        page = ", ".join(f"{route} ({action})" for route, action in state.instead.items())
+        yield "no forward", f"the rule of {page} is there, and sends no request to any cluster"
+        yield "", f"-> give it back in the console, or `pulumi up --refresh -s {known.named}` does"
     if state.half_moved:
         yield "half-moved", f"{', '.join(state.half_moved)} follow the same weights and give different shares"
     if state.hold and (state.drifted or state.half_moved):

@@ -50,6 +50,11 @@ class Tagged:
         action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
         self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[action])
 
+    def close(self, route: str) -> None:
+        """Let a route's rule answer with a maintenance page, as somebody would in the console."""
+        page = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
+        self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[page])
+
     def heal(self, cluster: str, count: int, route: str = "") -> None:
         """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""
         targets = Targets(self.cloud.store)

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TextIO
@@ -91,6 +91,13 @@ def test_it_goes_to_the_older_cluster_that_serves_else_to_the_next_older_one(wei
 def test_without_one_way_back_it_asks_for_a_name(weights: dict[str, int]) -> None:
     with pytest.raises(RollbackError, match="--to"):
         goal(_found(web=weights))
+
+
+def test_where_every_rule_is_a_maintenance_page_it_says_so() -> None:
+    found = _found(web={OLD: -1, NEW: -1})
+    closed = replace(found, rules={"web": replace(found.rules["web"], instead="fixed-response 503")})
+    with pytest.raises(RollbackError, match=r"forwards to any cluster: web \(fixed-response 503\)"):
+        goal(closed)
 
 
 def test_one_route_that_went_ahead_is_enough_to_go_back(  # and the other stays on the cluster that it is on
@@ -783,3 +790,26 @@ def test_a_page_in_place_of_one_answer_is_tried_again_and_stops_no_other_rule(
     assert said.exit_code == Code.DONE, said.output
     assert "could not be moved: elbv2 ModifyRule" in said.stderr
     assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, ALL_OLD)
+
+
+def test_it_moves_ten_routes_where_nothing_answers_but_elb(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File and engine of no use; of AWS only ELB: the others are cut off, give pages, or hang until the end."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "Pulumi.yaml").write_text("name: eks-cutover\n")
+    (tmp_path / "project" / "Pulumi.dev.yaml").write_text("<<<<<<< HEAD\nconfig: [\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(rollback_command, "_HOLD_SECONDS", 1.0)
+    how = {"elasticloadbalancing": None, "ssm": "hang", "monitoring": PAGE, "sts": "hang"}
+    with (
+        tagged(cloud, [f"route-{place}" for place in range(10)], HALF) as stack,
+        spoiled(cloud.endpoint, lambda service, _: how.get(service, "reset")) as endpoint,
+    ):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = CliRunner().invoke(app, ["rollback", "-s", STACK, "-C", str(tmp_path / "project"), "--yes"])
+        assert all(live == ALL_OLD for live in stack.weights().values())
+    assert said.exit_code == Code.UNFINISHED, said.output
+    assert "10 rules moved" in said.stderr
+    assert "No hold could be left" in said.stderr
+    assert "there is no pulumi on PATH" in said.stderr

@@ -411,3 +411,11 @@ def test_a_question_is_put_only_to_who_can_answer_and_interrupted_it_leaves_all_
 def test_the_head_of_the_file_stays(engine: Engine) -> None:
     run("v1-36=10", "--yes")
     assert engine.file.read_text().startswith(HEAD)
+
+
+def test_a_maintenance_page_is_no_missing_rule_and_is_not_taken_away(engine: Engine) -> None:
+    engine.tagged.close("web")
+    said = run("v1-36=10", "--yes")
+    assert said.exit_code == Code.REFUSED
+    assert "web (fixed-response 503) are there and forward to no cluster" in said.stderr
+    assert engine.asked == []

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.gate import Hold
 from cutover.live import Live
-from cutover.writes import Writes, weighted
+from cutover.writes import WriteError, Writes, weighted
 from rehearsal.targets import Targets
 from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
@@ -137,3 +137,11 @@ def test_a_hold_is_read_back_replaced_and_lifted_twice(cloud: Cloud, writes: Wri
     writes.release()
     writes.release()
     assert live.hold() is None
+
+
+def test_a_target_that_cannot_be_registered_keeps_out_no_other(stack: Tagged, writes: Writes) -> None:
+    group, other = stack.groups["web", OLD], stack.groups["api", OLD]
+    gone, there = ({"Id": node, "Port": 30080} for node in ("i-00000000000000000", stack.cloud.node()))
+    with pytest.raises(WriteError, match=r"^i-00000000000000000: .*"):
+        writes.register({group: [gone, there], other: [there]})
+    assert [list(stack.cloud.states(arn)) for arn in (group, other)] == [[there["Id"]], [there["Id"]]]
