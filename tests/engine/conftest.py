@@ -34,6 +34,7 @@ def stands(pulumi_engine: engine.Engine) -> Generator[Callable[[str], Standing]]
             sandbox = end.enter_context(Sandbox(pulumi_engine, PROGRAM, zones=ZONES))
             standing = Standing(sandbox, name, sandbox.stack(name))
             assert not watch(standing.stack.up).failure
+            standing.heal(4)
             return standing
 
         yield stand

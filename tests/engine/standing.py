@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.run import watch
 from rehearsal import stackfile
+from rehearsal.metrics import NAMESPACE, past
+from rehearsal.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -47,6 +50,23 @@ class Standing:
         """Apply an edit of the stack file, and leave the file as it was."""
         with self.edited(change):
             return watch(self.stack.up)
+
+    def heal(self, count: int, cluster: str = "", route: str = "") -> None:
+        """Let so many healthy targets stand in all groups, or those of a cluster or a route, which nobody has asked.
+
+        Without requests the gate counts targets alone.
+        """
+        targets, past_of = Targets(self.sandbox.store), list[dict[str, Any]]()
+        for group in self.groups():
+            arn = group["TargetGroupArn"]
+            tags = self._tags(arn)
+            if cluster in {"", tags[CLUSTER_TAG]} and route in {"", tags[ROUTE_TAG]}:
+                targets.forget(arn)
+                targets.register(arn, [(f"i-{index}", 30080, "") for index in range(count)])
+                for index in range(count):
+                    targets.set_state(arn, f"i-{index}", 30080, "healthy")
+            past_of += past(group["LoadBalancerArns"][0], arn, 4, [0.0], datetime.now(UTC))
+        self.sandbox.aws("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=past_of)
 
     def live(self) -> dict[str, dict[str, int]]:
         """Return what AWS has: the weight of every cluster in the weighted rule of every route."""

@@ -12,7 +12,6 @@ from cutover.live import hold_name
 from cutover.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.sandbox import Sandbox
-from rehearsal.targets import Targets
 from tests.cutover.tagged import OWNER
 from tests.engine.standing import Standing
 
@@ -48,26 +47,14 @@ def base(pulumi_engine: Engine) -> Generator[Standing]:
 @pytest.fixture
 def gated(base: Standing) -> Generator[Standing]:
     """Give each test the stack with the old cluster healthy and the new one without a target."""
-    _heal(base, "v1-35", 4)
-    _heal(base, "v1-36", 0)
+    base.heal(4, "v1-35")
+    base.heal(0, "v1-36")
     before = base.live(), base.groups()
     yield base
     if (base.live(), base.groups()) != before:
-        _heal(base, "v1-35", 4)
-        _heal(base, "v1-36", 0)  # so that going back can only be better
+        base.heal(4, "v1-35")
+        base.heal(0, "v1-36")  # so that going back can only be better
         assert not base.up(_weights(100, 0)).failure
-
-
-def _heal(standing: Standing, cluster: str, count: int, route: str = "") -> None:
-    """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""
-    targets = Targets(standing.sandbox.store)
-    for group in standing.groups():
-        name, arn = group["TargetGroupName"].rsplit("-", 1)[0], group["TargetGroupArn"]
-        if name.endswith(cluster) and name.startswith(route):
-            targets.forget(arn)
-            targets.register(arn, [(f"i-{index}", 30080, "") for index in range(count)])
-            for index in range(count):
-                targets.set_state(arn, f"i-{index}", 30080, "healthy")
 
 
 def _weighted(standing: Standing) -> list[dict[str, Any]]:
@@ -92,7 +79,7 @@ def test_a_raise_without_a_healthy_target_is_refused_in_the_preview_and_in_the_u
 
 def test_two_routes_of_which_one_is_unhealthy_and_nothing_moves(gated: Standing) -> None:
     before = gated.live()
-    _heal(gated, "v1-36", 4, route="web")
+    gated.heal(4, "v1-36", route="web")
     run = gated.up(_weights(90, 10))
     assert "no route moves" in run.failure
     assert "grpc-api: v1-36 has 0 healthy targets" in run.failure
@@ -100,7 +87,7 @@ def test_two_routes_of_which_one_is_unhealthy_and_nothing_moves(gated: Standing)
 
 
 def test_a_raise_onto_healthy_targets_passes(gated: Standing) -> None:
-    _heal(gated, "v1-36", 4)
+    gated.heal(4, "v1-36")
     assert not gated.up(_weights(50, 50)).failure
     assert gated.live() == {key: {"v1-35": 50, "v1-36": 50} for key in gated.config["eks-cutover:routes"]}
 
@@ -115,9 +102,9 @@ def test_a_targeted_update_does_not_go_around_the_gate(gated: Standing) -> None:
 
 def test_what_is_live_counts_and_not_what_the_state_remembers(gated: Standing) -> None:
     """Somebody moved everything to the new cluster in the console; the old one has died since."""
-    _heal(gated, "v1-36", 4)
+    gated.heal(4, "v1-36")
     _set_live(gated, {"v1-35": 0, "v1-36": 100})
-    _heal(gated, "v1-35", 0)
+    gated.heal(0, "v1-35")
 
     def unrelated(config: Config) -> None:
         _weights(100, 0)(config)
@@ -132,7 +119,7 @@ def test_what_is_live_counts_and_not_what_the_state_remembers(gated: Standing) -
 
 def test_a_replaced_target_group_gets_no_share(gated: Standing) -> None:
     before = _weighted(gated)
-    _heal(gated, "v1-36", 4)
+    gated.heal(4, "v1-36")
 
     def other_protocol(config: Config) -> None:
         _weights(100, 0)(config)
@@ -156,7 +143,7 @@ def test_a_new_route_waits_until_its_targets_are_healthy(gated: Standing) -> Non
 
     assert "extra: v1-35 has 0 healthy targets" in gated.up(both(True)).failure
     assert not gated.up(both(False)).failure
-    _heal(gated, "v1-35", 4, route="extra")
+    gated.heal(4, "v1-35", route="extra")
     assert not gated.up(both(True)).failure
     assert gated.live()["extra"] == {"v1-35": 100, "v1-36": 0}
     _let_go(gated, "extra")
@@ -200,7 +187,7 @@ def test_a_destroy_is_refused(gated: Standing) -> None:
 
 
 def test_a_hold_refuses_every_move_until_it_is_released(gated: Standing) -> None:
-    _heal(gated, "v1-36", 4)
+    gated.heal(4, "v1-36")
     ssm = gated.sandbox.aws("ssm")
     held = {route: {"v1-35": 100, "v1-36": 0} for route in gated.config["eks-cutover:routes"]}
     hold = {"weights": held, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
@@ -260,7 +247,7 @@ def _set_live(standing: Standing, weights: dict[str, int]) -> None:
 
 def test_an_engine_that_takes_one_step_at_a_time_gets_its_answer(gated: Standing) -> None:
     """The gate's reads must not wait for threads that registrations hold, which wait for the step that is gated."""
-    _heal(gated, "v1-36", 4)
+    gated.heal(4, "v1-36")
     with gated.edited(_weights(50, 50)):
         preview = gated.sandbox.pulumi("preview", "-s", gated.name, "--parallel", "1")
     assert preview.returncode == 0, preview.stdout

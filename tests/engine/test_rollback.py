@@ -14,7 +14,6 @@ from cutover.terminal import Code
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.api import FAULT
 from rehearsal.sandbox import Sandbox
-from rehearsal.targets import Targets
 from tests.engine.standing import Standing
 from tests.engine.under_load import NEW, OLD, PATIENCE_SECONDS, until, weights
 
@@ -34,11 +33,7 @@ def standing(pulumi_engine: Engine) -> Generator[Standing]:
         one = Standing(sandbox, "dev", sandbox.stack("dev"))
         with one.edited(weights(100, 0)):
             assert not watch(one.stack.up).failure
-        targets = Targets(sandbox.store)
-        for group in sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]:
-            targets.register(group["TargetGroupArn"], [("i-1", 30080, ""), ("i-2", 30080, "")])
-            for node in ("i-1", "i-2"):
-                targets.set_state(group["TargetGroupArn"], node, 30080, "healthy")
+        one.heal(2)
         yield one
 
 

@@ -13,7 +13,6 @@ from cutover.terminal import Code
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.api import FAULT
 from rehearsal.sandbox import Sandbox
-from rehearsal.targets import Targets
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
@@ -31,11 +30,7 @@ def shipped(pulumi_engine: Engine) -> Generator[Standing]:
     with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
         standing = Standing(sandbox, "dev", sandbox.stack("dev"))
         assert not watch(standing.stack.up).failure
-        targets = Targets(sandbox.store)
-        for group in standing.groups():
-            targets.register(group["TargetGroupArn"], [(f"i-{index}", 30080, "") for index in range(8)])
-            for index in range(8):
-                targets.set_state(group["TargetGroupArn"], f"i-{index}", 30080, "healthy")
+        standing.heal(8)
         yield standing
 
 

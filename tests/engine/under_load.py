@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cutover.run import watch
 from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.load import Load, Names, ask, destinations
+from rehearsal.metrics import NAMESPACE, past
 from rehearsal.sandbox import Sandbox
 from rehearsal.targets import Targets
 from rehearsal.workloads import WORKLOAD
@@ -83,8 +85,18 @@ def under_load(
         for cluster in {OLD, NEW} - {dead}:
             stack.until_healthy(cluster)
         until("the stack answers", lambda: not any(ask(names, one).failed for one in to))
+        _remember(stack)
         with stack.load if asked else nullcontext():
             yield stack
+
+
+def _remember(stack: UnderLoad) -> None:
+    """Let CloudWatch know that either cluster has carried far more alone: here the gate is asked for other things."""
+    now, often = datetime.now(UTC), [10 * _RATE] * 3
+    for group in stack.groups():
+        rates = [_RATE] * 4 + often if OLD in group["TargetGroupName"] else [0.0] * 7 + often
+        points = past(group["LoadBalancerArns"][0], group["TargetGroupArn"], 2, rates, now)
+        stack.sandbox.aws("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=points)
 
 
 def weights(old: int, new: int) -> Callable[[Config], None]:
