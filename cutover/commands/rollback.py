@@ -308,6 +308,13 @@ def _show(act: _Act, console: Console) -> None:
             landing.note,
         )
     console.print(table)
+    if empty := [landing.route for landing in act.landed if landing.units == 0]:
+        say(
+            f"{act.key} has no healthy target in {', '.join(empty)}: requests will fail there. Where a retirement was "
+            "killed while it drained, its targets come back with: kubectl rollout restart deployment -n kube-system -l "
+            "app.kubernetes.io/name=aws-load-balancer-controller",
+            "red",
+        )
     if short := [landing.route for landing in act.landed if landing.covered is not None and landing.covered < 1]:
         say(
             f"{act.key} covers less than it gets in {', '.join(short)}. That stops nothing; --partial moves only "

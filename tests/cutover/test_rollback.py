@@ -332,6 +332,7 @@ def test_it_shows_where_it_lands_and_moves_although_nobody_is_there(scene: Scene
     said = scene.run("rollback", "--yes")
     assert "0%" in said.stdout
     assert "--partial" in said.stderr
+    assert f"{OLD} has no healthy target in" in said.stderr
     assert _everywhere(scene, ALL_OLD)
 
 
