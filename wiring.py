@@ -27,7 +27,7 @@ from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network
 from components.route import Route, RouteArgs
 from components.service_discovery import SharedNamespace, SharedNamespaceArgs
-from components.tags import CLUSTER_TAG, STACK_TAG
+from components.tags import CLUSTER_TAG
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -125,7 +125,7 @@ def cluster_layer(
             region=settings.aws.region,
             vpc_id=vpc_id,
             chart_version=wanted.controllers.load_balancer,
-            own_groups={STACK_TAG: settings.stack, CLUSTER_TAG: key},
+            own_groups={**settings.owner.tags, CLUSTER_TAG: key},
             deleted_with=cluster.eks,
         ),
         inside,

@@ -15,7 +15,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
-from components.tags import STACK_TAG
+from components.tags import own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -224,7 +224,7 @@ def _chart(
         service_account=chart,
         role_arn=role.arn,
         # So that whoever compares the roles of two clusters knows that this one is the stack's.
-        tags={STACK_TAG: pulumi.get_stack()},
+        tags=own_tags(),
         opts=child,
     )
     return k8s.helm.v3.Release(

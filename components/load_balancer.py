@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.tags import STACK_TAG
+from components.tags import own_tags
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             subnets=args.subnet_ids,
             drop_invalid_header_fields=True,
             enable_deletion_protection=wanted.deletion_protection,
-            tags={STACK_TAG: pulumi.get_stack()},
+            tags=own_tags(),
             opts=self._child,
         )
         self.dns_name = balancer.dns_name

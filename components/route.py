@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from components.tags import CLUSTER_TAG, ROUTE_TAG, own_tags
 from settings.fields import MAX_ROUTE_PRIORITY, version_of
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Route(pulumi.ComponentResource):
         return conditions
 
     def _tags(self, cluster: str | None = None) -> dict[str, str]:
-        tags = {STACK_TAG: pulumi.get_stack(), ROUTE_TAG: self._name}
+        tags = {**own_tags(), ROUTE_TAG: self._name}
         return {**tags, CLUSTER_TAG: cluster} if cluster else tags
 
 

@@ -3,6 +3,14 @@
 The gate, a cluster's controller and a retirement rest on them: never rename one.
 """
 
-STACK_TAG = "eks-cutover:stack"
+import pulumi
+
+from settings.owner import Owner
+
 ROUTE_TAG = "eks-cutover:route"
 CLUSTER_TAG = "eks-cutover:cluster"
+
+
+def own_tags() -> dict[str, str]:
+    """Return what marks a thing as the running stack's."""
+    return Owner(pulumi.get_project(), pulumi.get_stack()).tags

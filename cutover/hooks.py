@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from cutover.account import Account
     from cutover.gate import Hold, Move, Refusal
+    from cutover.live import Found
     from settings import Settings
 
 _T = TypeVar("_T")
@@ -95,6 +96,8 @@ class _Gate:
             for name, other in self._settings.routes.items()
             if other.live and name != route and not (override and override.weights == self._settings.weights_of(name))
         ]
+        if unseen := unshown(route, args.old_inputs, account.found):
+            raise RefusedError(unseen + _stopped())
         moves = [
             await self._own_move(account, route, inputs),
             *(account.move(name, self._settings.weights_of(name)) for name in others),
@@ -115,9 +118,10 @@ class _Gate:
             return
         try:
             live = (await self._account()).found.rules
+            stands = route in live or await self._apart(lambda: self._connect().stands(args.id))
         except OutsideError as error:
             raise _unread(error) from error
-        if route in live:
+        if stands:
             raise RefusedError(
                 f"{REFUSES}: {route} is live, and without its weighted rule its requests would be answered with "
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
@@ -175,6 +179,18 @@ class _Gate:
         # What is not in the reading was made by this very update, or is replaced by it.
         new = await self._apart(lambda: self._connect().health(unseen)) if unseen else {}
         return account.move_to(route, wanted, unknown=unknown, unseen=new)
+
+
+def unshown(route: str, old_inputs: Mapping[str, Any] | None, found: Found) -> str:
+    """Return why a route may not move whose weighted rule the state knows and AWS does not show; else nothing."""
+    if not old_inputs or route in found.rules:
+        return ""
+    return (
+        f"{REFUSES}: the state knows a weighted rule of {route}, and none in this account and region shows itself by "
+        "its tags, so nothing tells what it sends where, and any weights would pass. Either its tags, or its "
+        "load balancer's, were taken off: put them back (aws elbv2 add-tags), as `pulumi stack export` has them. Or it "
+        "was deleted: `pulumi refresh`. Or the credentials are of another account."
+    )
 
 
 def _explained(route: str, refusals: list[Refusal]) -> str:

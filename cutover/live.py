@@ -10,14 +10,18 @@ only of groups that have a share before or after, and at most twenty at a time.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from botocore.exceptions import ClientError
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.calls import OutsideError, at_once, client, failing_as, open_session, threads, told, waiting
 from cutover.gate import Group, Hold
 from cutover.shift import HIGHEST
+from settings.owner import PROJECT_TAG, project_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -72,6 +76,7 @@ class Found:
     rules: Mapping[str, WeightedRule]
     groups: Mapping[str, TargetGroup]
     hold: Hold | None
+    doubts: tuple[str, ...] = ()  # what is marked as if it were the stack's, and is another's, or may be
 
     def group_of(self, route: str, cluster: str) -> str | None:
         """Return the ARN of a route's target group in a cluster, or None.
@@ -149,25 +154,50 @@ class Live:
     def find(self) -> Found:
         """Find the stack's rules, groups and hold.
 
-        :raises LiveError: AWS could not be read
+        :raises LiveError: AWS could not be read, or something there may be another owner's
         """
-        return replace(self.traffic(), hold=self.hold())
+        found = self.traffic()
+        if found.doubts:
+            raise LiveError("; ".join(found.doubts))
+        return replace(found, hold=self.hold())
 
     def traffic(self) -> Found:
         """Find the stack's rules and groups, and leave the hold aside: a rollback must not wait for SSM.
 
+        What is marked with the stack's name and is, or may be, of another project is left out, and told in ``doubts``.
+        Another project's load balancers are nothing to doubt: two projects may have one stack name.
+
         :raises LiveError: AWS could not be read
         """
         with failing_as(LiveError):
-            balancers = self._own(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn")
-            arns = [balancer["LoadBalancerArn"] for balancer, _ in balancers]
+            named = self._named(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn")
+            projects = {project_of(tags) for _, tags in named} - {None, self._owner.project}
+            arns: list[str] = []
+            doubts: list[str] = []
+            for balancer, tags in named:
+                arn, project = balancer["LoadBalancerArn"], project_of(tags)
+                if project == self._owner.project or (project is None and not projects):
+                    arns.append(arn)
+                elif project is None:
+                    doubts.append(_untold(arn, self._owner, sorted(map(str, projects))))
             with threads(_AT_ONCE) as pool:
                 rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
-                return Found(
-                    rules={route: rule for found in rules for route, rule in found.items()},
-                    groups={arn: group for found in groups for arn, group in found.items()},
-                    hold=None,
-                )
+                seen, behind = list(rules), list(groups)
+            strangers = [doubt for _, found in (*seen, *behind) for doubt in found]
+            return Found(
+                rules={route: rule for found, _ in seen for route, rule in found.items()},
+                groups={arn: group for found, _ in behind for arn, group in found.items()},
+                hold=None,
+                doubts=(*doubts, *strangers),
+            )
+
+    def stands(self, rule: str) -> bool:
+        """Tell whether there is a rule, by its ARN, whatever its tags are.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            return bool(self._unless_gone("describe_rules", "Rules", RuleArns=[rule]))
 
     def hold(self) -> Hold | None:
         """Return the hold, if there is one.
@@ -176,15 +206,17 @@ class Live:
         :raises LiveError: AWS could not be read
         """
         with failing_as(LiveError):
-            try:
-                value = self._ssm.get_parameter(Name=hold_name(self._owner))["Parameter"]["Value"]
-            except self._ssm.exceptions.ParameterNotFound:
+            for name in hold_names(self._owner):
+                with suppress(self._ssm.exceptions.ParameterNotFound):
+                    value = self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+                    break
+            else:
                 return None
         try:
             return _hold(json.loads(value))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HoldError(
-                f"{hold_name(self._owner)} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
+                f"{name} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
                 "meant to stop all moves; to lift it: cutover release"
             ) from error
 
@@ -242,43 +274,97 @@ class Live:
             checked=group.checked,
         )
 
-    def _rules(self, balancer: str) -> dict[str, WeightedRule]:
+    def _rules(self, balancer: str) -> tuple[dict[str, WeightedRule], list[str]]:
         found: dict[str, WeightedRule] = {}
-        for listener in self._pages("describe_listeners", "Listeners", LoadBalancerArn=balancer):
-            rules = self._pages("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
-            for rule, tags in self._own([rule for rule in rules if not rule["IsDefault"]], "RuleArn"):
+        doubts: list[str] = []
+        for listener in self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=balancer):
+            rules = self._unless_gone("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+            own, others = self._own([rule for rule in rules if not rule["IsDefault"]], "RuleArn")
+            doubts += others
+            for rule, tags in own:
                 if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
                     weights = forwarded(rule["Actions"])
                     instead = "" if weights else _instead(rule["Actions"])
                     found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights, instead)
-        return found
+        return found, doubts
 
-    def _groups(self, balancer: str) -> dict[str, TargetGroup]:
-        try:
-            groups = self._pages("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
-        except self._elb.exceptions.TargetGroupNotFoundException:  # a load balancer without any
-            return {}
+    def _groups(self, balancer: str) -> tuple[dict[str, TargetGroup], list[str]]:
+        # AWS says of a load balancer without any that there is no such target group.
+        groups = self._unless_gone("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        own, doubts = self._own(groups, "TargetGroupArn")
         return {
             group["TargetGroupArn"]: TargetGroup(
                 group["TargetGroupArn"], tags[ROUTE_TAG], tags[CLUSTER_TAG], group["HealthCheckEnabled"]
             )
-            for group, tags in self._own(groups, "TargetGroupArn")
+            for group, tags in own
             if ROUTE_TAG in tags and CLUSTER_TAG in tags
+        }, doubts
+
+    def _own(
+        self, things: Sequence[dict[str, Any]], key: str
+    ) -> tuple[list[tuple[dict[str, Any], dict[str, str]]], list[str]]:
+        """Return the things on the stack's load balancer that are its own, with their tags, and doubts about others."""
+        own: list[tuple[dict[str, Any], dict[str, str]]] = []
+        doubts: list[str] = []
+        for thing, tags in self._named(things, key):
+            project = project_of(tags)
+            if project in {None, self._owner.project}:
+                own.append((thing, tags))
+            else:
+                doubts.append(
+                    f"{thing[key]} stands on a load balancer of {self._owner} and is marked as that of "
+                    f"{project}/{self._owner.stack}. Two programs would move one listener's requests. Take it away, or "
+                    "mend its tags"
+                )
+        return own, doubts
+
+    def _named(self, things: Sequence[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Return the things that the stack's name is on, with their tags. What is gone meanwhile is left out."""
+        arns = [thing[key] for thing in things]
+        tags: dict[str, dict[str, str]] = {}
+        for start in range(0, len(arns), _TAGS_PER_CALL):
+            tags |= self._tags(arns[start : start + _TAGS_PER_CALL])
+        return [(thing, tags[thing[key]]) for thing in things if self._owner.named_by(tags.get(thing[key], {}))]
+
+    def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Return tags by ARN. One thing that is gone fails the whole call: so the others are asked for without it."""
+        try:
+            answer = self._elb.describe_tags(ResourceArns=arns)
+        except ClientError as error:
+            if not _gone(error):
+                raise
+            middle = len(arns) // 2
+            return {**self._tags(arns[:middle]), **self._tags(arns[middle:])} if middle else {}
+        return {
+            one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in answer["TagDescriptions"]
         }
 
-    def _own(self, things: Sequence[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], dict[str, str]]]:
-        """Return the things that the stack's tag is on, with their tags."""
-        tags: dict[str, dict[str, str]] = {}
-        arns = [thing[key] for thing in things]
-        for start in range(0, len(arns), _TAGS_PER_CALL):
-            answer = self._elb.describe_tags(ResourceArns=arns[start : start + _TAGS_PER_CALL])
-            for one in answer["TagDescriptions"]:
-                tags[one["ResourceArn"]] = {tag["Key"]: tag["Value"] for tag in one["Tags"]}
-        return [(thing, tags[thing[key]]) for thing in things if tags[thing[key]].get(STACK_TAG) == self._owner.stack]
+    def _unless_gone(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        """Return what is listed of a thing, and nothing where that is gone."""
+        try:
+            return self._pages(call, key, **arguments)
+        except ClientError as error:
+            if not _gone(error):
+                raise
+            return []
 
     def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
         pages = self._elb.get_paginator(call).paginate(**arguments)
         return [thing for page in pages for thing in page[key]]
+
+
+def _gone(error: ClientError) -> bool:
+    """Tell whether ELB says that something asked for does not exist: a load balancer, a rule, a group, a listener."""
+    return error.response.get("Error", {}).get("Code", "").endswith("NotFound")
+
+
+def _untold(arn: str, owner: Owner, others: Sequence[str]) -> str:
+    return (
+        f"{arn} is marked with the stack's name {owner.stack} and with no project, and {', '.join(others)} has a stack "
+        f"of that name in this account too: nothing tells whose it is, and it could be moved by the wrong one. Tag it, "
+        f"if it is this project's: aws elbv2 add-tags --resource-arns {arn} --tags "
+        f"Key={PROJECT_TAG},Value={owner.project}"
+    )
 
 
 def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
@@ -289,7 +375,12 @@ def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
 
 def hold_name(owner: Owner) -> str:
     """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
-    return f"/eks-cutover/{owner.stack}/hold"
+    return f"/eks-cutover/{owner}/hold"
+
+
+def hold_names(owner: Owner) -> tuple[str, str]:
+    """Return where a hold may stand: where it is left now, and where older versions left it."""
+    return hold_name(owner), f"/eks-cutover/{owner.stack}/hold"
 
 
 def _hold(says: Any) -> Hold:

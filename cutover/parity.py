@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from components.tags import STACK_TAG
 from cutover import gate
 from cutover.verdict import Row, Unread, Verdict, known, row, some
+from settings.owner import STACK_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

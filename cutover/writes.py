@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import OutsideError, at_once, client, failing_as, told
-from cutover.live import forwarded, hold_name
+from cutover.live import forwarded, hold_name, hold_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -78,8 +78,10 @@ class Writes:
 
         :raises WriteError: AWS did not do it
         """
-        with failing_as(WriteError), suppress(self._ssm.exceptions.ParameterNotFound):
-            self._ssm.delete_parameter(Name=hold_name(self._owner))
+        with failing_as(WriteError):
+            for name in hold_names(self._owner):
+                with suppress(self._ssm.exceptions.ParameterNotFound):
+                    self._ssm.delete_parameter(Name=name)
 
     def set_weights(self, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
         """Give rules, by ARN and in this order, weights by target group ARN, and leave all else in them as it is.

@@ -1,9 +1,10 @@
 """The emulated AWS API: moto, and in front of it what moto does not do about load balancing.
 
 Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth (moto knows a target by its id alone and
-calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), the rate limits of the
-ELB API, and faults to play. Refuses to own everything else that AWS answers, target groups and rules too: those are
-moto's, and what moto does not know is that of eks_api.py, quotas.py and percentiles.py.
+calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), that DescribeTags
+fails where one of its resources is gone, the rate limits of the ELB API, and faults to play. Refuses to own everything
+else that AWS answers, target groups and rules too: those are moto's, and what moto does not know is that of eks_api.py,
+quotas.py and percentiles.py.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -62,6 +63,12 @@ _BOTO_NAMES = {"elasticloadbalancing": _ELB, "monitoring": "cloudwatch"}
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _GROUP_ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:(?P<region>[^:]+):(?P<account>\d{12}):targetgroup/.+")
 _MEMBER = re.compile(r"Targets\.member\.(?P<index>\d+)\.(?P<field>\w+)")
+_GONE = {
+    "loadbalancer": "LoadBalancerNotFound",
+    "listener": "ListenerNotFound",
+    "listener-rule": "RuleNotFound",
+    "targetgroup": "TargetGroupNotFound",
+}
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
@@ -119,6 +126,8 @@ class Api:
             if call.service != _ELB or call.action not in self._answers:
                 if call.service == _ELB and call.action == "DescribeTargetGroups":
                     _attach_groups(call.region)
+                if call.service == _ELB and call.action == "DescribeTags":
+                    _refuse_gone(call)
                 answer = self._moto(environ, start_response)
                 if call.service == _ELB and call.action == "DeleteTargetGroup":
                     self._forget_deleted(call)
@@ -283,6 +292,22 @@ def _attach_groups(region: str) -> None:
         balancers = _balancers(account, region)
         for group in list(regions[region].target_groups.values()):
             group.load_balancer_arns = balancers.get(group.arn, [])
+
+
+def _refuse_gone(call: Call) -> None:
+    """Fail all of DescribeTags where one of its resources is gone, as AWS does; moto answers it without tags."""
+    for name, arn in call.parameters.items():
+        if not name.startswith("ResourceArns.member."):
+            continue
+        account, _, kind = arn.split(":", 4)[4].partition(":")
+        kind = kind.partition("/")[0]
+        backend = elbv2_backends[account][call.region]
+        balancers = list(backend.load_balancers.values())
+        listeners = [listener for balancer in balancers for listener in list(balancer.listeners.values())]
+        rules = [rule for listener in listeners for rule in list(listener.rules.values())]
+        there = {*backend.target_groups, *backend.load_balancers, *(one.arn for one in [*listeners, *rules])}
+        if arn not in there:
+            raise Refusal(_GONE[kind], f"'{arn}' not found")
 
 
 def _forwards(action: Mapping[str, Any]) -> set[str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_core import PydanticCustomError
 
+from settings.owner import is_reserved
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -174,6 +176,14 @@ DnsLabel = Annotated[
         text(_DNS_LABEL),
         "this is no Kubernetes name: lower-case letters, digits and hyphens, at most 63. The API server would refuse "
         "it once the cluster is up. Write the name as kubectl shows it",
+    ),
+]
+TagKey = Annotated[
+    str,
+    rule(
+        lambda value: not is_reserved(value),
+        "this tag is the program's, Pulumi's or AWS's own. With another value on every resource the gate and the "
+        "commands would not find the stack's rules, or take another's for them. Remove it, or name it otherwise",
     ),
 ]
 DomainName = Annotated[

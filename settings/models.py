@@ -56,6 +56,7 @@ from settings.fields import (
     SoakHours,
     StackName,
     StickinessDuration,
+    TagKey,
     Threshold,
     Timeout,
     Version,
@@ -89,7 +90,7 @@ class AssumedRole(Model):
 class DefaultTags(Model):
     """Tags of every resource."""
 
-    tags: dict[str, str] = Field(description="tags of every resource that the stack makes")
+    tags: dict[TagKey, str] = Field(description="tags of every resource that the stack makes")
 
 
 class Aws(Model):
@@ -114,7 +115,7 @@ class Aws(Model):
             "profile": self.profile,
             "assume_roles": [role.model_dump(by_alias=True, exclude_none=True) for role in self.assume_roles] or None,
             "allowed_account_ids": self.allowed_account_ids or None,
-            "default_tags": {"tags": {"pulumi:project": project, "pulumi:stack": stack, **own}},
+            "default_tags": {"tags": {**own, "pulumi:project": project, "pulumi:stack": stack}},
         }
 
 

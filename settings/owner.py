@@ -1,11 +1,20 @@
 """Whose something in AWS is: a project's and a stack's. Two projects may have one stack name in one account.
 
-Owns the tags and the names by which that is told. Refuses to read AWS (cutover/live.py).
+Owns the tags by which that is told, and the tags that nobody else may set. Refuses to read AWS (cutover/live.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STACK_TAG = "eks-cutover:stack"
+PROJECT_TAG = "eks-cutover:project"
+_PROVIDERS_TAG = "pulumi:project"  # on whatever the provider makes; older versions have no other
+_RESERVED = ("eks-cutover:", "pulumi:project", "pulumi:stack", "aws:")
 
 
 @dataclass(frozen=True)
@@ -17,3 +26,22 @@ class Owner:
 
     def __str__(self) -> str:
         return f"{self.project}/{self.stack}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What marks a thing as this owner's."""
+        return {PROJECT_TAG: self.project, STACK_TAG: self.stack}
+
+    def named_by(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether a thing is marked with the stack's name, whatever its project."""
+        return tags.get(STACK_TAG) == self.stack
+
+
+def project_of(tags: Mapping[str, str]) -> str | None:
+    """Return the project that a thing is of, or None where nothing tells."""
+    return tags.get(PROJECT_TAG, tags.get(_PROVIDERS_TAG))
+
+
+def is_reserved(key: str) -> bool:
+    """Tell whether a tag is the program's, Pulumi's or AWS's own. IAM compares keys without case, so this does too."""
+    return key.lower().startswith(_RESERVED)

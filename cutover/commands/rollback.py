@@ -214,7 +214,8 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
         stop(
             Code.USAGE,
             f"{account.region_name} has no weighted rule of the stack {known.stack}, so there is nothing to move. Look "
-            f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}",
+            f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}"
+            + "".join(f". {doubt}" for doubt in found.doubts),
         )
     found = replace(found, hold=asked.by(time.monotonic() + _LOOK_SECONDS, None))
     try:

@@ -11,13 +11,13 @@ from components.controllers import (
     LoadBalancerController,
     LoadBalancerControllerArgs,
 )
-from tests.conftest import record, stand_in
+from tests.conftest import PROJECT, record, stand_in
 
 if TYPE_CHECKING:
     from tests.conftest import Recorder
 
 ALBC, MESH = "v1-36-aws-load-balancer-controller", "v1-36-appmesh-controller"
-OWN = {"eks-cutover:stack": "dev", "eks-cutover:cluster": "v1-36"}
+OWN = {"eks-cutover:project": PROJECT, "eks-cutover:stack": "dev", "eks-cutover:cluster": "v1-36"}
 
 
 def _load_balancer_controller() -> Recorder:
@@ -56,9 +56,7 @@ def _statements(recorder: Recorder, name: str) -> list[dict[str, Any]]:
 def test_the_load_balancer_controller_changes_targets_of_its_own_clusters_groups_only() -> None:
     reads, writes = _statements(_load_balancer_controller(), ALBC)
     assert writes["Action"] == ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
-    assert writes["Condition"] == {
-        "StringEquals": {"aws:ResourceTag/eks-cutover:stack": "dev", "aws:ResourceTag/eks-cutover:cluster": "v1-36"}
-    }
+    assert writes["Condition"] == {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in OWN.items()}}
     assert all(":Describe" in action for action in reads["Action"])
 
 

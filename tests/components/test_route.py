@@ -11,7 +11,7 @@ import pytest
 from components.route import Route, RouteArgs, preview_priority, weighted_priority
 from settings.fields import MAX_ROUTE_PRIORITY
 from settings.models import Preview, Stickiness
-from tests.conftest import record, settings_of
+from tests.conftest import PROJECT, record, settings_of
 
 if TYPE_CHECKING:
     from settings.models import Route as RouteSettings
@@ -176,7 +176,7 @@ def test_a_grpc_route_is_healthy_on_grpc_status_0_and_an_http_route_on_200() -> 
 
 def test_rules_and_target_groups_tell_their_stack_route_and_cluster() -> None:
     recorder = _recorded()
-    whole = {"eks-cutover:stack": "dev", "eks-cutover:route": "web"}
+    whole = {"eks-cutover:project": PROJECT, "eks-cutover:stack": "dev", "eks-cutover:route": "web"}
     assert recorder.of("TargetGroup")["web-v1-36"].inputs["tags"] == {**whole, "eks-cutover:cluster": "v1-36"}
     assert _rule(recorder, "web-v1-36-preview")["tags"] == {**whole, "eks-cutover:cluster": "v1-36"}
     assert _rule(recorder, "web-weighted")["tags"] == whole

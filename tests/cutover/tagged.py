@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.live import hold_name
 from rehearsal.targets import Targets
 from settings.owner import Owner
@@ -93,7 +93,7 @@ def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int]) -> G
         _tag(cloud, rules[route], {ROUTE_TAG: route})
     yield Tagged(cloud, rules, groups)
     # The account outlives a test: moto keeps it for the whole process.
-    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=[STACK_TAG])
+    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=list(OWNER.tags))
     cloud.client("ssm").delete_parameters(Names=[hold_name(OWNER)])
 
 
@@ -112,7 +112,7 @@ def reach(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _tag(cloud: Cloud, arn: str, tags: Mapping[str, str] | None = None) -> None:
-    wanted = {STACK_TAG: STACK, **(tags or {})}
+    wanted = {**OWNER.tags, **(tags or {})}
     cloud.client("elbv2").add_tags(
         ResourceArns=[arn], Tags=[{"Key": key, "Value": value} for key, value in wanted.items()]
     )

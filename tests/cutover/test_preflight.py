@@ -20,7 +20,6 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from components.tags import STACK_TAG
 from cutover import objects, surroundings
 from cutover.account import Account
 from cutover.gate import Group
@@ -29,6 +28,7 @@ from cutover.live import Found, TargetGroup, WeightedRule
 from cutover.preflight import Answer, Facts, Insight, Insights, Processors, Subnet, free_blocks, judge
 from cutover.support import Support
 from cutover.verdict import Row, Unread, Verdict
+from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged
 from tests.rehearsal.cloud import REGION, running

@@ -17,7 +17,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
+from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover import retire as rules
 from cutover.commands import retire as command
 from cutover.inside import InsideError
@@ -198,21 +198,21 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stage]:
         }.items():
             monkeypatch.setenv(name, value)
         elb = cloud.client("elbv2")
-        own = {"Key": STACK_TAG, "Value": "dev"}
+        own = [{"Key": key, "Value": value} for key, value in OWNER.tags.items()]
         balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
-        elb.add_tags(ResourceArns=[balancer], Tags=[own])
+        elb.add_tags(ResourceArns=[balancer], Tags=own)
         groups: dict[tuple[str, str], str] = {}
         rules_: dict[str, str] = {}
         for route in ROUTES:
             of_route = {"Key": ROUTE_TAG, "Value": route}
             for cluster in (OLD, NEW):
                 groups[route, cluster] = group = cloud.group(
-                    Tags=[own, of_route, {"Key": CLUSTER_TAG, "Value": cluster}]
+                    Tags=[*own, of_route, {"Key": CLUSTER_TAG, "Value": cluster}]
                 )
                 at_once = [{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}]
                 elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=at_once)
             rules_[route] = cloud.attach(groups[route, NEW])
-            elb.add_tags(ResourceArns=[rules_[route]], Tags=[own, of_route])
+            elb.add_tags(ResourceArns=[rules_[route]], Tags=[*own, of_route])
         role, network = "arn:aws:iam::123456789012:role/eks", {"subnetIds": ["subnet-1", "subnet-2"]}
         cloud.client("eks").create_cluster(name=f"dev-{OLD}", roleArn=role, resourcesVpcConfig=network)
         file = tmp_path / "Pulumi.dev.yaml"

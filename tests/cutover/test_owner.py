@@ -1,0 +1,184 @@
+"""Two projects with one stack name in one account, marks of older versions, and what goes away while it is read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover.gate import Hold
+from cutover.hooks import unshown
+from cutover.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
+from cutover.writes import Writes
+from settings.owner import PROJECT_TAG, STACK_TAG, Owner
+from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
+from tests.rehearsal.cloud import REGION, running
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from tests.rehearsal.cloud import Cloud
+
+OTHER = Owner("other", STACK)
+FORMER = {"pulumi:project": OWNER.project, "pulumi:stack": STACK}
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cloud]:
+    with running(tmp_path) as one:
+        reach(one, monkeypatch)
+        yield one
+
+
+@pytest.fixture
+def stack(cloud: Cloud) -> Generator[Tagged]:
+    with tagged(cloud, ["web", "api"], {"v1-35": 90, "v1-36": 10}) as one:
+        yield one
+
+
+def _live(owner: Owner = OWNER) -> Live:
+    return Live(boto3.Session(region_name=REGION), owner)
+
+
+def _balancer(cloud: Cloud) -> str:
+    return cloud.client("elbv2").describe_listeners(ListenerArns=[cloud.listener])["Listeners"][0]["LoadBalancerArn"]
+
+
+def _marked(stack: Tagged) -> list[str]:
+    return [_balancer(stack.cloud), *stack.rules.values(), *stack.groups.values()]
+
+
+def _remark(cloud: Cloud, arns: list[str], tags: dict[str, str], drop: tuple[str, ...] = (PROJECT_TAG,)) -> None:
+    elb = cloud.client("elbv2")
+    for arn in arns:
+        elb.remove_tags(ResourceArns=[arn], TagKeys=list(drop))
+        for key, value in tags.items():
+            elb.add_tags(ResourceArns=[arn], Tags=[{"Key": key, "Value": value}])
+
+
+def _another(cloud: Cloud, name: str, tags: dict[str, str]) -> str:
+    """Make a load balancer with tags."""
+    elb = cloud.client("elbv2")
+    subnets = [subnet["SubnetId"] for subnet in cloud.client("ec2").describe_subnets()["Subnets"]]
+    made = elb.create_load_balancer(Name=name, Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    if tags:
+        _remark(cloud, [made], tags)
+    return made
+
+
+@pytest.mark.usefixtures("stack")
+def test_another_project_with_the_stacks_name_finds_nothing_of_it() -> None:
+    assert set(_live().find().rules) == {"web", "api"}
+    seen = _live(OTHER).find()
+    assert (seen.rules, seen.groups, seen.doubts) == ({}, {}, ())
+
+
+def test_marks_of_an_older_version_are_told_apart_by_the_tag_that_its_provider_left(stack: Tagged) -> None:
+    _remark(stack.cloud, _marked(stack), FORMER)
+    assert set(_live().find().rules) == {"web", "api"}
+    assert _live(OTHER).find().rules == {}
+
+
+def test_while_half_is_marked_anew_everything_is_found(stack: Tagged) -> None:
+    _another(stack.cloud, "others", OTHER.tags)
+    _remark(stack.cloud, _marked(stack)[::2], FORMER)
+    found = _live().find()
+    assert (set(found.rules), set(found.groups)) == ({"web", "api"}, set(stack.groups.values()))
+
+
+def test_marks_with_the_stacks_name_alone_are_the_only_projects_that_has_it(stack: Tagged) -> None:
+    _remark(stack.cloud, _marked(stack), {})
+    assert set(_live().find().rules) == {"web", "api"}
+
+
+def test_what_cannot_be_told_apart_is_refused_with_the_cure_and_never_found(stack: Tagged) -> None:
+    _another(stack.cloud, "others", OTHER.tags)
+    _remark(stack.cloud, _marked(stack), {})
+    with pytest.raises(LiveError, match=f"Key={PROJECT_TAG},Value={OWNER.project}"):
+        _live().find()
+    assert _live().traffic().rules == {}
+
+
+def test_a_rule_of_another_project_on_the_stacks_load_balancer_refuses_but_stops_no_rollback(stack: Tagged) -> None:
+    _remark(stack.cloud, [stack.rules["api"]], OTHER.tags)
+    with pytest.raises(LiveError, match=f"marked as that of {OTHER}"):
+        _live().find()
+    assert set(_live().traffic().rules) == {"web"}
+
+
+@pytest.mark.usefixtures("cloud")
+def test_each_project_has_its_own_hold() -> None:
+    account = boto3.Session(region_name=REGION)
+    Writes(account, OTHER).hold(Hold({"web": {"v1-35": 100}}))
+    assert _live().hold() is None
+    Writes(account, OWNER).release()
+    assert _live(OTHER).hold()
+
+
+def test_a_hold_at_the_old_name_counts_until_it_is_lifted(cloud: Cloud) -> None:
+    former = hold_names(OWNER)[1]
+    assert former == f"/eks-cutover/{STACK}/hold" != hold_name(OWNER)
+    text = json.dumps({"weights": {"web": {"v1-35": 100}}, "who": "somebody", "why": "5xx", "when": "then"})
+    cloud.client("ssm").put_parameter(Name=former, Value=text, Type="String")
+    held = _live().hold()
+    assert held
+    assert held.weights == {"web": {"v1-35": 100}}
+    Writes(boto3.Session(region_name=REGION), OWNER).release()
+    assert _live().hold() is None
+
+
+def test_a_load_balancer_that_goes_away_between_two_calls_ends_no_read(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second", "third"):
+        _another(stack.cloud, name, {})
+    gone = _another(stack.cloud, "gone", {})
+    elb: Any = stack.cloud.client("elbv2")
+    listed = elb.describe_load_balancers()["LoadBalancers"]
+    elb.delete_load_balancer(LoadBalancerArn=gone)
+    live = _live()
+    pages = live._pages  # pyright: ignore[reportPrivateUsage]
+
+    def late(call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        return listed if call == "describe_load_balancers" else pages(call, key, **arguments)
+
+    monkeypatch.setattr(live, "_pages", late)
+    assert set(live.find().rules) == {"web", "api"}
+
+
+def test_a_rule_that_goes_away_between_two_calls_ends_no_read(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
+    live = _live()
+    pages = live._pages  # pyright: ignore[reportPrivateUsage]
+
+    def then_gone(call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        listed = pages(call, key, **arguments)
+        if call == "describe_rules":
+            stack.cloud.client("elbv2").delete_rule(RuleArn=stack.rules["api"])
+        return listed
+
+    monkeypatch.setattr(live, "_pages", then_gone)
+    assert set(live.find().rules) == {"web"}
+
+
+def test_a_rule_that_the_state_knows_and_no_tag_shows_is_refused_and_never_a_first_one(stack: Tagged) -> None:
+    stack.cloud.client("elbv2").remove_tags(ResourceArns=[_balancer(stack.cloud)], TagKeys=[STACK_TAG])
+    found, live = _live().find(), _live()
+    assert found.rules == {}
+    assert "the state knows a weighted rule of web" in unshown("web", {"tags": {}}, found)
+    assert live.stands(stack.rules["web"])
+    stack.cloud.client("elbv2").delete_rule(RuleArn=stack.rules["web"])
+    assert not live.stands(stack.rules["web"])
+
+
+def test_a_rule_that_the_state_does_not_know_yet_and_one_that_is_shown_may_move() -> None:
+    assert unshown("web", None, Found({}, {}, None)) == ""
+    assert unshown("web", {"tags": {}}, Found({"web": WeightedRule("arn", "lb", {})}, {}, None)) == ""
+
+
+def test_the_tags_of_the_two_kinds_stay_what_gates_and_roles_rest_on() -> None:
+    assert (ROUTE_TAG, CLUSTER_TAG) == ("eks-cutover:route", "eks-cutover:cluster")
+    assert OWNER.tags == {"eks-cutover:project": OWNER.project, "eks-cutover:stack": STACK}
