@@ -227,7 +227,7 @@ def acts(config: Config) -> list[Act]:
         return shift(0, title or f"back from {share}", **more)
 
     few, many = (_grow((old, new), routes, pods) for pods in (_FEW, _PODS))
-    dies = _behave(new, routes, replicas=_PODS, alive=False)
+    dies = _grow((new,), routes, 0, replicas=_PODS, alive=False)
     return [
         Act(
             title=f"{old} alone",
@@ -283,12 +283,12 @@ def _behave(cluster: str, routes: Iterable[str], **behaviour: Any) -> Callable[[
     return before
 
 
-def _grow(clusters: Iterable[str], routes: Iterable[str], pods: int) -> Callable[[Sandbox], None]:
-    """Let clusters have so many targets for every route, and wait until all of them are healthy."""
+def _grow(clusters: Iterable[str], routes: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
+    """Let clusters have so many healthy targets for every route, and wait until they have."""
 
     def before(sandbox: Sandbox) -> None:
         for cluster in clusters:
-            _behave(cluster, routes, replicas=pods)(sandbox)
+            _behave(cluster, routes, **{"replicas": pods, **behaviour})(sandbox)
         _until(
             f"{', '.join(clusters)} have {pods} targets", lambda: all(_healthy(sandbox, one, pods) for one in clusters)
         )
