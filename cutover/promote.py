@@ -1,4 +1,4 @@
-"""The judgement of a promotion: which step is next, and whether the new cluster may go on from the one it is at.
+"""The judgement of a promotion: which step is next, whether the new cluster may go on, and what loses requests.
 
 Pure. Refuses to own the numbers (minutes.py), and what is done about a verdict (commands/promote.py).
 
@@ -18,8 +18,10 @@ from cutover.minutes import Traffic
 from cutover.shift import ShiftError, shared_out
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 
+    from cutover.gate import Group
+    from cutover.live import Found
     from settings.models import RolloutMetrics
 
 _SURE = 3  # standard deviations; of counts that come at random, the square root
@@ -85,6 +87,42 @@ def disturbed(was: Traffic, now: Traffic) -> str:
     if now.failures <= expected + _SURE * math.sqrt(expected):
         return ""
     return f"the load balancer itself failed {now.failures} requests, {expected:.0f} expected"
+
+
+def losses(
+    found: Found, health: Mapping[str, Group], routes: Iterable[str], new: str, most: MutableMapping[str, int]
+) -> list[str]:
+    """Say where requests are being lost, or are about to be: a share without a healthy target, or with few of many.
+
+    ``health`` is by target group ARN; one that is not known is no loss. ``most`` are by route the most healthy targets
+    that the new cluster has had, and is brought up to date.
+    """
+    lost: list[str] = []
+    for route in (route for route in routes if route in found.rules):
+        weights = found.rules[route].weights
+        for arn, weight in weights.items():
+            seen = health.get(arn)
+            if seen is None or seen.unreadable or not seen.checked:
+                continue
+            percent = f"{100 * weight / (sum(weights.values()) or 1):g} %"
+            if weight and not seen.units:
+                lost.append(f"{route}: no target of {seen.cluster} is healthy, and it has {percent}")
+            if seen.cluster == new:
+                most[route] = max(most.get(route, 0), seen.units)
+                if weight and 0 < 2 * seen.units < most[route]:
+                    left = f"{seen.units} of {most[route]} targets of {new} are left healthy"
+                    lost.append(f"{route}: {left}, and it has {percent}")
+    return lost
+
+
+def worse_back(found: Found, health: Mapping[str, Group], routes: Iterable[str], new: str, old: str) -> list[str]:
+    """Return the routes that would go back to a cluster without a healthy target from one that has some."""
+
+    def units(route: str, cluster: str) -> int | None:
+        seen = health.get(found.group_of(route, cluster) or "")
+        return None if seen is None or seen.unreadable or not seen.checked else seen.units
+
+    return [route for route in routes if units(route, old) == 0 and units(route, new)]
 
 
 def overall(judgements: Iterable[Judgement]) -> Verdict:

@@ -1,7 +1,9 @@
 """`cutover promote`: the steps of a rollout, unattended; each is a shift, a wait, and a judgement by metrics.
 
 Owns the loop, and keeps nothing: what is live in AWS tells the step, so that it can be killed at any moment and run
-again. Refuses to own the shift (commands/shift.py), the verdicts (promote.py) and the way back (commands/rollback.py).
+again. Nobody looks on, so health is read before each step and every few seconds after it, and whatever loses requests
+ends in a rollback. Refuses to own the shift (commands/shift.py), the verdicts (promote.py) and the way back
+(commands/rollback.py).
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from cutover import minutes
+from cutover.calls import OutsideError
 from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out, check_forwarding
 from cutover.live import Live, LiveError, session
 from cutover.minutes import together
-from cutover.promote import Judgement, Verdict, disturbed, entry, judge, overall, share, weights_at
-from cutover.shift import live_weights, routes_of, said
+from cutover.project import ProjectError
+from cutover.promote import Judgement, Verdict, disturbed, entry, judge, losses, overall, share, weights_at, worse_back
+from cutover.shift import ShiftError, live_weights, routes_of, said
 from cutover.terminal import (
     Code,
     FolderOption,
@@ -38,12 +42,14 @@ from cutover.terminal import (
     stop,
     told,
 )
+from settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import boto3
 
+    from cutover.gate import Group
     from cutover.live import Found
     from cutover.minutes import Traffic
     from cutover.project import Project
@@ -51,6 +57,15 @@ if TYPE_CHECKING:
 
 _AGAIN_SECONDS = 30
 """How long a promotion holds where AWS could not be read before a step."""
+
+_WATCH_SECONDS = 10
+"""How often health is read while a promotion waits: no health check of ELB tells of a target sooner."""
+
+_BLIND_SECONDS = 900
+"""How long health may be unreadable before a promotion ends where it is: somebody has to look, and a red job tells."""
+
+_BACK_TRIES = 3
+"""How often a rollback that AWS fails is begun."""
 
 _LOOK_BACK = timedelta(hours=1)
 """How far back the old clusters are looked for, where a promotion goes on at the last step and has not seen them."""
@@ -64,12 +79,19 @@ class _Told:
     judgement: Judgement
 
 
+class _FailedError(Exception):
+    """Requests are lost, or the step was judged to be bad: traffic goes back. The text says by what."""
+
+
 @dataclass
 class _Rollout:
     """A promotion under way, at ``step`` percent.
 
     ``old`` is what the old clusters had in the last window in which they served, by route. ``way_back`` is the cluster
-    that a rollback goes to, and None where none can be told.
+    that a rollback goes to, and None where none can be told. ``shares`` and ``most`` are by route what the new cluster
+    has live, in percent, and the most healthy targets that it had since the step began, as they were last read, at
+    ``read``; ``blind`` is why health cannot be read since, and empty where it can. ``why`` is what it is rolled back
+    for.
     """
 
     here: Project
@@ -77,10 +99,15 @@ class _Rollout:
     account: boto3.Session
     key: str
     routes: Sequence[str]
+    read: datetime
     step: int = 0
     way_back: str | None = None
     told: list[_Told] = field(default_factory=list[_Told])
     old: dict[str, Traffic] = field(default_factory=dict[str, "Traffic"])
+    shares: dict[str, Fraction] = field(default_factory=dict[str, Fraction])
+    most: dict[str, int] = field(default_factory=dict[str, int])
+    blind: str = ""
+    why: str = ""
 
     def renew(self) -> None:
         """Take new credentials: a promotion may take longer than those of a role last."""
@@ -102,9 +129,9 @@ def promote(
 ) -> None:
     """Bring a cluster to all traffic in the steps of `rollout`, judging each.
 
-    A step that fails against the old clusters is rolled back, with exit code 5,
-    or that of a rollback that is unfinished or fails; one that cannot be judged
-    waits. Ended and run again at any moment, it goes on from what is live.
+    A step that fails against the old clusters, or loses its targets, is rolled
+    back, with exit code 5, or that of a rollback that is unfinished or fails. One
+    that cannot be judged waits. Run again, it goes on from what is live.
 
     Example: cutover promote v1-36 -s prod --yes
     JSON: docs/json.md
@@ -116,7 +143,7 @@ def promote(
             stop(
                 Code.USAGE, f"there is no cluster {key}. Nothing was changed. There are {', '.join(settings.clusters)}"
             )
-        rollout = _Rollout(here, settings, session(settings.aws), key, routes_of(settings, None))
+        rollout = _Rollout(here, settings, session(settings.aws), key, routes_of(settings, None), _now())
         found = rollout.live.find()
         _check_hold(here, found)
         check_forwarding(here, found)
@@ -128,7 +155,7 @@ def promote(
         _announce(rollout, steps, reached=reached)
         confirm(f"Promote {key} over {_percent(steps)}?", yes=yes)
         rollout.way_back = _main_old(rollout, found)
-        code: Code | None = None
+        code: int | None = None
         try:
             code = _promote(rollout, steps, reached=reached)
         finally:
@@ -137,44 +164,155 @@ def promote(
         raise typer.Exit(code)
 
 
-def _promote(rollout: _Rollout, steps: Sequence[int], *, reached: bool) -> Code:
+def _promote(rollout: _Rollout, steps: Sequence[int], *, reached: bool) -> int:
     """Take the steps, or roll back; return how that ended."""
-    for rollout.step in steps:
-        if not _take(rollout, rollout.step, there=reached and rollout.step == steps[0]):
-            return _roll_back(rollout)
+    try:
+        for rollout.step in steps:
+            _take(rollout, rollout.step, there=reached and rollout.step == steps[0])
+    except _FailedError as failed:
+        return _roll_back(rollout, str(failed))
+    except typer.Exit:
+        raise
+    except Exception as error:  # a fault of this program may not leave traffic on a cluster that nobody judges
+        if _known(error) or not any(rollout.shares.values()):
+            raise
+        return _roll_back(rollout, f"the promotion itself failed: {type(error).__name__}: {error}")
     return Code.DONE
 
 
-def _take(rollout: _Rollout, step: int, *, there: bool) -> bool:
-    """Shift to a step, and judge it until it passes (True), or has failed too often (False)."""
+def _known(error: Exception) -> bool:
+    """Tell whether an error is one that says what to do, and was raised before anything moved."""
+    return isinstance(error, (OutsideError, ProjectError, SettingsError, ShiftError, OSError))
+
+
+def _take(rollout: _Rollout, step: int, *, there: bool) -> None:
+    """Shift to a step, and judge it until it passes.
+
+    :raises _FailedError: it has failed too often, or requests are lost
+    """
     rules = rollout.settings.rollout
-    while (was := _begin(rollout, step, there=there)) is None:
-        _wait(_AGAIN_SECONDS)
+    was = _begin(rollout, step, there=there)
     since, failed = _now(), 0
-    while failed < rules.metrics.failures:
-        _wait(rules.hold)
+    while True:
+        _hold(rollout, rules.hold)
         verdict, end = _look(rollout, step, since, was)
-        if verdict is Verdict.PASSED:
-            return True
+        sound = _sound(rollout)
+        if verdict is Verdict.PASSED and sound:
+            return
         failed += verdict is Verdict.FAILED
+        if failed == rules.metrics.failures:
+            worst = [one.judgement for one in rollout.told if one.judgement.verdict is Verdict.FAILED][-1]
+            say(f"{rollout.key} failed judgements at {step} %: {failed}")
+            raise _FailedError(f"{worst.route} {worst.said}")
         since = end
-    return False
 
 
-def _begin(rollout: _Rollout, step: int, *, there: bool) -> _Seen | None:
-    """Shift to a step, and return what was before it; None where AWS could not be read, and so nothing has moved."""
-    try:
-        rollout.renew()
-        was = _read(rollout, *minutes.before(_now(), timedelta(seconds=rollout.settings.rollout.hold)))
-        if not there:
-            carry_out(rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True)
-    except LiveError as error:
-        say(f"Hold {rollout.key} before weight {step}: AWS could not be read: {error}")
-        return None
+def _begin(rollout: _Rollout, step: int, *, there: bool) -> _Seen:
+    """Shift to a step once AWS can be read, and return what was before it.
+
+    :raises _FailedError: requests are lost, before the step or by it
+    """
+    rollout.most.clear()
+    while True:
+        if _sound(rollout):
+            try:
+                rollout.renew()
+                was = _read(rollout, *minutes.before(_now(), timedelta(seconds=rollout.settings.rollout.hold)))
+                if not there:
+                    _shift(rollout, step)
+            except LiveError as error:
+                say(f"Hold {rollout.key} before weight {step}: AWS could not be read: {error}")
+            else:
+                break
+        _hold(rollout, _AGAIN_SECONDS)
     if not there:
         for route in rollout.routes:
             say(f"Advance {route} {rollout.key} weight {step}")
     return was
+
+
+def _shift(rollout: _Rollout, step: int) -> None:
+    """Shift to a step. What ends a shift that has moved anything, or finds requests lost, fails the step.
+
+    :raises _FailedError: it did
+    :raises LiveError: AWS could not be read, and nothing has moved
+    """
+    before = dict(rollout.shares)
+    try:
+        carry_out(rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True)
+    except LiveError:
+        raise
+    except Exception as error:
+        while not _sound(rollout):
+            _wait(_WATCH_SECONDS)
+        # Where somebody else is at work, what has moved is his.
+        if rollout.shares != before and getattr(error, "exit_code", None) != Code.BUSY:
+            told_by = "" if isinstance(error, typer.Exit) else f": {type(error).__name__}: {error}"
+            raise _FailedError(f"the shift to {step} % has failed, and weights have moved{told_by}") from error
+        raise
+
+
+def _hold(rollout: _Rollout, seconds: float) -> None:
+    """Wait, and look after the health of what serves.
+
+    :raises _FailedError: requests are lost
+    """
+    while seconds > 0:
+        _wait(min(seconds, _WATCH_SECONDS))
+        seconds -= _WATCH_SECONDS
+        _sound(rollout)
+
+
+def _sound(rollout: _Rollout) -> bool:
+    """Tell whether health could be read, and nothing that serves has lost its targets.
+
+    :raises _FailedError: it has
+    :raises typer.Exit: health could not be read for too long
+    """
+    try:
+        if rollout.blind:
+            rollout.renew()
+        found = rollout.live.traffic()
+        health = _health(rollout, found)
+    except LiveError as error:
+        _check_sight(rollout, str(error))
+        return False
+    rollout.shares = {route: share(live_weights(found).get(route, {}), rollout.key) for route in rollout.routes}
+    if lost := losses(found, health, rollout.routes, rollout.key, rollout.most):
+        raise _FailedError("; ".join(lost))
+    if unread := [one for one in health.values() if one.unreadable or not one.checked]:
+        _check_sight(
+            rollout, "; ".join(f"{one.cluster}: {one.unreadable or 'its health checks are off'}" for one in unread)
+        )
+        return False
+    if rollout.blind:
+        say(f"The health of {rollout.key} can be read again.")
+    rollout.read, rollout.blind = _now(), ""
+    return True
+
+
+def _health(rollout: _Rollout, found: Found) -> dict[str, Group]:
+    """Read the health of all groups in the rules that the promotion moves."""
+    arns = [arn for route in rollout.routes if route in found.rules for arn in found.rules[route].weights]
+    return rollout.live.health([found.groups[arn] for arn in arns if arn in found.groups])
+
+
+def _check_sight(rollout: _Rollout, why: str) -> None:
+    """Say that health cannot be read, once for each cause, and end the promotion where that lasts."""
+    if why != rollout.blind:
+        say(f"Hold {rollout.key}: the health of what serves could not be read, so nothing moves: {why}")
+    rollout.blind = why
+    if (_now() - rollout.read).total_seconds() < _BLIND_SECONDS:
+        return
+    has = max(rollout.shares.values(), default=Fraction(0))
+    named = rollout.here.named
+    stop(
+        Code.FAILED,
+        f"the health of {rollout.key} could not be read for {_BLIND_SECONDS // 60} minutes: {why}. The promotion has "
+        f"ended: {rollout.key} had {float(has):g} % when it was last seen, and nothing tells whether it is well. Mend "
+        f"the access, then go on: cutover promote {rollout.key} -s {named}. To go back at once: cutover rollback -s "
+        f"{named} --yes",
+    )
 
 
 def _look(rollout: _Rollout, step: int, since: datetime, was: _Seen) -> tuple[Verdict, datetime]:
@@ -308,30 +446,72 @@ def _main_old(rollout: _Rollout, found: Found) -> str | None:
     return main if main and shares[main] else None
 
 
-def _roll_back(rollout: _Rollout) -> Code:
-    worst = [one.judgement for one in rollout.told if one.judgement.verdict is Verdict.FAILED][-1]
-    reason = f"promote {rollout.key} at {rollout.step} %: {worst.route} {worst.said}"
-    failures = rollout.settings.rollout.metrics.failures
-    say(f"Rolling back {rollout.key}: failed judgements at {rollout.step} %: {failures}")
+def _roll_back(rollout: _Rollout, why: str) -> int:
+    """Move back every route that is not worse off there, and return how that ended."""
+    rollout.why = why
+    if not any(rollout.shares.values()):
+        stop(
+            Code.FAILED,
+            f"{why}. {rollout.key} has no share yet, so this is not of its making: nothing was moved, and no hold was "
+            f"left. Look with cutover status -s {rollout.here.named}. To send everything to {rollout.key} at once: "
+            f"cutover shift {rollout.key}=100 -s {rollout.here.named} --yes",
+        )
+    say(f"Rolling back {rollout.key} at {rollout.step} %: {why}", "red")
+    routes = _to_go_back(rollout)
+    if not routes:
+        stop(
+            Code.FAILED,
+            f"{rollout.way_back} has no healthy target, and {rollout.key} has: going back would send everything to "
+            f"nothing, so nothing was moved, and no hold was left. Let {rollout.way_back} come back, or move "
+            f"everything on: cutover shift {rollout.key}=100 -s {rollout.here.named} --yes",
+        )
+    code: int = Code.FAILED
+    for left in reversed(range(_BACK_TRIES)):
+        code = _go_back(rollout, routes, f"promote {rollout.key} at {rollout.step} %: {why}")
+        if code != Code.FAILED or not left:
+            break
+        say(f"The rollback has failed, and is begun again in {_WATCH_SECONDS} s.", "red")
+        _wait(_WATCH_SECONDS)
+    return code
+
+
+def _go_back(rollout: _Rollout, routes: Sequence[str], reason: str) -> int:
     with results.capture() as words:  # stdout is for the report of the promotion
         try:
             with told():
-                go_back(rollout.here, rollout.way_back, routes=rollout.routes, reason=reason, yes=True)
-            code = Code.ROLLED_BACK
+                go_back(rollout.here, rollout.way_back, routes=routes, reason=reason, yes=True)
+            code: int = Code.ROLLED_BACK
         except typer.Exit as end:
-            code = Code(end.exit_code)
+            code = end.exit_code
+        except Exception as error:  # as above: it is begun again, and ends by saying what to run
+            say(f"{type(error).__name__}: {error}", "red")
+            code = Code.FAILED
     say(words.get().rstrip())
     return code
 
 
-def _outcome(code: Code | None) -> str:
+def _to_go_back(rollout: _Rollout) -> Sequence[str]:
+    """Return the routes that a rollback helps, all of them where that cannot be read."""
+    if rollout.way_back is None:
+        return rollout.routes
+    try:
+        found = rollout.live.traffic()
+        worse = worse_back(found, _health(rollout, found), rollout.routes, rollout.key, rollout.way_back)
+    except LiveError:
+        return rollout.routes
+    if worse:
+        say(f"{', '.join(worse)}: stays, since {rollout.way_back} has no healthy target there.", "red")
+    return [route for route in rollout.routes if route not in worse]
+
+
+def _outcome(code: int | None) -> str:
     if code is None:
         return "ended"
-    known = {Code.DONE: "promoted", Code.ROLLED_BACK: "rolled-back", Code.UNFINISHED: "rolled-back"}
+    known: dict[int, str] = {Code.DONE: "promoted", Code.ROLLED_BACK: "rolled-back", Code.UNFINISHED: "rolled-back"}
     return known.get(code, "rollback-failed")
 
 
-def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
+def _report(rollout: _Rollout, code: int | None, *, as_json: bool) -> None:
     """Report what was judged, and how it ended; ``code`` is None where something has ended it before its time."""
     outcome, named = _outcome(code), rollout.here.named
     if as_json:
@@ -342,6 +522,7 @@ def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
                 "cluster": rollout.key,
                 "outcome": outcome,
                 "step": rollout.step,
+                "why": rollout.why,
                 "judgements": [_document(one) for one in rollout.told],
             },
         )
@@ -371,7 +552,7 @@ def _report(rollout: _Rollout, code: Code | None, *, as_json: bool) -> None:
             f"{named}",
         ),
     }[outcome]
-    results.print(f"Promotion of {rollout.key} {said}", markup=False)
+    results.print(f"Promotion of {rollout.key} {said}{f' Why: {rollout.why}' if rollout.why else ''}", markup=False)
     say(following)
 
 

@@ -188,11 +188,12 @@ class Clock:
         self.pass_by(timedelta(seconds=seconds))
 
     def pass_by(self, time: timedelta) -> None:
-        """Let whole minutes pass."""
-        begin, self.now = self.now, self.now + time
-        while begin < self.now:
-            self._publish(begin)
-            begin += MINUTE
+        """Let time pass, and the minutes that are over then be told."""
+        minute = self.now.replace(second=0)
+        self.now += time
+        while minute + MINUTE <= self.now:
+            self._publish(minute)
+            minute += MINUTE
 
     def _publish(self, minute: datetime) -> None:
         meter, stack = Meter(), self.engine.tagged
@@ -231,6 +232,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Clock]:
         monkeypatch.setattr(shift, "PROPAGATION_SECONDS", 0)
         monkeypatch.setattr(command, "_now", lambda: clock.now)
         monkeypatch.setattr(command, "_wait", clock.wait)
+        monkeypatch.setattr(command, "_WATCH_SECONDS", 300)  # once for each hold, so that a test can count them
         clock.pass_by(5 * MINUTE)
         yield clock
 
@@ -467,6 +469,104 @@ def test_whatever_ends_it_the_judgements_are_reported(clock: Clock) -> None:
     assert said.exit_code == Code.INTERRUPTED
     assert "Promotion of v1-36 ended at 100 %, before its time." in said.stdout
     assert "to go on from what is live: cutover promote v1-36 -s dev" in said.stderr
+
+
+def dies(clock: Clock, cluster: str = NEW) -> None:
+    clock.engine.tagged.heal(cluster, 0)
+
+
+def went_back(clock: Clock, said: Any) -> None:
+    assert said.exit_code == Code.ROLLED_BACK, said.stderr
+    assert live(clock) == {route: {OLD: 100, NEW: 0} for route in ROUTES}
+    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    assert json.loads(hold)["weights"] == live(clock)
+
+
+@pytest.mark.parametrize(
+    ("phase", "step"),
+    [
+        ("before the preview", 100),
+        ("before the update", 10),
+        ("before the update", 100),
+        ("while it spreads", 10),
+        ("while it holds", 10),
+        ("while it holds", 100),
+    ],
+)
+def test_whenever_in_a_step_the_new_cluster_dies_it_is_rolled_back(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch, step: int, phase: str
+) -> None:
+    engine = clock.engine
+
+    def plan() -> None:
+        if step == engine.settings().weights[NEW]:
+            dies(clock)
+
+    def spread(_: float) -> None:
+        if live(clock)["web"][NEW] == step:
+            dies(clock)
+
+    if phase == "before the preview":
+        carry_out = command.carry_out
+
+        def late(*asked: Any, **how: Any) -> Any:
+            if live(clock)["web"][NEW]:
+                dies(clock)
+            return carry_out(*asked, **how)
+
+        monkeypatch.setattr(command, "carry_out", late)
+    elif phase == "before the update":
+        engine.at_preview = plan
+    elif phase == "while it spreads":
+        monkeypatch.setattr("time.sleep", spread)
+    else:
+        clock.at_wait = lambda: spread(0)
+    went_back(clock, promote())
+
+
+def test_a_step_that_no_longer_has_most_of_its_targets_is_rolled_back(clock: Clock) -> None:
+    clock.at_wait = lambda: clock.engine.tagged.heal(NEW, 1, "web")
+    said = promote("--json")
+    went_back(clock, said)
+    assert json.loads(said.stdout)["why"] == "web: 1 of 4 targets of v1-36 are left healthy, and it has 10 %"
+
+
+def test_a_shift_that_fails_midway_is_rolled_back(clock: Clock) -> None:
+    clock.engine.stops_after = 1
+    said = promote()
+    went_back(clock, said)
+    assert "Promotion of v1-36 failed at 10 %: it was rolled back." in said.stdout
+
+
+def test_a_fault_of_the_program_itself_leaves_nothing_on_a_cluster_that_nobody_judges(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "judge", lambda *_: 1 // 0)
+    said = promote()
+    went_back(clock, said)
+    assert "the promotion itself failed: ZeroDivisionError" in said.stderr
+
+
+def test_it_does_not_go_back_to_a_cluster_that_is_dead_from_one_that_is_well(clock: Clock) -> None:
+    clock.at_wait = lambda: dies(clock, OLD)
+    said = promote()
+    assert said.exit_code == Code.FAILED, said.stderr
+    assert live(clock)["web"] == {OLD: 90, NEW: 10}
+    assert "web: no target of v1-35 is healthy, and it has 90 %" in said.stderr
+    assert "cutover shift v1-36=100 -s dev --yes" in said.stderr
+
+
+def test_health_that_cannot_be_read_holds_for_a_quarter_of_an_hour_and_then_says_where_it_is(clock: Clock) -> None:
+    cloud = clock.engine.tagged.cloud
+    clock.at_wait = lambda: cloud.fault(
+        "DescribeTargetHealth", code="AccessDenied", message="no", remaining=1000, status=403
+    )
+    said = promote()
+    assert said.exit_code == Code.FAILED, said.stderr
+    assert live(clock)["web"] == {OLD: 90, NEW: 10}
+    assert said.stderr.count("Hold v1-36: the health of what serves could not be read") == 1
+    assert "had 10 % when it was last seen" in said.stderr
+    assert "cutover rollback -s dev --yes" in said.stderr
 
 
 def test_an_unknown_cluster_is_refused_with_those_that_there_are(clock: Clock) -> None:

@@ -1,0 +1,136 @@
+"""A promotion whose new cluster dies: at every second from its beginning to its end.
+
+The account is a stand-in that counts seconds; test_promote.py has the same phases over an emulated AWS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from cutover import minutes
+from cutover.__main__ import app
+from cutover.commands import promote as command
+from cutover.gate import Group
+from cutover.live import Found, TargetGroup, WeightedRule
+from cutover.minutes import Reading, Traffic
+from cutover.terminal import Code
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from settings import Settings
+
+OLD, NEW = "v1-35", "v1-36"
+ROUTES = ("web", "grpc-api")
+NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
+NEVER = 10_000
+
+
+@dataclass
+class World:
+    """Two routes, whose new cluster loses its targets at the second ``dies``. Shifts and holds take seconds."""
+
+    dies: int
+    second: int = 0
+    weights: dict[str, int] = field(default_factory=lambda: {OLD: 100, NEW: 0})
+    held: bool = False
+    stack: str = "dev"
+    named: str = "dev"
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has lost them."""
+        return self.second >= self.dies
+
+    def wait(self, seconds: float) -> None:
+        """Let seconds pass."""
+        self.second += int(seconds)
+
+    def settings(self) -> Settings:
+        """Return what the stack file says."""
+        return settings_of(
+            "dev",
+            {
+                "rollout": {"steps": [10, 100], "hold": 180, "metrics": {"minRequests": 5}},
+                "weights": dict(self.weights),
+            },
+        )
+
+    def find(self) -> Found:
+        """Find the rule."""
+        weights = {route: {f"{route} {of}": weight for of, weight in self.weights.items()} for route in ROUTES}
+        groups = {
+            f"{route} {of}": TargetGroup(f"{route} {of}", route, of, checked=True)
+            for route in ROUTES
+            for of in (OLD, NEW)
+        }
+        return Found({route: WeightedRule(route, "balancer", weights[route]) for route in ROUTES}, groups, None)
+
+    def traffic(self) -> Found:
+        """Find the rule."""
+        return self.find()
+
+    def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
+        """Tell what is healthy."""
+        return {
+            one.arn: Group(cluster=one.cluster, units=0 if self.dead and one.cluster == NEW else 4) for one in groups
+        }
+
+    def carry_out(self, _: Any, ask: Callable[[Any], dict[str, int]], **__: Any) -> None:
+        """Shift as commands/shift.py does: the gate in the preview and in the update, then a look at health."""
+        wanted = ask(SimpleNamespace(weights=self.weights))
+        for seconds in (2, 3):
+            if self.dead:
+                raise typer.Exit(Code.REFUSED)
+            self.second += seconds
+        self.weights = wanted
+        self.second += 5
+        if self.dead:
+            raise typer.Exit(Code.FAILED)
+
+    def go_back(self, *_: Any, **__: Any) -> None:
+        """Go back, and leave a hold."""
+        self.weights, self.held = {OLD: 100, NEW: 0}, True
+
+
+def promoted(monkeypatch: pytest.MonkeyPatch, world: World) -> int:
+    def read(_: Any, groups: dict[str, str], *__: Any) -> Reading:
+        return Reading(dict.fromkeys(groups, Traffic(5000, 0, 0.05)), dict.fromkeys(groups.values(), Traffic(10_000)))
+
+    for name, stand_in in {
+        "project": lambda *_: world,
+        "session": lambda _: None,
+        "Live": lambda *_: world,
+        "carry_out": world.carry_out,
+        "go_back": world.go_back,
+        "_now": lambda: NOON + timedelta(seconds=world.second),
+        "_wait": world.wait,
+    }.items():
+        monkeypatch.setattr(command, name, stand_in)
+    monkeypatch.setattr(minutes, "read", read)
+    monkeypatch.setattr(minutes, "window", lambda since, now: (since, now))
+    return CliRunner().invoke(app, ["promote", NEW, "--yes"]).exit_code
+
+
+def test_at_whatever_second_the_new_cluster_dies_all_is_back_on_the_old_one_and_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = World(NEVER)
+    assert promoted(monkeypatch, whole) == Code.DONE
+    assert whole.weights == {OLD: 0, NEW: 100}
+    ends: dict[int, tuple[int, bool]] = {}
+    for second in range(whole.second + 1):
+        world = World(second)
+        ends[second] = promoted(monkeypatch, world), world.held
+        assert world.weights == {OLD: 100, NEW: 0}, second
+    first_move = 3  # before which the gate refuses the first step, and nothing is to be taken back
+    assert {ends[second] for second in range(first_move)} == {(Code.REFUSED, False)}
+    assert {ends[second] for second in range(first_move, whole.second + 1)} == {(Code.ROLLED_BACK, True)}
