@@ -50,7 +50,8 @@ class Landing:
     """A route before and after, weights by cluster, and how well the weakest group that then serves covers its share.
 
     ``wanted`` are the weights after, by target group ARN. ``units``, ``needed`` and ``covered`` (units over needed) are
-    None where health is not known. ``note`` says what is special about the route.
+    None where health is not known. ``note`` says what is special about the route, ``unproven`` why nothing tells what
+    its targets can carry.
     """
 
     route: str
@@ -62,6 +63,7 @@ class Landing:
     needed: int | None = None
     covered: Fraction | None = None
     note: str = ""
+    unproven: str = ""
 
 
 def goal(found: Found, *, unsure: bool = False) -> str:
@@ -167,6 +169,24 @@ def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
     return said
 
 
+def enough(landing: Landing) -> bool:
+    """Tell whether a route lands on what was read, and covers its share."""
+    return landing.covered is not None and landing.covered >= 1 and not landing.unproven
+
+
+def reached(landing: Landing) -> str:
+    """Say what a route has landed on: in numbers, and what is short or not known."""
+    serving = [cluster for cluster, weight in landing.after.items() if weight]
+    on = f"{landing.route} is on {', '.join(serving) or 'no cluster'}"
+    if landing.covered is None:
+        return f"{on}. What is healthy there could not be read, so nothing tells whether it is enough"
+    if not landing.units:
+        return f"{on}, where no target is healthy: its requests may be lost. Give it healthy targets, or go elsewhere"
+    healthy = f"{on}: {landing.units} healthy {'target' if landing.units == 1 else 'targets'}, {landing.needed} needed"
+    short = f", so it covers {float(landing.covered):.0%}. Give it more" if landing.covered < 1 else ""
+    return f"{healthy}{short}{f'. What they can carry is not known: {landing.unproven}' if landing.unproven else ''}"
+
+
 def held(landed: Iterable[Landing], who: str, why: str, when: str) -> Hold:
     """Return the hold that keeps every route where it lands, also one that stays."""
     return Hold({landing.route: dict(landing.after) for landing in landed}, who, why, when)
@@ -207,7 +227,15 @@ def _landing(found: Found, route: str, wanted: Mapping[str, int] | None, seen: S
         units=seen.health[weakest].units,
         needed=need(move, seen.policy, weakest, parts[weakest]),
         covered=coverage(move, seen.policy, weakest, parts[weakest]),
+        unproven=_unproven(route, seen),
     )
+
+
+def _unproven(route: str, seen: Seen) -> str:
+    proven = seen.proven.get(route)
+    if seen.capacities.get(route) is not None or isinstance(proven, Evidence):
+        return ""
+    return str(proven or "CloudWatch did not answer in time")
 
 
 def _covered_part(move: Move, weights: Mapping[str, int], seen: Seen) -> dict[str, int]:

@@ -34,9 +34,11 @@ from cutover.rollback import (
     all_on,
     as_far_as_covered,
     elsewhere,
+    enough,
     goal,
     held,
     landings,
+    reached,
     to_write,
 )
 from cutover.shift import said
@@ -142,6 +144,7 @@ def go_back(
         )
     finally:
         failed = act.writes.set_weights(act.wanted).failed
+    act = _landed(act)
     _tell(act, left, failed, safe=not (failed or kept or interrupted))
     if as_json:
         show_json("rollback", _document(act, done, left))
@@ -162,6 +165,8 @@ class _Act:
     hold: Hold
     found: Found
     again: str
+    live: Live
+    settings: Settings | None
 
     @property
     def wanted(self) -> dict[str, Mapping[str, int]]:
@@ -235,7 +240,7 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"
     if wanted.keys() < found.rules.keys() and routes is not None:
         again += " (which moves every route)"
-    return _Act(known, writes, key, landed, hold, found, again)
+    return _Act(known, writes, key, landed, hold, found, again, live, settings)
 
 
 def _user() -> str:
@@ -359,6 +364,26 @@ def _again(act: _Act, refused: Collection[str] = ()) -> Outcome:
     return outcome
 
 
+def _landed(act: _Act) -> _Act:
+    """Read again, now that all has moved, what each route has landed on."""
+    wanted = {landing.route: landing.wanted for landing in act.landed}
+    seen, _ = _look(act.live, act.found, wanted, act.settings)
+    now = {landing.route: landing for landing in landings(act.found, wanted, seen, "")}
+    return replace(
+        act,
+        landed=[
+            replace(
+                landing,
+                units=now[landing.route].units,
+                needed=now[landing.route].needed,
+                covered=now[landing.route].covered,
+                unproven=now[landing.route].unproven,
+            )
+            for landing in act.landed
+        ],
+    )
+
+
 def _tell_failed(act: _Act, failed: Mapping[str, str]) -> None:
     for landing in (landing for landing in act.landed if landing.rule in failed):
         say(f"{landing.route} could not be moved: {failed[landing.rule]}", "red")
@@ -444,9 +469,12 @@ def _write(act: _Act, settings: Settings) -> None:
 
 def _tell(act: _Act, left: Sequence[str], failed: Mapping[str, str], *, safe: bool) -> None:
     _tell_failed(act, failed)
+    for landing in (landing for landing in act.landed if landing.rule not in failed):
+        say(reached(landing), "" if enough(landing) else "yellow")
     for one in left:
         say(one, "yellow")
     if failed or left:
+        safe = safe and all(enough(landing) for landing in act.landed)
         say(f"{'Traffic is safe. ' if safe else ''}Once that is mended, end it with: {act.again}")
         return
     say(

@@ -478,7 +478,7 @@ def dies(clock: Clock, cluster: str = NEW) -> None:
 def went_back(clock: Clock, said: Any) -> None:
     assert said.exit_code == Code.ROLLED_BACK, said.stderr
     assert live(clock) == {route: {OLD: 100, NEW: 0} for route in ROUTES}
-    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name("dev"))["Parameter"]["Value"]
+    hold = clock.engine.tagged.cloud.client("ssm").get_parameter(Name=hold_name(OWNER))["Parameter"]["Value"]
     assert json.loads(hold)["weights"] == live(clock)
 
 

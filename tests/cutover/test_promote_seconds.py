@@ -44,6 +44,7 @@ class World:
     held: bool = False
     stack: str = "dev"
     named: str = "dev"
+    owner: str = "shop dev"
 
     @property
     def dead(self) -> bool:

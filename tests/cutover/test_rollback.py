@@ -29,7 +29,18 @@ from cutover.gate import Group, Hold
 from cutover.live import Found, Live, TargetGroup, WeightedRule
 from cutover.lock import Lock
 from cutover.project import Project
-from cutover.rollback import RollbackError, Seen, all_on, as_far_as_covered, elsewhere, goal, landings, to_write
+from cutover.rollback import (
+    RollbackError,
+    Seen,
+    all_on,
+    as_far_as_covered,
+    elsewhere,
+    enough,
+    goal,
+    landings,
+    reached,
+    to_write,
+)
 from cutover.run import LISTENER_RULE, Run, Step
 from cutover.terminal import Code
 from cutover.writes import Outcome, Writes
@@ -334,6 +345,50 @@ def test_it_shows_where_it_lands_and_moves_although_nobody_is_there(scene: Scene
     assert "--partial" in said.stderr
     assert f"{OLD} has no healthy target in" in said.stderr
     assert _everywhere(scene, ALL_OLD)
+
+
+@pytest.mark.parametrize("healthy", [0, 1])
+def test_it_calls_nothing_safe_that_lands_on_too_little(scene: Scene, healthy: int) -> None:
+    scene.stack.heal(OLD, healthy)
+    scene.project.file.write_text("<<<<<<< HEAD\n" + scene.project.file.read_text())
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED
+    assert _everywhere(scene, ALL_OLD)
+    assert "Traffic is safe" not in said.stderr
+    short = "where no target is healthy: its requests may be lost" if healthy == 0 else "1 healthy target,"
+    for route in scene.stack.rules:
+        assert f"{route} is on v1-35" in said.stderr
+    assert said.stderr.count(short) == len(scene.stack.rules)
+
+
+def test_what_it_lands_on_is_read_after_the_move(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = rollback_command._move  # pyright: ignore[reportPrivateUsage]
+
+    def die(act: Any) -> Any:
+        done = move(act)
+        scene.stack.heal(OLD, 0)
+        return done
+
+    monkeypatch.setattr(rollback_command, "_move", die)
+    said = scene.run("rollback", "--yes", "--json")
+    assert "web is on v1-35, where no target is healthy" in said.stderr
+    assert {route["healthy"] for route in json.loads(said.stdout)["routes"]} == {0}
+
+
+@pytest.mark.parametrize(
+    ("seen", "safe", "said"),
+    [
+        (_seen(web__v1_35=12), True, "web is on v1-35: 12 healthy targets, 12 needed"),
+        (_seen(web__v1_35=6), False, "so it covers 50%"),
+        (Seen(), False, "could not be read, so nothing tells whether it is enough"),
+        (replace(_seen(web__v1_35=24), capacities={}), False, "is not known: CloudWatch did not answer in time"),
+    ],
+)
+def test_only_what_was_read_and_is_enough_is_safe(seen: Seen, safe: bool, said: str) -> None:
+    found = _found(web=HALF)
+    (web,) = landings(found, all_on(found, OLD), seen, "")
+    assert enough(web) is safe
+    assert said in reached(web)
 
 
 def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -> None:
