@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
-from cutover import minutes
+from cutover import minutes, tables
 from cutover.calls import OutsideError
 from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out, check_forwarding
@@ -527,10 +525,8 @@ def _report(rollout: _Rollout, code: int | None, *, as_json: bool) -> None:
             },
         )
         return
-    table = Table("step", "route", "verdict", "by which numbers", box=SIMPLE)
-    for one in rollout.told:
-        table.add_row(f"{one.step} %", one.judgement.route, one.judgement.verdict, one.judgement.said)
-    results.print(table)
+    rows = [(f"{one.step} %", one.judgement.route, one.judgement.verdict, one.judgement.said) for one in rollout.told]
+    tables.show(results, ("step", "route", "verdict", "by which numbers"), rows, spare=("verdict",))
     old = [cluster for cluster in rollout.settings.clusters if cluster != rollout.key]
     to = f" --to {rollout.way_back}" if rollout.way_back else ""
     said, following = {

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.table import Table
 
 from cutover import retire as rules
+from cutover import tables
 from cutover.account import read
 from cutover.ending import undisturbed
 from cutover.gate import REFUSES
@@ -350,13 +349,9 @@ def _typed(key: str, confirm: str | None) -> None:
 
 
 def _show(plan: Run) -> None:
-    table = Table(box=box.SIMPLE)
-    for column in ("Operation", "Type", "Resources"):
-        table.add_column(column, overflow="fold")
     counts = Counter((step.op, step.type) for step in plan.steps)
-    for (op, type_), count in sorted(counts.items()):
-        table.add_row(op, type_, str(count))
-    messages.print(table)
+    rows = [(op, type_, str(count)) for (op, type_), count in sorted(counts.items())]
+    tables.show(messages, ("Operation", "Type", "Resources"), rows)
 
 
 def _report(key: str, deleted: int, looked: Sweep, *, as_json: bool) -> None:

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
-from rich import box
-from rich.table import Table
 
-from cutover import calls, terminal
+from cutover import calls, tables, terminal
 from cutover.account import prove
 from cutover.calls import OutsideError
 from cutover.ending import heed, undisturbed
@@ -304,16 +302,19 @@ def _show(act: _Act, console: Console) -> None:
     if act.found.hold:
         hold = act.found.hold
         say(f"{hold} holds the weights already.")
-    table = Table("route", "now", "then", "healthy", "needed", "covers", "", box=box.SIMPLE)
-    for landing in act.landed:
-        table.add_row(
+    rows = [
+        (
             landing.route,
             *(said(weights).replace(", ", "\n") for weights in (landing.before, landing.after)),
             *("?" if number is None else str(number) for number in (landing.units, landing.needed)),
             "?" if landing.covered is None else f"{float(landing.covered):.0%}",
-            landing.note,
         )
-    console.print(table)
+        for landing in act.landed
+    ]
+    spare = ("needed", "healthy", "covers")
+    tables.show(console, ("route", "now", "then", "healthy", "needed", "covers"), rows, spare=spare)
+    for note in dict.fromkeys(landing.note for landing in act.landed if landing.note):
+        console.print(f"{', '.join(one.route for one in act.landed if one.note == note)}: {note}", markup=False)
     if empty := [landing.route for landing in act.landed if landing.units == 0]:
         say(
             f"{act.key} has no healthy target in {', '.join(empty)}: requests will fail there. Where a retirement was "

@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.box import SIMPLE
-from rich.table import Table
 
-from cutover import account, gate, judgement
+from cutover import account, gate, judgement, tables
 from cutover.judgement import Kind
 from cutover.live import Live, LiveError, session
 from cutover.project import rules
@@ -170,7 +168,7 @@ def carry_out(
                 _check_run(here.refresh(rules(moving)), "AWS was not read")
             plan = here.preview()
             _check_plan(here, plan, seen)
-            messages.print(_table(rows))
+            _show(rows)
             confirm(f"Move {', '.join(moving)}?", yes=yes)
             keep()
             # What serves is protected, and what no longer does is not: that is a part of the plan, too.
@@ -373,14 +371,13 @@ def _rows(seen: Account, route: str, weights: Mapping[str, int]) -> list[Row]:
     return rows
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table("route", "cluster", box=SIMPLE)
-    for heading in ("from", "to", "healthy/needed"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        health = f"{row.healthy}/{row.needed}" if row.after else "-"
-        table.add_row(row.route, row.cluster, str(row.before), str(row.after), health)
-    return table
+def _show(rows: Sequence[Row]) -> None:
+    numbers = ("from", "to", "healthy/needed")
+    cells = [
+        (row.route, row.cluster, str(row.before), str(row.after), f"{row.healthy}/{row.needed}" if row.after else "-")
+        for row in rows
+    ]
+    tables.show(messages, ("route", "cluster", *numbers), cells, numbers=numbers, spare=numbers[-1:])
 
 
 def _next(here: Project, settings: Settings, weights: Mapping[str, int], route: str | None) -> str:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from cutover.verdict import Row
 
 _WIDEST = 1000  # than which no table is wider
+_NAME = 12  # columns into which a longer route is folded at the narrowest
+_NUMBERS = ("wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s")
+_SPARE = ("5xx/s", "req/s", "seen", "needed", "healthy")  # in which order they go where a line is short
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red", Verdict.UNKNOWN: "magenta"}
 
 
@@ -116,23 +119,33 @@ def _routes(state: Status) -> Table:
     """Return the table of all places; where room is short, without shares and close together: no number is cut."""
     full = _places(state, tight=False)
     anything = results.options.update(width=_WIDEST)
-    fits = results.measure(full, options=anything).maximum <= results.width
-    return full if fits else _places(state, tight=True)
+    if results.measure(full, options=anything).maximum <= results.width:
+        return full
+    names = [
+        ["route", *(one.route for one in state.places)],
+        ["cluster", *(_cluster(one.cluster) for one in state.places)],
+    ]
+    folds = sum(max(0, max(map(len, column)) - _NAME) for column in names)
+    tight = [_places(state, tight=True, without=_SPARE[:spared]) for spared in range(len(_SPARE) + 1)]
+    folded = (one for one in tight if results.measure(one, options=anything).maximum - folds <= results.width)
+    return next(folded, tight[-1])
 
 
-def _places(state: Status, *, tight: bool) -> Table:
+def _places(state: Status, *, tight: bool, without: Sequence[str] = ()) -> Table:
     table = _table()
     if tight:
         table.padding = 0
     for name in ("route", "cluster"):
         table.add_column(name, overflow="fold")
-    for name in ("wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"):
+    kept = [name for name in _NUMBERS if name not in without]
+    for name in kept:
         table.add_column(name, justify="right", no_wrap=True)
     before = ""
     for place in state.places:
         if before not in {"", place.route}:
             table.add_section()
-        cells = _cells(state, place, shares=not tight)
+        every = zip(_NUMBERS, _cells(state, place, shares=not tight), strict=True)
+        cells = [cell for name, cell in every if name in kept]
         table.add_row(place.route if place.route != before else "", _cluster(place.cluster), *cells)
         before = place.route
     return table
@@ -163,6 +176,8 @@ def _weight(weight: int | None, total: int) -> str:
 
 def _clusters(supported: Sequence[Support], today: date) -> Table:
     table = _table("cluster", "version", "standard support", "extended support", "policy")
+    for column in table.columns[2:]:
+        column.no_wrap = False
     for one in supported:
         table.add_row(one.cluster, one.version, _left(one.standard, today), _left(one.extended, today), one.policy)
     return table

@@ -134,6 +134,22 @@ def test_no_number_is_cut_where_weights_names_and_traffic_are_long(
     assert "v1-35 900 (90%) 900 (90%) 100.0% 6 5 12345.6 100.00" in _lines(wide, "checkout-payment")[0]
 
 
+@pytest.mark.parametrize("columns", [40, 60])
+def test_a_phone_shows_route_cluster_and_weights_of_every_place(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    stack.set_weights("web", {OLD: 50, NEW: 50})
+    judged, name = command.judge, "checkout-payment-service"
+    monkeypatch.setattr(command, "judge", lambda *read: _renamed(judged(*read), "web", name))
+    answer = _run(columns=columns)
+    lines = answer.stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    first = lines.index(next(line for line in lines if line.startswith(name[:12])))
+    assert "".join(line.split()[0] for line in lines[first : first + 3]).startswith(name[:12])
+    assert next(line for line in lines if OLD in line).split()[1:4] == [OLD, "90", "50"]
+    assert lines[0].split()[:4] == ["route", "cluster", "wanted", "live"]
+
+
 def _renamed(state: Status, route: str, name: str) -> Status:
     places = [replace(place, route=name if place.route == route else place.route) for place in state.places]
     return replace(state, places=places)
