@@ -85,14 +85,15 @@ class Account:
         )
 
 
-def read(aws: Live, settings: Settings, *, everything: bool = False) -> Account:
+def read(aws: Live, settings: Settings, *, everything: bool = False, found: Found | None = None) -> Account:
     """Read what a judgement needs of the routes that move, or ``everything``.
 
     Of those it is the health of groups with a share before or after, and what CloudWatch has; of the others nothing.
+    ``found`` is what was found already.
 
     :raises LiveError: AWS could not be read
     """
-    found = aws.find()
+    found = found or aws.find()
     routes = [name for name in settings.routes if everything or _moves(found, settings, name)]
     asked = [group for arn, group in found.groups.items() if everything or _counts(found, settings, routes, arn)]
     with threads(1) as pool:

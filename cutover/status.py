@@ -54,10 +54,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Back:
-    """Where a rollback would land: the cluster, and in ``short`` what it lacks for everything, by route."""
+    """Where a rollback would land: the cluster, and by route what it lacks for everything.
+
+    ``short`` is what was read and is too little, ``unknown`` what could not be read.
+    """
 
     to: str
     short: Mapping[str, str]
+    unknown: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +72,7 @@ class Status:
     move together and give different shares. ``back`` is None where a rollback would not know where to go.
     ``strangers`` are routes that are live in AWS and not in the file,
     ``instead`` what rules do, by route, that forward to nothing. ``own_errors`` are the load balancers' own 5xx
-    per second.
+    per second. ``unheld`` is why nothing tells whether there is a hold, and empty where that is known.
     """
 
     stack: str
@@ -77,14 +81,15 @@ class Status:
     half_moved: Sequence[str]
     strangers: Sequence[str]
     hold: gate.Hold | None
+    unheld: str
     back: Back | None
     support: Sequence[Support]
     own_errors: float | None
     instead: Mapping[str, str]
 
 
-def judge(account: Account, counted: Reading | None, support: Sequence[Support]) -> Status:
-    """Put one reading together; ``counted`` is None where CloudWatch could not be read."""
+def judge(account: Account, counted: Reading | None, support: Sequence[Support], unheld: str = "") -> Status:
+    """Put one reading together; ``counted`` is None where CloudWatch could not be read, ``unheld`` why SSM not."""
     found, settings = account.found, account.settings
     live = {route: _live(account, route) for route in settings.routes}
     return Status(
@@ -100,7 +105,8 @@ def judge(account: Account, counted: Reading | None, support: Sequence[Support])
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,
-        back=_back(account, live),
+        unheld=unheld,
+        back=_back(account, live, unheld),
         support=support,
         own_errors=None if counted is None else _per_second(sum(one.failures for one in counted.balancers.values())),
     )
@@ -159,11 +165,13 @@ def document(status: Status, today: date) -> dict[str, Any]:
             "why": status.hold.why,
             "when": status.hold.when,
         },
+        "holdUnknown": status.unheld,
         "rollback": status.back
         and {
             "to": status.back.to,
-            "lands": not status.back.short,
+            "lands": not status.back.short if status.back.short or not status.back.unknown else None,
             "short": dict(status.back.short),
+            "unknown": dict(status.back.unknown),
         },
         "loadBalancerErrorsPerSecond": status.own_errors,
     }
@@ -216,10 +224,10 @@ def _half_moved(account: Account, live: Mapping[str, Mapping[str, int] | None]) 
     return list(together) if len({frozenset(gate.shares(weights).items()) for weights in together.values()}) > 1 else []
 
 
-def _back(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> Back | None:
+def _back(account: Account, live: Mapping[str, Mapping[str, int] | None], unheld: str) -> Back | None:
     """Return how a rollback would land, or None where it would not know where to go."""
     try:
-        to = goal(account.found)
+        to = goal(account.found, unsure=bool(unheld))
     except RollbackError:
         return None
     lacks = {
@@ -227,7 +235,14 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None]) -> Bac
         for route, weights in live.items()
         if weights is not None
     }
-    return Back(to, {route: what for route, what in lacks.items() if what})
+    unknown = {route: why for route in lacks if (why := _unread(account, route, to))}
+    return Back(to, {route: what for route, what in lacks.items() if what and route not in unknown}, unknown)
+
+
+def _unread(account: Account, route: str, cluster: str) -> str:
+    """Say why the health of a cluster in a route is not known; empty: it is."""
+    group = account.health.get(account.found.group_of(route, cluster) or "")
+    return group.unreadable if group else ""
 
 
 def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
@@ -236,8 +251,6 @@ def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
         return f"{cluster} has no target group"
     (arn,) = move.wanted
     group = move.groups[arn]
-    if group.unreadable:
-        return f"the health of {cluster} could not be read: {group.unreadable}"
     if gate.coverage(move, policy, arn, 1) >= 1:
         return ""
     needed = gate.need(move, policy, arn, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,9 +64,11 @@ def status(
                 f"{', '.join(settings.clusters)}",
             )
         aws, today = session(settings.aws), datetime.now(UTC).date()
-        account = read(Live(aws, settings.owner), settings, everything=True)
+        live = Live(aws, settings.owner)
+        found, unheld = _found(live)
+        account = read(live, settings, everything=True, found=found)
         supported = support.read(aws, settings)
-        state = judge(account, _counted(aws, account.found), supported)
+        state = judge(account, _counted(aws, found), supported, unheld)
         rows: list[Row] = []
         if key is not None:
             if not as_json:
@@ -80,6 +83,15 @@ def status(
                 _show_checks(key, rows)
     if any(row.verdict is Verdict.BAD for row in rows):
         raise typer.Exit(Code.REFUSED)
+
+
+def _found(live: Live) -> tuple[Found, str]:
+    """Find what is live, and say why nothing tells whether there is a hold, where SSM is silent."""
+    found = live.traffic()
+    try:
+        return replace(found, hold=live.hold()), ""
+    except LiveError as error:
+        return found, str(error)
 
 
 def _counted(aws: boto3.Session, found: Found) -> Reading | None:
@@ -200,6 +212,8 @@ def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     yield from _health_notes(state)
     yield from _weight_notes(known, state)
     yield "rollback", _back(known, state)
+    if state.unheld:
+        yield "hold", f"whether one stands is not known, so weights may be refused: {state.unheld}"
     if hold := state.hold:
         yield (
             "hold",
@@ -249,7 +263,13 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
 
 def _back(known: Project, state: Status) -> str:
     if state.back is None:
-        return f"would not know where to go. `cutover rollback --to KEY -s {known.named}` does"
+        unheld = " without the hold" if state.unheld else ""
+        return f"would not know where to go{unheld}. `cutover rollback --to KEY -s {known.named}` does"
+    if unknown := _by_route(state.back.unknown):
+        return (
+            f"would land on {state.back.to}, and whether that is enough is not known, since health could not be read: "
+            f"{unknown}"
+        )
     if short := _by_route(state.back.short):
         return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"
     return f"would land on {state.back.to}, which covers every route"

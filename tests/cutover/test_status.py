@@ -150,6 +150,29 @@ def test_a_phone_shows_route_cluster_and_weights_of_every_place(
     assert lines[0].split()[:4] == ["route", "cluster", "wanted", "live"]
 
 
+def test_without_ssm_it_shows_all_else_and_says_what_is_missing(stack: Tagged) -> None:
+    stack.set_weights("web", {OLD: 50, NEW: 50})
+    stack.cloud.fault("GetParameter", service="ssm", code="AccessDeniedException", message="not allowed", remaining=99)
+    answer = _run()
+    assert answer.exit_code == 0, answer.output
+    assert _lines(answer, "web")
+    assert "whether one stands is not known" in answer.stdout
+    document = json.loads(_run("--json").stdout)
+    assert document["hold"] is None
+    assert "GetParameter" in document["holdUnknown"]
+
+
+def test_health_that_cannot_be_read_is_not_called_too_much(stack: Tagged) -> None:
+    stack.cloud.fault("DescribeTargetHealth", code="AccessDenied", message="not allowed", status=403, remaining=99)
+    answer = _run()
+    assert answer.exit_code == 0, answer.output
+    assert "too much" not in answer.stdout
+    assert "whether that is enough is not known" in " ".join(answer.stdout.split())
+    back = json.loads(_run("--json").stdout)["rollback"]
+    assert (back["lands"], back["short"]) == (None, {})
+    assert set(back["unknown"]) == {"web", "grpc-api"}
+
+
 def _renamed(state: Status, route: str, name: str) -> Status:
     places = [replace(place, route=name if place.route == route else place.route) for place in state.places]
     return replace(state, places=places)
@@ -200,7 +223,7 @@ def test_a_cluster_without_a_share_is_held_against_what_a_rollback_would_give_it
 
 
 def test_a_rollback_lands_where_the_older_cluster_has_enough(stack: Tagged) -> None:
-    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}}
+    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}, "unknown": {}}
     assert "would land on v1-35, which covers every route" in _run().stdout
     stack.heal(OLD, 4, "web")
     back = _json()["rollback"]
