@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.7  # for each thing that is good to have, and that no rollback may wait for
+_LAND_SECONDS = 10.0  # and once all has moved, when nobody waits for it any more
 _HOLD_SECONDS = 20.0
 _GROUPS_LOOKED_AT = 25  # of the 40 reads that ELB takes at once: the rules must be read, too
 _EVERY_SECONDS = 1.0
@@ -226,7 +227,7 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
         wanted = {name: one for name, one in all_on(found, key).items() if routes is None or name in routes}
     except RollbackError as error:
         stop(Code.USAGE, str(error))
-    seen, requests = _look(live, found, wanted, settings)
+    seen, requests = _look(live, found, wanted, settings, _LOOK_SECONDS)
     if partial:
         wanted = as_far_as_covered(found, wanted, seen)
     landed = landings(found, wanted, seen, f"stays: no target group of {key}" if routes is None else "stays")
@@ -276,9 +277,10 @@ def _look(
     found: Found,
     wanted: Mapping[str, Mapping[str, int]],
     settings: Settings | None,
+    seconds: float,
 ) -> tuple[Seen, Mapping[str, float]]:
     """Ask at once for all that is good to know, and return what has come in time."""
-    end = time.monotonic() + _LOOK_SECONDS
+    end = time.monotonic() + seconds
     landing = [arn for weights in wanted.values() for arn, weight in weights.items() if weight]
     serving = [arn for rule in found.rules.values() for arn, weight in rule.weights.items() if weight]
     looked_at = list(dict.fromkeys(arn for arn in [*landing, *serving] if arn in found.groups))[:_GROUPS_LOOKED_AT]
@@ -368,7 +370,7 @@ def _again(act: _Act, refused: Collection[str] = ()) -> Outcome:
 def _landed(act: _Act) -> _Act:
     """Read again, now that all has moved, what each route has landed on."""
     wanted = {landing.route: landing.wanted for landing in act.landed}
-    seen, _ = _look(act.live, act.found, wanted, act.settings)
+    seen, _ = _look(act.live, act.found, wanted, act.settings, _LAND_SECONDS)
     now = {landing.route: landing for landing in landings(act.found, wanted, seen, "")}
     return replace(
         act,

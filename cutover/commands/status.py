@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _WIDEST = 1000  # than which no table is wider
 _NAME = 12  # columns into which a longer route is folded at the narrowest
+_SUPPORT = 62  # columns, with fewer of which what is known of a version is left out
 _NUMBERS = ("wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s")
 _SPARE = ("5xx/s", "req/s", "seen", "needed", "healthy")  # in which order they go where a line is short
 _STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.BAD: "bold red", Verdict.UNKNOWN: "magenta"}
@@ -187,11 +188,20 @@ def _weight(weight: int | None, total: int) -> str:
 
 
 def _clusters(supported: Sequence[Support], today: date) -> Table:
-    table = _table("cluster", "version", "standard support", "extended support", "policy")
-    for column in table.columns[2:]:
+    rows = [
+        ("cluster", "version", "standard support", "extended support", "policy"),
+        *[
+            (one.cluster, one.version, _left(one.standard, today), _left(one.extended, today), one.policy)
+            for one in supported
+        ],
+    ]
+    short = results.width < _SUPPORT
+    headings, *cells = [(row[0], *row[2:4]) if short else row for row in rows]
+    table = _table(*headings)
+    for column in table.columns[1:] if short else ():
         column.no_wrap = False
-    for one in supported:
-        table.add_row(one.cluster, one.version, _left(one.standard, today), _left(one.extended, today), one.policy)
+    for row in cells:
+        table.add_row(*row)
     return table
 
 
