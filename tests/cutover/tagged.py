@@ -67,17 +67,17 @@ class Tagged:
 
 
 @contextmanager
-def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int]) -> Generator[Tagged]:
+def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int], owner: Owner = OWNER) -> Generator[Tagged]:
     """Yield a stack whose routes all have these weights by cluster; afterwards nothing is the stack's any more."""
     elb = cloud.client("elbv2")
     listener = elb.describe_listeners(ListenerArns=[cloud.listener])["Listeners"][0]
-    _tag(cloud, listener["LoadBalancerArn"])
+    _tag(cloud, owner, listener["LoadBalancerArn"])
     rules: dict[str, str] = {}
     groups: dict[tuple[str, str], str] = {}
     for priority, route in enumerate(routes, 1):
         for cluster in weights:
             groups[route, cluster] = cloud.group()
-            _tag(cloud, groups[route, cluster], {ROUTE_TAG: route, CLUSTER_TAG: cluster})
+            _tag(cloud, owner, groups[route, cluster], {ROUTE_TAG: route, CLUSTER_TAG: cluster})
         action = {
             "Type": "forward",
             "ForwardConfig": {
@@ -90,11 +90,11 @@ def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int]) -> G
         path = {"Field": "path-pattern", "Values": [f"/{route}"]}
         made = elb.create_rule(ListenerArn=cloud.listener, Priority=priority, Conditions=[path], Actions=[action])
         rules[route] = made["Rules"][0]["RuleArn"]
-        _tag(cloud, rules[route], {ROUTE_TAG: route})
+        _tag(cloud, owner, rules[route], {ROUTE_TAG: route})
     yield Tagged(cloud, rules, groups)
     # The account outlives a test: moto keeps it for the whole process.
-    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=list(OWNER.tags))
-    cloud.client("ssm").delete_parameters(Names=[hold_name(OWNER)])
+    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=list(owner.tags))
+    cloud.client("ssm").delete_parameters(Names=[hold_name(owner)])
 
 
 def reach(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,8 +111,8 @@ def reach(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
-def _tag(cloud: Cloud, arn: str, tags: Mapping[str, str] | None = None) -> None:
-    wanted = {**OWNER.tags, **(tags or {})}
+def _tag(cloud: Cloud, owner: Owner, arn: str, tags: Mapping[str, str] | None = None) -> None:
+    wanted = {**owner.tags, **(tags or {})}
     cloud.client("elbv2").add_tags(
         ResourceArns=[arn], Tags=[{"Key": key, "Value": value} for key, value in wanted.items()]
     )

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover import support
+from cutover.__main__ import app
+from cutover.commands import rollback, shift
 from cutover.gate import Hold
 from cutover.hooks import unshown
 from cutover.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
+from cutover.project import Project
 from cutover.writes import Writes
 from settings.owner import PROJECT_TAG, STACK_TAG, Owner
+from tests.cutover.engine import Engine
 from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 
@@ -108,6 +115,81 @@ def test_a_rule_of_another_project_on_the_stacks_load_balancer_refuses_but_stops
     with pytest.raises(LiveError, match=f"marked as that of {OTHER}"):
         _live().find()
     assert set(_live().traffic().rules) == {"web"}
+
+
+def _everything(stack: Tagged, owner: Owner) -> dict[str, Any]:
+    """Return all that an owner has in AWS: rules, targets and tags by ARN, and the hold."""
+    elb = stack.cloud.client("elbv2")
+    listener = elb.describe_listeners(ListenerArns=[stack.cloud.listener])["Listeners"][0]
+    arns = [listener["LoadBalancerArn"], *stack.rules.values(), *stack.groups.values()]
+    hold = stack.cloud.client("ssm").get_parameters(Names=[hold_name(owner)])["Parameters"]
+    return {
+        "rules": elb.describe_rules(ListenerArn=stack.cloud.listener)["Rules"],
+        "targets": {arn: stack.cloud.health(arn) for arn in stack.groups.values()},
+        "tags": [elb.describe_tags(ResourceArns=[arn])["TagDescriptions"] for arn in arns],
+        "hold": [(one["Name"], one["Value"], one["Version"]) for one in hold],
+    }
+
+
+@pytest.fixture
+def both(cloud: Cloud) -> Generator[tuple[Tagged, Tagged]]:
+    """Give two projects' stacks of one name in one account, each on a load balancer of its own, with healthy targets.
+
+    The other one's clusters have the same keys. It is elsewhere on its way, and under a hold.
+    """
+    elb = cloud.client("elbv2")
+    nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+    made = elb.create_listener(
+        LoadBalancerArn=_another(cloud, "others", {}), Protocol="HTTP", Port=80, DefaultActions=[nothing]
+    )
+    elsewhere = replace(cloud, listener=made["Listeners"][0]["ListenerArn"])
+    routes = ["web", "grpc-api"]
+    with (
+        tagged(elsewhere, routes, {"v1-35": 30, "v1-36": 70}, OTHER) as theirs,
+        tagged(cloud, routes, {"v1-35": 99, "v1-36": 1}) as ours,
+    ):
+        for stack in (ours, theirs):
+            stack.heal("v1-35", 4)
+            stack.heal("v1-36", 4)
+        Writes(boto3.Session(region_name=REGION), OTHER).hold(
+            Hold({"web": {"v1-35": 30, "v1-36": 70}}, "sre", "5xx", "then")
+        )
+        yield ours, theirs
+
+
+def test_no_command_of_one_project_sees_or_touches_anything_of_another_with_its_stacks_name(
+    both: tuple[Tagged, Tagged], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = both
+    engine = Engine(tmp_path, ours)
+    monkeypatch.setattr(Project, "find", lambda *_: engine)
+    monkeypatch.setattr(support, "read", lambda *_: ())  # no cluster stands here
+    monkeypatch.setattr(shift, "PROPAGATION_SECONDS", 0)
+    monkeypatch.setattr(rollback, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(rollback, "_LOOK_SECONDS", 30.0)  # what is asked here is answered, however busy the machine is
+    before = _everything(theirs, OTHER)
+
+    def run(*arguments: str) -> dict[str, Any]:
+        said = CliRunner().invoke(app, [*arguments, "--json"])
+        assert said.exit_code == 0, said.output
+        assert _everything(theirs, OTHER) == before
+        return json.loads(said.stdout)
+
+    def seen() -> dict[str, int]:
+        return {one["cluster"]: one["liveWeight"] for one in run("status")["places"] if one["route"] == "web"}
+
+    assert seen() == {"v1-35": 99, "v1-36": 1}
+    run("shift", "v1-36=10", "--yes")
+    assert seen() == {"v1-35": 90, "v1-36": 10}
+    run("rollback", "--yes")
+    assert ours.weights()["web"] == {"v1-35": 100, "v1-36": 0}
+    assert _live().hold()
+    run("release", "--yes")
+    assert (_live().hold(), bool(_live(OTHER).hold())) == (None, True)
+    idle = [arn for arn, group in _live().find().groups.items() if group.cluster == "v1-36"]
+    writes = Writes(boto3.Session(region_name=REGION), OWNER)
+    writes.drain(writes.registered(idle))
+    assert _everything(theirs, OTHER) == before
 
 
 @pytest.mark.usefixtures("cloud")
