@@ -27,7 +27,7 @@ from cutover.shift import said
 from settings.fields import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pulumi import ResourceHookArgs, ResourceTransformArgs
 
@@ -71,6 +71,7 @@ class _Gate:
         self._settings = settings
         self._connect = connect
         self._reading: asyncio.Future[Account] | None = None
+        self._showing: asyncio.Future[Found] | None = None
         self._asked = 0.0  # when that was, on the monotonic clock
         self._moving = False
         # Threads of its own: those of the loop are taken by registrations, which wait for the engine, which may have no
@@ -83,6 +84,8 @@ class _Gate:
         route = inputs["tags"][ROUTE_TAG]
         override, weights = self._settings.gate.override, self._settings.weights_of(route)
         if override and override.weights == weights:
+            if (found := await self._found_if_any()) and (unseen := await self._unshown(route, args, found)):
+                raise RefusedError(unseen + _stopped())
             if refusals := held(await self._hold_if_any(), route, weights):
                 raise RefusedError(_explained(route, refusals))
             pulumi.log.warn(f"{route}: the gate is overridden for {said(weights)}. Reason: {override.reason}")
@@ -96,7 +99,11 @@ class _Gate:
             for name, other in self._settings.routes.items()
             if other.live and name != route and not (override and override.weights == self._settings.weights_of(name))
         ]
-        if unseen := unshown(route, args.old_inputs, account.found):
+        try:
+            unseen = await self._unshown(route, args, account.found)
+        except OutsideError as error:
+            raise _unread(error) from error
+        if unseen:
             raise RefusedError(unseen + _stopped())
         moves = [
             await self._own_move(account, route, inputs),
@@ -138,6 +145,32 @@ class _Gate:
         except OutsideError as error:
             pulumi.log.warn(f"nothing tells whether a rollback holds the weights: {error}")
             return None
+
+    async def _found_if_any(self) -> Found | None:
+        """Return what AWS shows, read once for all rules that are overridden; nothing where it cannot be read."""
+        if self._showing is None:
+            self._showing = self._apart(lambda: self._connect().traffic())
+        try:
+            return await asyncio.shield(self._showing)
+        except OutsideError as error:
+            pulumi.log.warn(f"nothing tells whether a weighted rule stands that no tag shows: {error}")
+            return None
+
+    async def _unshown(self, route: str, args: ResourceHookArgs, found: Found) -> str:
+        """Return why a route may not move whose weighted rule stands unseen; else nothing.
+
+        :raises OutsideError: AWS could not be read
+        """
+        inputs = args.new_inputs or {}
+        listener = inputs.get("listenerArn")
+        if args.old_inputs or route in found.rules or not isinstance(listener, str):
+            return unshown(route, args.old_inputs, found)
+        # The state may be lost, or older than the rule: the groups tell what the rule's tags do not.
+        sent = [group["arn"] for group in inputs["actions"][0]["forward"]["targetGroups"]]
+        own = {arn for arn in sent if isinstance(arn, str)} | {
+            arn for arn, group in found.groups.items() if group.route == route
+        }
+        return unmarked(route, await self._apart(lambda: self._connect().unmarked(listener, own)))
 
     async def _account(self) -> Account:
         """Return the one reading of AWS; where no rule has moved yet, a new one in place of one that is old.
@@ -190,6 +223,18 @@ def unshown(route: str, old_inputs: Mapping[str, Any] | None, found: Found) -> s
         "its tags, so nothing tells what it sends where, and any weights would pass. Either its tags, or its "
         "load balancer's, were taken off: put them back (aws elbv2 add-tags), as `pulumi stack export` has them. Or it "
         "was deleted: `pulumi refresh`. Or the credentials are of another account."
+    )
+
+
+def unmarked(route: str, rules: Sequence[str]) -> str:
+    """Return why a route may have no first rule while others, by ARN, forward to its groups; else nothing."""
+    if not rules:
+        return ""
+    return (
+        f"{REFUSES}: the state knows no weighted rule of {route}, and {', '.join(rules)} forwards to its target groups "
+        "without a tag that shows whose it is. So nothing tells what is served already, and any weights would pass. If "
+        f"it is the route's, put its tags back (aws elbv2 add-tags) and take it into the state (pulumi import); else "
+        "delete it."
     )
 
 

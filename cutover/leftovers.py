@@ -8,6 +8,7 @@ That real controllers put these tags on is their documentation's word; the rehea
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -135,12 +136,15 @@ class _Look:
         discovery = self._client("servicediscovery")
         services = [one for page in discovery.get_paginator("list_services").paginate() for one in page["Services"]]
         for service in services:
-            for page in discovery.get_paginator("list_instances").paginate(ServiceId=service["Id"]):
-                for one in page["Instances"]:
-                    if one["Attributes"].get(_MESH_ATTRIBUTE) == mesh:
-                        which = f"--service-id {service['Id']} --instance-id {one['Id']}"
-                        command = f"aws servicediscovery deregister-instance {which}{self.region}"
-                        yield Leftover("Cloud Map instance", f"{service['Name']}/{one['Id']}", command)
+            instances: list[dict[str, Any]] = []
+            with suppress(discovery.exceptions.ServiceNotFound):  # it may go while this looks
+                for page in discovery.get_paginator("list_instances").paginate(ServiceId=service["Id"]):
+                    instances += page["Instances"]
+            for one in instances:
+                if one["Attributes"].get(_MESH_ATTRIBUTE) == mesh:
+                    which = f"--service-id {service['Id']} --instance-id {one['Id']}"
+                    command = f"aws servicediscovery deregister-instance {which}{self.region}"
+                    yield Leftover("Cloud Map instance", f"{service['Name']}/{one['Id']}", command)
 
     def oidc_providers(self, oidc_issuer: str) -> Iterator[Leftover]:
         for provider in self._client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]:

@@ -24,7 +24,7 @@ from cutover.shift import HIGHEST
 from settings.owner import PROJECT_TAG, project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import boto3
 
@@ -164,16 +164,21 @@ class Live:
     def traffic(self) -> Found:
         """Find the stack's rules and groups, and leave the hold aside: a rollback must not wait for SSM.
 
-        What is marked with the stack's name and is, or may be, of another project is left out, and told in ``doubts``.
+        What is marked with the stack's name and is, or may be, of another project is left out, and told in ``doubts``;
+        so is a load balancer whose tags may not be read.
         Another project's load balancers are nothing to doubt: two projects may have one stack name.
 
         :raises LiveError: AWS could not be read
         """
         with failing_as(LiveError):
-            named = self._named(self._pages("describe_load_balancers", "LoadBalancers"), "LoadBalancerArn")
+            denied: dict[str, ClientError] = {}
+            balancers = self._pages("describe_load_balancers", "LoadBalancers")
+            named = self._named(balancers, "LoadBalancerArn", denied)
+            if denied and len(denied) == len(balancers):
+                raise next(iter(denied.values()))
             projects = {project_of(tags) for _, tags in named} - {None, self._owner.project}
             arns: list[str] = []
-            doubts: list[str] = []
+            doubts = [_unread(arn, error) for arn, error in denied.items()]
             for balancer, tags in named:
                 arn, project = balancer["LoadBalancerArn"], project_of(tags)
                 if project == self._owner.project or (project is None and not projects):
@@ -198,6 +203,23 @@ class Live:
         """
         with failing_as(LiveError):
             return bool(self._unless_gone("describe_rules", "Rules", RuleArns=[rule]))
+
+    def unmarked(self, listener: str, groups: Collection[str]) -> list[str]:
+        """Return a listener's rules, by ARN, that forward to any of the groups and that no tag shows to be a route's.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            listed = self._unless_gone("describe_rules", "Rules", ListenerArn=listener)
+            rules = {rule["RuleArn"]: rule for rule in listed if not rule["IsDefault"]}
+            marked = {
+                rule["RuleArn"] for rule, tags in self._named(list(rules.values()), "RuleArn") if ROUTE_TAG in tags
+            }
+            return [
+                arn
+                for arn, rule in rules.items()
+                if arn not in marked and not forwarded(rule["Actions"]).keys().isdisjoint(groups)
+            ]
 
     def hold(self) -> Hold | None:
         """Return the hold, if there is one.
@@ -318,23 +340,32 @@ class Live:
                 )
         return own, doubts
 
-    def _named(self, things: Sequence[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], dict[str, str]]]:
-        """Return the things that the stack's name is on, with their tags. What is gone meanwhile is left out."""
+    def _named(
+        self, things: Sequence[dict[str, Any]], key: str, denied: dict[str, ClientError] | None = None
+    ) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Return the things that the stack's name is on, with their tags. What is gone meanwhile is left out.
+
+        What may not be read fails all, unless ``denied`` takes it, by ARN.
+        """
         arns = [thing[key] for thing in things]
         tags: dict[str, dict[str, str]] = {}
         for start in range(0, len(arns), _TAGS_PER_CALL):
-            tags |= self._tags(arns[start : start + _TAGS_PER_CALL])
+            tags |= self._tags(arns[start : start + _TAGS_PER_CALL], denied)
         return [(thing, tags[thing[key]]) for thing in things if self._owner.named_by(tags.get(thing[key], {}))]
 
-    def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+    def _tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
         """Return tags by ARN. One thing that is gone fails the whole call: so the others are asked for without it."""
         try:
             answer = self._elb.describe_tags(ResourceArns=arns)
         except ClientError as error:
-            if not _gone(error):
+            forbidden = denied is not None and _denied(error)
+            if not _gone(error) and not forbidden:
                 raise
-            middle = len(arns) // 2
-            return {**self._tags(arns[:middle]), **self._tags(arns[middle:])} if middle else {}
+            if middle := len(arns) // 2:
+                return {**self._tags(arns[:middle], denied), **self._tags(arns[middle:], denied)}
+            if denied is not None and forbidden:
+                denied[arns[0]] = error
+            return {}
         return {
             one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in answer["TagDescriptions"]
         }
@@ -356,6 +387,17 @@ class Live:
 def _gone(error: ClientError) -> bool:
     """Tell whether ELB says that something asked for does not exist: a load balancer, a rule, a group, a listener."""
     return error.response.get("Error", {}).get("Code", "").endswith("NotFound")
+
+
+def _denied(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code", "") in {"AccessDenied", "AccessDeniedException"}
+
+
+def _unread(arn: str, error: ClientError) -> str:
+    return (
+        f"the tags of {arn} may not be read ({told(error)}), so nothing tells whether it is the stack's, and it is "
+        "left out. Let the role call elasticloadbalancing:DescribeTags on it"
+    )
 
 
 def _untold(arn: str, owner: Owner, others: Sequence[str]) -> str:

@@ -221,6 +221,8 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
             f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}"
             + "".join(f". {doubt}" for doubt in found.doubts),
         )
+    for doubt in found.doubts:
+        say(doubt, "yellow")
     found = replace(found, hold=asked.by(time.monotonic() + _LOOK_SECONDS, None))
     try:
         key = to or goal(found, unsure=not asked.answered)

@@ -89,6 +89,8 @@ def status(
 def _found(live: Live) -> tuple[Found, str]:
     """Find what is live, and say why nothing tells whether there is a hold, where SSM is silent."""
     found = live.traffic()
+    for doubt in found.doubts:
+        say(doubt, "yellow")
     try:
         return replace(found, hold=live.hold()), ""
     except LiveError as error:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover import support
+from cutover import leftovers, support
 from cutover.__main__ import app
 from cutover.commands import rollback, shift
 from cutover.gate import Hold
-from cutover.hooks import unshown
+from cutover.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
 from cutover.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
 from cutover.project import Project
 from cutover.writes import Writes
@@ -23,6 +26,7 @@ from settings.owner import PROJECT_TAG, STACK_TAG, Owner
 from tests.cutover.engine import Engine
 from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, running
+from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -264,3 +268,79 @@ def test_a_rule_that_the_state_does_not_know_yet_and_one_that_is_shown_may_move(
 def test_the_tags_of_the_two_kinds_stay_what_gates_and_roles_rest_on() -> None:
     assert (ROUTE_TAG, CLUSTER_TAG) == ("eks-cutover:route", "eks-cutover:cluster")
     assert OWNER.tags == {"eks-cutover:project": OWNER.project, "eks-cutover:stack": STACK}
+
+
+def _asks_for(stack: Tagged, weights: dict[str, int], old: dict[str, Any] | None = None, **gate: Any) -> None:
+    """Have the gate asked for a rule of web, as the engine asks before it makes one."""
+    groups = [{"arn": stack.groups["web", cluster], "weight": weight} for cluster, weight in weights.items()]
+    inputs = {
+        "tags": {ROUTE_TAG: "web"},
+        "listenerArn": stack.cloud.listener,
+        "actions": [{"forward": {"targetGroups": groups}}],
+    }
+    args: Any = SimpleNamespace(new_inputs=inputs, old_inputs=old)
+    settings = settings_of("dev", {"weights": weights, "routes.grpc-api.live": False, **gate})
+    asyncio.run(_Gate(settings, _live).before_write(args))
+
+
+def test_a_first_rule_is_refused_while_one_that_no_tag_shows_forwards_to_its_groups(stack: Tagged) -> None:
+    stack.heal("v1-36", 4)
+    stack.cloud.client("elbv2").remove_tags(ResourceArns=[stack.rules["web"]], TagKeys=[STACK_TAG])
+    with pytest.raises(RefusedError, match=f"{stack.rules['web']} forwards to its target groups"):
+        _asks_for(stack, {"v1-35": 0, "v1-36": 100})
+    stack.cloud.client("elbv2").delete_rule(RuleArn=stack.rules["web"])
+    _asks_for(stack, {"v1-35": 0, "v1-36": 100})
+
+
+@pytest.mark.parametrize("old", [None, {"tags": {}}], ids=["unknown to the state", "known"])
+def test_an_override_does_not_go_around_a_rule_that_no_tag_shows(stack: Tagged, old: dict[str, Any] | None) -> None:
+    weights = {"v1-35": 0, "v1-36": 100}
+    override = {"weights": weights, "reason": "the old one is down"}
+    stack.cloud.client("elbv2").remove_tags(ResourceArns=[stack.rules["web"]], TagKeys=[STACK_TAG])
+    with pytest.raises(RefusedError, match="any weights would pass"):
+        _asks_for(stack, weights, old, **{"gate.override": override})
+
+
+def test_a_strange_load_balancer_whose_tags_may_not_be_read_is_left_out_and_told_once(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = _another(stack.cloud, "secret", {})
+    live = _live()
+    elb: Any = live._elb  # pyright: ignore[reportPrivateUsage]
+    ask = elb.describe_tags
+
+    def deny(ResourceArns: list[str]) -> Any:  # noqa: N803
+        if secret in ResourceArns:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not for you"}}, "DescribeTags")
+        return ask(ResourceArns=ResourceArns)
+
+    monkeypatch.setattr(elb, "describe_tags", deny)
+    found = live.traffic()
+    assert set(found.rules) == {"web", "api"}
+    (told,) = found.doubts
+    assert f"the tags of {secret} may not be read" in told
+
+
+def test_a_service_that_goes_away_while_leftovers_are_looked_for_hides_no_other(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discovery = cloud.client("servicediscovery")
+    discovery.create_http_namespace(Name="shop")
+    space = discovery.list_namespaces()["Namespaces"][0]["Id"]
+    ids = [discovery.create_service(Name=name, NamespaceId=space)["Service"]["Id"] for name in ("a", "b")]
+    discovery.register_instance(ServiceId=ids[1], InstanceId="i", Attributes={"appmesh.k8s.aws/mesh": "dev-v1-35"})
+    account = boto3.Session(region_name=REGION)
+    ask = leftovers.client
+
+    def late(session: boto3.Session, service: str) -> Any:
+        made = ask(session, service)
+        if service == "servicediscovery":
+            listed = discovery.list_services()["Services"]
+            stub = SimpleNamespace(paginate=lambda: [{"Services": [{"Id": "srv-gone", "Name": "gone"}, *listed]}])
+            pages = made.get_paginator
+            monkeypatch.setattr(made, "get_paginator", lambda call: stub if call == "list_services" else pages(call))
+        return made
+
+    monkeypatch.setattr(leftovers, "client", late)
+    found = leftovers.sweep(account, "dev-v1-35", None, "dev-v1-35").found
+    assert "b/i" in {one.id for one in found}
