@@ -151,7 +151,7 @@ def test_a_call_that_hangs_is_told_by_service_action_and_region(cloud: Cloud, mo
     with spoiled(cloud.endpoint, spoil) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         Live(session(Aws(region=REGION)), OWNER).hold()
-    assert waited_for == [f"ssm GetParameter in {REGION}"]
+    assert set(waited_for) == {f"ssm GetParameter in {REGION}"}  # a hold may stand at two names
 
 
 def test_where_one_question_fails_the_others_are_not_waited_for() -> None:
