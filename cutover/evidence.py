@@ -22,6 +22,7 @@ WEEK = timedelta(days=7)
 """How far back there is evidence. What is older was carried by another version of the program."""
 
 _LATELY = 3  # full buckets, of which the busiest is the rate of now: CloudWatch may still be counting the newest
+_HOUR = timedelta(hours=1)
 _ENOUGH = 100  # requests, without which a part of them is chance
 _FAILING = 0.05  # of the requests of a bucket in which a group was not well
 _UNHEALTHY = 0.2  # of the targets of a bucket in which a group was not well
@@ -66,7 +67,8 @@ class Evidence:
     ``rate`` is what asks for it now, in requests a second, ``busiest`` the same in the week's busiest bucket. ``own``
     is the most that one target of a group has carried, by ARN, ``best`` the same over all groups, and ``part`` the
     largest part of the route, above 0 and up to 1, that one target had. ``seen`` is the largest part that a whole group
-    had. ``idle``: in no bucket were there enough requests to say any of it.
+    had. ``failing`` are groups that were not well once in the last hour, while another one was. ``idle``: in no bucket
+    were there enough requests to say any of it.
     """
 
     rate: float
@@ -75,6 +77,7 @@ class Evidence:
     best: Carried
     part: float
     seen: Mapping[str, float]
+    failing: frozenset[str] = frozenset()
     idle: bool = False
 
 
@@ -98,20 +101,31 @@ def evidence(groups: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> 
     at = max(totals, key=lambda at: totals[at])
     busiest = Carried(totals[at] / SECONDS, at)
     lately = now - timedelta(seconds=SECONDS * (_LATELY + 1))
-    rate = max((requests for at, requests in totals.items() if at > lately), default=0.0) / SECONDS
+    # Host counts come with or without requests: where nothing came lately, CloudWatch lags, and the worst is assumed.
+    rate = max((requests for at, requests in totals.items() if at > lately), default=totals[at]) / SECONDS
     own = {arn: most for arn, had in known.items() if (most := _most(arn, had))}
     parts, seen = _parts(known, totals)
     idle = totals[at] < _ENOUGH
     if not idle and not parts:
         raise Unproven("every group failed too often in all of the last seven days")
     best = max(own.values(), key=lambda one: one.rate, default=Carried(0.0, at))
-    return Evidence(rate=rate, busiest=busiest, own=own, best=best, part=parts, seen=seen, idle=idle)
+    return Evidence(
+        rate=rate, busiest=busiest, own=own, best=best, part=parts, seen=seen, failing=_failing(known, now), idle=idle
+    )
 
 
 def _most(arn: str, had: Mapping[datetime, Bucket]) -> Carried | None:
     well = {at: one.per_target for at, one in had.items() if one.well and one.per_target > 0}
     at = max(well, key=lambda at: well[at], default=None)
     return None if at is None else Carried(well[at] / SECONDS, at, arn)
+
+
+def _failing(groups: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> frozenset[str]:
+    """Return the groups that fail while another is well; where all of them fail, it is what they share."""
+    hour = {arn: [one for at, one in had.items() if at > now - _HOUR] for arn, had in groups.items()}
+    asked = {arn: had for arn, had in hour.items() if sum(one.requests for one in had) >= _ENOUGH}
+    ill = frozenset(arn for arn, had in asked.items() if not any(one.well for one in had))
+    return ill if len(ill) < len(asked) else frozenset()
 
 
 def _parts(

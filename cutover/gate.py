@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 REFUSES = "the gate refuses"
 """How a refusal begins, by which a command tells it from a failure."""
 
-# A group whose pods stand in one zone, where two serve now, is worth half at most: losing that zone would lose it all.
-_ONE_ZONE = Fraction(1, 2)
+# What a group is worth at most whose pods stand in one zone, where two serve now: losing that zone would lose it all;
+# and one whose targets answer with failures, while others do not.
+_HALF = Fraction(1, 2)
 _MORE_THAN_PROVEN = Fraction(
     11, 10
 )  # what a target may get of what it has carried itself: a minute is not like another
@@ -141,12 +142,12 @@ def need(move: Move, policy: Policy, arn: str | None, share: float | Fraction) -
 
 
 def coverage(move: Move, policy: Policy, arn: str, share: float | Fraction) -> Fraction:
-    """Return units over need of a group at ``share``; at most one half where its pods stand in too few zones.
+    """Return units over need of a group at ``share``; at most one half where they fail, or stand in too few zones.
 
     The group is fit for the share where that is 1 or more.
     """
     full = Fraction(_units(move, arn), need(move, policy, arn, share))
-    return min(full, _ONE_ZONE) if _lacks_a_zone(move, arn) else full
+    return min(full, _HALF) if _lacks_a_zone(move, arn) or _fails(move, arn) else full
 
 
 def furthest(move: Move, policy: Policy, arn: str) -> int:
@@ -235,7 +236,7 @@ def _need_by_load(move: Move, policy: Policy, arn: str | None, share: Fraction) 
         return 0
     if proven is None:
         loads = [part / _units(move, one) for one, part in serving.items() if part >= _SPEAKS and _units(move, one)]
-        return _up(share / max(loads)) if loads else 0
+        return _up(share / (_MORE_THAN_PROVEN * max(loads))) if loads else 0
     requests, by_part = share * Fraction(_rate(move, proven)), _up(share / Fraction(proven.part))
     as_others = max(by_part, _up(Fraction(policy.headroom) * requests / Fraction(proven.best.rate)))
     own = proven.own.get(arn or "")
@@ -321,6 +322,9 @@ def _short(move: Move, policy: Policy, arn: str, share: Fraction) -> Refusal:
     if _lacks_a_zone(move, arn):
         said += f"; all stand in {', '.join(sorted(group.zones))}, while two zones serve now"
         cures.append("run pods in a second zone")
+    if _fails(move, arn):
+        said += "; it failed more than one request in twenty all of the last hour, while others were well"
+        cures.append("answer without failures")
     percent = furthest(move, policy, arn)
     further = f"; up to {percent}% passes as it is" if percent > 100 * shares(move.live or {}).get(arn, 0) else ""
     return Refusal(
@@ -356,7 +360,7 @@ def _by(move: Move, policy: Policy, arn: str, share: Fraction) -> str:
     if not serving:
         return f"{least}; nothing serves the route yet"
     if proven is None:
-        return f"{least or 'no more than what serves now'}; as loaded as what serves now, since {move.unproven}"
+        return "; ".join(filter(None, [f"compared with the load of each target now, since {move.unproven}", least]))
     if proven.idle:
         return f"{least or 'one'}; the route had less than 100 requests in every five minutes of the last week"
     units = _units(move, arn)
@@ -392,6 +396,10 @@ def _units(move: Move, arn: str) -> int:
 def _lacks_a_zone(move: Move, arn: str) -> bool:
     serving = {zone for live in shares(move.live or {}) for zone in _zones(move, live)}
     return len(serving) > 1 and len(_zones(move, arn)) == 1 and not _carries_the_route(move, arn)
+
+
+def _fails(move: Move, arn: str) -> bool:
+    return bool(move.evidence and arn in move.evidence.failing)
 
 
 def _zones(move: Move, arn: str) -> frozenset[str]:

@@ -168,7 +168,7 @@ def _target_health(facts: Facts) -> _Judged:
         weights = rule.weights if rule else {}
         move = account.move(route, {facts.key: 1})
         share = Fraction(weights.get(arn, 0), sum(weights.values()) or 1)
-        now = gate.need(move, account.policy, arn, share) if share else account.policy.min_healthy
+        now = gate.need(move, account.policy, arn, share or Fraction(1, 100))
         whole = gate.need(move, account.policy, arn, 1)
         wants = max(wants, whole)
         said.append(f"{route} {group.units} healthy, needs {now} now and {whole} at 100%")

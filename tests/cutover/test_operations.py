@@ -113,6 +113,18 @@ OPERATIONS: dict[str, tuple[Move, bool]] = {
     # failures
     "1 %, dead, to 100 %": (migrating(2, to=1).move(_to(1), _to(100), _replicas(6, 0)), False),
     "1 %, dead, back to 0": (migrating(2, to=1).move(_to(1), _to(0), _replicas(6, 0)), True),
+    "1 %, healthy and answering with 5xx, to 100 %": (
+        replace(migrating(8, to=1, hours=24), failing=frozenset({NEW})).move(_to(1), _to(100), _replicas(6, 8)),
+        False,
+    ),
+    "50 %, healthy and answering with 5xx, back to 0, a third of the old targets gone": (
+        replace(AT_50, failing=frozenset({NEW})).move(_to(50), _to(0), _replicas(4, 6)),
+        False,
+    ),
+    "50 %, healthy and answering with 5xx, back to 30, a third of the old targets gone": (
+        replace(AT_50, failing=frozenset({NEW})).move(_to(50), _to(30), _replicas(4, 6)),
+        True,
+    ),
     "50 %, dead, back to 0, half of the old targets gone": (AT_50.move(_to(50), _to(0), _replicas(3, 0)), True),
     "100 %, dead, back to 0 onto one target": (migrating(6, to=100).move(_to(100), _to(0), _replicas(1, 0)), True),
     "50 %, both dead, to 100 %": (AT_50.move(_to(50), _to(100), _replicas(0, 0)), False),
@@ -160,6 +172,7 @@ OPERATIONS: dict[str, tuple[Move, bool]] = {
     # CloudWatch could not be read
     "0 to 100 % without CloudWatch, onto as many": (_unproven(alone().move(_to(0), _to(100), _replicas(6, 6))), True),
     "0 to 100 % without CloudWatch, onto less": (_unproven(alone().move(_to(0), _to(100), _replicas(6, 5))), False),
+    "1 % back to 0 without CloudWatch": (_unproven(alone().move(_to(1), _to(0), _replicas(6, 2))), True),
     "50 % back to 0 without CloudWatch": (_unproven(AT_50.move(_to(50), _to(0), _replicas(6, 6))), False),
     # no move
     "the same again, whatever is dead": (AT_50.move(_to(50), _to(50), _replicas(0, 0)), True),
