@@ -33,13 +33,14 @@ from settings.owner import Owner
 from settings.salvage import Salvaged, salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from cutover.lock import Lock
-    from cutover.run import Run
+    from cutover.run import Run, Step
     from settings import Settings
 
+_INSIDE = "**$kubernetes:**"  # what stands inside the clusters
 _ASK_SECONDS = 0.2
 _MISTAKES = (  # of the user, and not of the engine or its backend
     "no stack named",
@@ -260,10 +261,7 @@ class Project:
 
     def _environment(self) -> Any:
         """Return what the stack file names as environments of Pulumi ESC, if it does."""
-        try:
-            return salvage(self._content()).values.get("environment")
-        except OSError:
-            return None
+        return salvage(self.content()).values.get("environment")
 
     def _checked(self, config: Mapping[str, str], secret: Collection[str]) -> Settings:
         try:
@@ -366,7 +364,7 @@ class Project:
             yield keep
         finally:
             with undisturbed():
-                present = self._content()
+                present = self.content()
                 if keep.kept or present == before:
                     pass
                 elif present == self._left:
@@ -386,9 +384,10 @@ class Project:
         except CommandError as error:
             raise _failed(error) from None
         finally:
-            self._left = self._content()
+            self._left = self.content()
 
-    def _content(self) -> bytes:
+    def content(self) -> bytes:
+        """Return what stands in the stack file, and nothing where there is none."""
         return self.file.read_bytes() if self.file.exists() else b""
 
     def history(self) -> list[Update]:
@@ -423,6 +422,29 @@ class Project:
     def preview(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Preview the program, or what it says of ``targets`` (URNs, `**::NAME` for any type and parent)."""
         return watch(self._automation.preview, target=list(targets) or None, **options)
+
+    def preview_outside(self) -> Run:
+        """Preview all of the program but what stands inside the clusters.
+
+        So it needs no repository of charts and no Kubernetes API. What is inside differs no less: `preview` tells it.
+        """
+        return watch(self._automation.preview, exclude=[_INSIDE])
+
+    def follow(self, kept: Iterable[Step]) -> str:
+        """Let what stands inside the clusters be as protected as ``kept`` says of its components; return why it is not.
+
+        In the state, and without asking anybody inside.
+        """
+        becomes = {step.urn: not step.lifted for step in kept}
+        try:
+            for protected, urns in inside(self.resources() if becomes else [], becomes).items():
+                command = ["state", "protect" if protected else "unprotect", "--yes", "--stack", self.named, *urns]
+                self._workspace.pulumi_command.run(command, str(self.folder), self._workspace.env_vars)
+        except CommandError as error:
+            return str(_failed(error))
+        except ProjectError as error:
+            return str(error)
+        return ""
 
     def up(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Apply the program, or what it says of ``targets``."""
@@ -490,6 +512,16 @@ def _taken(anchor: TextIO) -> bool:
 def rules(routes: Mapping[str, Any] | Sequence[str]) -> list[str]:
     """Return the targets that are the weighted rules of routes."""
     return [f"**::{route}-weighted" for route in routes]
+
+
+def inside(resources: Iterable[Mapping[str, Any]], becomes: Mapping[str, bool]) -> dict[bool, list[str]]:
+    """Return the URNs of Kubernetes objects that are not as protected as their component ``becomes``, by what it is."""
+    found: dict[bool, list[str]] = {}
+    for one in resources:
+        wanted = becomes.get(one.get("parent", "")) if one["type"].startswith("kubernetes:") else None
+        if wanted is not None and wanted != one.get("protect", False):
+            found.setdefault(wanted, []).append(one["urn"])
+    return found
 
 
 def _right(own: dict[str, Any]) -> dict[str, Any]:

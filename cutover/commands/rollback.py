@@ -439,7 +439,7 @@ def _take_in(known: Project, live: Sequence[str]) -> list[str]:
     """Bring the state to say what AWS does, and protect what now serves; return what could not be done."""
     if failure := known.refresh(rules(live)).failure:
         return [_not_in_state(failure)]
-    plan = known.preview()
+    plan = known.preview_outside()
     if plan.failure:
         return [_not_in_state(plan.failure)]
     if more := _more_than_weights(plan, live):
@@ -450,8 +450,10 @@ def _take_in(known: Project, live: Sequence[str]) -> list[str]:
             )
         ]
     # What no longer serves is left protected: that takes nobody anything, and the next `pulumi up` lifts it.
-    run = known.up([*rules(live), *(step.urn for step in plan.kept if not step.lifted)])
-    return [_not_in_state(run.failure)] if run.failure else []
+    kept = [step for step in plan.kept if not step.lifted]
+    run = known.up([*rules(live), *(step.urn for step in kept)])
+    failure = run.failure or known.follow(kept)
+    return [_not_in_state(failure)] if failure else []
 
 
 def _more_than_weights(plan: Run, live: Sequence[str]) -> list[str]:

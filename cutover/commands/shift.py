@@ -166,7 +166,7 @@ def carry_out(
             if weights == present:
                 # It was begun before, or somebody moved the rules: the state may remember neither.
                 _check_run(here.refresh(rules(moving)), "AWS was not read")
-            plan = here.preview()
+            plan = here.preview_outside()
             _check_plan(here, plan, seen)
             _show(rows)
             confirm(f"Move {', '.join(moving)}?", yes=yes)
@@ -181,6 +181,8 @@ def carry_out(
                 _stop_held(found.hold, run, here, live, moving)
             if run.failure or late:
                 _stop_midway(here, run, after, route, live=live, moving=moving)
+            if failure := here.follow(plan.kept):
+                say(f"The next pulumi up protects what begins to serve inside the clusters. Now: {failure}", "yellow")
         _verify(here, aws, after, moving)
     return after, rows
 

@@ -1,25 +1,32 @@
 """Helm releases: which charts a cluster can install here, what they ask for, and what they leave behind.
 
-Only the two controllers of this project are known. Refuses to render a chart: what a controller's pods would do is
-not part of a plan.
+Only the two controllers of this project are known. Their repository can be made to refuse, or to be silent. Refuses to
+render a chart: what a controller's pods would do is not part of a plan.
 """
 
 from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rehearsal.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER, Cluster
-from rehearsal.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource, compare
+from rehearsal.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource, compare, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rehearsal.store import Store
+
 KIND = "Release"
+REPOSITORY = "chart repository"
+"""The kind of the one document by which the repository of charts is out of reach: ``{"silent": BOOL}``."""
+
 _REPOSITORY = "https://aws.github.io/eks-charts"
 _TIMEOUT_SECONDS = 300
+_SILENT_SECONDS = 3600  # longer than anybody waits
 _INPUTS = frozenset(
     {
         "atomic",
@@ -59,11 +66,12 @@ CHARTS = {
 }
 
 
-def check(resource: Resource, olds: Props, news: Props, seed: bytes) -> Props:
+def check(resource: Resource, olds: Props, news: Props, seed: bytes, store: Store) -> Props:
     """Return the inputs with name, namespace and timeout.
 
-    Raises Refused for a chart or a property that is not known here, and for a chart without a version: which one is the
-    newest is not known here either.
+    The chart is loaded as soon as all inputs are known: without its repository there is no plan. Raises Refused for a
+    chart or a property that is not known here, and for a chart without a version: which one is the newest is not known
+    here either.
     """
     unheard = sorted(news.keys() - _INPUTS)
     if unheard:
@@ -85,11 +93,25 @@ def check(resource: Resource, olds: Props, news: Props, seed: bytes) -> Props:
         raise Refused(
             f'chart "{inputs["chart"]}": version is not set; a plan would change with every new release of it'
         )
+    if not unknown(news):
+        _load(inputs["chart"], repository, store)
     values = inputs.get("values", {})
     for key, complaint in chart.needs.items():
         if values != UNKNOWN and not values.get(key):
             raise Refused(f"execution error at ({inputs['chart']}/templates/deployment.yaml): {complaint}")
     return inputs
+
+
+def _load(chart: str, repository: str, store: Store) -> None:
+    fault = store.get(REPOSITORY, REPOSITORY)
+    if fault is None:
+        return
+    if fault["silent"]:
+        time.sleep(_SILENT_SECONDS)
+    raise Refused(
+        f'chart "{chart}": looks like "{repository}" is not a valid chart repository or cannot be reached: Get '
+        f'"{repository}/index.yaml": dial tcp: connect: connection refused'
+    )
 
 
 def diff(old_inputs: Props, news: Props) -> Diff:

@@ -124,7 +124,7 @@ class KubernetesProvider:
         if self._flags["skipUpdateUnreachable"] and self._unreachable:
             return olds
         if resource.type == _RELEASE:
-            return helm.check(resource, olds, news, seed)
+            return helm.check(resource, olds, news, seed, Store.of_this_rehearsal())
         kind = _kind(resource)
         inputs = copy.deepcopy(news)
         inputs.setdefault("apiVersion", kind.api_version)
