@@ -92,6 +92,10 @@ class Hold:
     why: str = ""
     when: str = ""
 
+    def allows(self, route: str) -> list[Mapping[str, int]]:
+        """Return the weights that a route may have; one that had no rule may have those of any that had."""
+        return [self.weights[route]] if route in self.weights else list(self.weights.values())
+
     def __str__(self) -> str:
         return f"a rollback of {self.when} by {self.who} ({self.why})"
 
@@ -171,7 +175,7 @@ def furthest(move: Move, policy: Policy, arn: str) -> int:
 
 def held(hold: Hold | None, route: str, weights: Mapping[str, int]) -> list[Refusal]:
     """Return why a hold, if there is one, forbids a route these weights, by cluster."""
-    if hold is None or shares(weights) == shares(hold.weights.get(route, {})):
+    if hold is None or any(shares(weights) == shares(one) for one in hold.allows(route)):
         return []
     return [Refusal(route, f"{hold} holds the weights", "Release the hold once the reason is gone: cutover release")]
 

@@ -387,8 +387,11 @@ class Project:
             self._left = self.content()
 
     def content(self) -> bytes:
-        """Return what stands in the stack file, and nothing where there is none."""
-        return self.file.read_bytes() if self.file.exists() else b""
+        """Return what stands in the stack file, and nothing where there is none, or none that can be read."""
+        try:
+            return self.file.read_bytes()
+        except OSError:
+            return b""
 
     def history(self) -> list[Update]:
         """Return every update of the stack that has ended, the oldest first.

@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cutover.gate import Group, coverage, need
+from cutover.missing import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -111,6 +112,7 @@ def reasons(case: Case) -> list[Reason]:
     serves = list(_serves(case))
     return [
         *_no_forward(case),
+        *_lacking(case),
         *(serves or _not_quiet_for_long(case)),
         *_not_covered(case),
         *_unseen(case),
@@ -227,6 +229,11 @@ def _serves_in_aws(found: Found, cluster: str, stack: str) -> Iterator[Reason]:
             f"{cluster} serves in AWS ({', '.join(in_aws)})",
             f"Move its share away first: cutover shift {cluster}=0 -s {stack}",
         )
+
+
+def _lacking(case: Case) -> Iterator[Reason]:
+    for one in missing(case.account.settings, case.account.found, case.stack, without=case.cluster):
+        yield Reason(f"{one.route} {one.what}", one.cure)
 
 
 def _not_quiet_for_long(case: Case) -> Iterator[Reason]:

@@ -16,7 +16,7 @@ from cutover.shift import shared_out
 from settings.fields import version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from fractions import Fraction
 
     from cutover.evidence import Unproven
@@ -140,6 +140,16 @@ def as_far_as_covered(found: Found, wanted: Mapping[str, Mapping[str, int]], see
 def landings(found: Found, wanted: Mapping[str, Mapping[str, int]], seen: Seen, missing: str) -> list[Landing]:
     """Return where each route lands; one that has no weights in ``wanted`` stays, for the reason ``missing``."""
     return [_landing(found, route, wanted.get(route), seen, missing) for route in sorted(found.rules)]
+
+
+def absent(settings: Settings, found: Found, cluster: str, routes: Collection[str] | None = None) -> list[Landing]:
+    """Return where live routes of the file are to land that have no rule in AWS, once they have one."""
+    after = {key: ALL if key == cluster else 0 for key in settings.clusters}
+    return [
+        Landing(route, "", {}, after, {}, note="has no rule in AWS")
+        for route, one in settings.routes.items()
+        if one.live and cluster in after and route not in found.rules and (routes is None or route in routes)
+    ]
 
 
 def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:

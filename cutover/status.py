@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from cutover import gate
+from cutover.missing import missing
 from cutover.rollback import RollbackError, goal
 from settings.fields import version_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cutover.account import Account
     from cutover.gate import Move
     from cutover.minutes import Reading
+    from cutover.missing import Missing
     from cutover.support import Support
 
 WINDOW = timedelta(minutes=5)
@@ -70,7 +72,7 @@ class Status:
 
     ``drifted`` are routes to which AWS and the file give different weights above 0, ``half_moved`` those that must
     move together and give different shares. ``back`` is None where a rollback would not know where to go.
-    ``strangers`` are routes that are live in AWS and not in the file,
+    ``strangers`` are routes that are live in AWS and not in the file, ``missing`` is what only the file has,
     ``instead`` what rules do, by route, that forward to nothing. ``own_errors`` are the load balancers' own 5xx
     per second. ``unheld`` is why nothing tells whether there is a hold, and empty where that is known.
     """
@@ -80,6 +82,7 @@ class Status:
     drifted: Sequence[str]
     half_moved: Sequence[str]
     strangers: Sequence[str]
+    missing: Sequence[Missing]
     hold: gate.Hold | None
     unheld: str
     back: Back | None
@@ -88,8 +91,13 @@ class Status:
     instead: Mapping[str, str]
 
 
-def judge(account: Account, counted: Reading | None, support: Sequence[Support], unheld: str = "") -> Status:
-    """Put one reading together; ``counted`` is None where CloudWatch could not be read, ``unheld`` why SSM not."""
+def judge(
+    account: Account, counted: Reading | None, support: Sequence[Support], stack: str, unheld: str = ""
+) -> Status:
+    """Put one reading together; ``counted`` is None where CloudWatch could not be read, ``unheld`` why SSM not.
+
+    ``stack`` is how `-s` names it.
+    """
     found, settings = account.found, account.settings
     live = {route: _live(account, route) for route in settings.routes}
     return Status(
@@ -98,11 +106,12 @@ def judge(account: Account, counted: Reading | None, support: Sequence[Support],
         drifted=[
             name
             for name, route in settings.routes.items()
-            if (name not in found.rules or not found.rules[name].instead)
+            if (not found.rules[name].instead if name in found.rules else not route.live)
             and _above_0(live[name] or {}) != _above_0(settings.weights_of(name) if route.live else {})
         ],
         half_moved=_half_moved(account, live),
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
+        missing=missing(settings, found, stack),
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,
         unheld=unheld,
@@ -158,6 +167,7 @@ def document(status: Status, today: date) -> dict[str, Any]:
         "halfMovedRoutes": list(status.half_moved),
         "rulesWithoutForward": dict(status.instead),
         "routesNotInFile": list(status.strangers),
+        "missing": [str(one) for one in status.missing],
         "hold": status.hold
         and {
             "weights": {route: dict(held) for route, held in status.hold.weights.items()},

@@ -28,15 +28,17 @@ from cutover.judgement import (
     weights_alone,
 )
 from cutover.live import Live, session
+from cutover.missing import unseen
 from cutover.run import Run
-from cutover.shift import live_weights
+from cutover.shift import alike, live_weights
 from cutover.terminal import Code, FolderOption, JsonOption, StackOption
 from settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from cutover.judgement import Violation
+    from cutover.missing import Missing
     from cutover.run import Step
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
@@ -49,13 +51,14 @@ _OPS = ("create", "import", "update", "replace", "delete", "unprotect")
 class Judged:
     """A plan of a stack, and what is true in AWS.
 
-    ``named`` is how `-s` names the stack. ``live`` has the clusters' weights by route, ``serving`` the clusters that
-    get requests now.
+    ``named`` is how `-s` names the stack. ``missing`` is what the state has and AWS has not. ``live`` has the clusters'
+    weights by route, ``serving`` the clusters that get requests now.
     """
 
     stack: str
     named: str
     run: Run
+    missing: Sequence[Missing] = ()
     live: Mapping[str, Mapping[str, int]]
     serving: Collection[str]
 
@@ -67,7 +70,7 @@ class Judged:
     @property
     def refused(self) -> bool:
         """Whether the plan may not be applied."""
-        return bool(self.run.failure or self.violations)
+        return bool(self.run.failure or self.violations or self.missing)
 
 
 def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False) -> None:
@@ -89,10 +92,12 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
             judged, code = Judged(stack=project.stack, named=project.named, run=run, live={}, serving=()), Code.USAGE
         else:
             terminal.say(f"Previewing {project.stack}")
+            run = project.preview()
             judged = Judged(
                 stack=project.stack,
                 named=project.named,
-                run=project.preview(),
+                run=run,
+                missing=unseen({route: state for route, (state, _) in weights(run).items()}, found, project.named),
                 live=live_weights(found),
                 serving=found.serving,
             )
@@ -120,6 +125,7 @@ def markdown(judged: Judged) -> str:
         *_weights_table(judged),
         *_steps_table(judged),
         *_violations_list(judged.violations),
+        *_missing_list(judged.missing),
         *_failure(judged.run),
     ]
     return "\n\n".join(parts)
@@ -128,6 +134,7 @@ def markdown(judged: Judged) -> str:
 def _verdict(judged: Judged) -> str:
     serving = f"Requests go to {_and(sorted(judged.serving)) or 'no cluster'} now."
     reasons = [f"it breaks a rule in {count} {_steps(count)}"] if (count := len(judged.violations)) else []
+    reasons += ["AWS lacks what the state has"] if judged.missing else []
     reasons += ["its preview failed; what stands here is as far as it came"] if judged.run.failure else []
     if reasons:
         return f"**Refused**: {_and(reasons)}. {serving}"
@@ -145,10 +152,15 @@ def _weights_table(judged: Judged) -> Iterator[str]:
         for route, (live, new) in changing.items()
     ]
     yield _table(["weights", *clusters], rows)
-    drifted = sorted(route for route in changing if known[route][0] != known[route][1])
-    if drifted:
+    drifted = [route for route, (live, _) in changing.items() if live != known[route][1]]
+    if there := [route for route in drifted if alike(*changing[route])]:
         yield (
-            f"The weights of {_and(drifted)} in AWS are not those of the state: something else has moved them, and "
+            f"AWS has the new weights of {_and(there)} already, from a rollback or a shift that the state does not know"
+            " of: no request moves there, and this change lets the state say so."
+        )
+    if moved := [route for route in drifted if route not in there]:
+        yield (
+            f"The weights of {_and(moved)} in AWS are not those of the state: something else has moved them, and "
             f"this change overwrites that. `cutover status -s {judged.named}` shows both."
         )
 
@@ -177,6 +189,12 @@ def _violations_list(found: Iterable[Violation]) -> Iterator[str]:
     if lines:
         yield "### What it may not contain"
         yield "\n".join(lines)
+
+
+def _missing_list(lacking: Sequence[Missing]) -> Iterator[str]:
+    if lacking:
+        yield "### What AWS lacks"
+        yield "\n".join(f"- **{one.route}** {one.what}. {one.cure}." for one in lacking)
 
 
 def _failure(run: Run) -> Iterator[str]:
@@ -210,6 +228,7 @@ def _document(judged: Judged) -> dict[str, Any]:
             | {"consequence": one.consequence, "cure": one.cure}
             for one in judged.violations
         ],
+        "missing": [str(one) for one in judged.missing],
         "failure": judged.run.failure,
     }
 

@@ -20,7 +20,8 @@ import typer
 from cutover import minutes, tables
 from cutover.calls import OutsideError
 from cutover.commands.rollback import go_back
-from cutover.commands.shift import asked_rightly, carry_out, check_forwarding
+from cutover.commands.shift import asked_rightly, carry_out, check_forwarding, check_whole
+from cutover.confirmed import Confirmed
 from cutover.live import Live, LiveError, session
 from cutover.minutes import together
 from cutover.project import ProjectError
@@ -136,7 +137,7 @@ def promote(
     """
     with told(), asked_rightly():
         here = project(folder, stack)
-        settings = here.settings()
+        file, settings = here.content(), here.settings()
         if key not in settings.clusters:
             stop(
                 Code.USAGE, f"there is no cluster {key}. Nothing was changed. There are {', '.join(settings.clusters)}"
@@ -148,10 +149,12 @@ def promote(
         shares = [share(live, key) for route, live in live_weights(found).items() if route in rollout.routes]
         if not shares:
             stop(Code.USAGE, "no weighted rule is there yet. Nothing was changed. Bring the stack up with pulumi up")
+        check_whole(here, settings, found)
         first, reached = entry(settings.rollout.steps, shares)
         steps = [step for step in settings.rollout.steps if step >= first]
         _announce(rollout, steps, reached=reached)
         confirm(f"Promote {key} over {_percent(steps)}?", yes=yes)
+        Confirmed(file, found).check(here, rollout.live.find())
         rollout.way_back = _main_old(rollout, found)
         code: int | None = None
         try:

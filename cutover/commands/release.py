@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cutover.confirmed import Confirmed
 from cutover.live import HoldError, Live, session
+from cutover.missing import missing
 from cutover.shift import drifted, live_weights, said
 from cutover.terminal import (
     Code,
@@ -49,9 +51,9 @@ def release(
         known = project(cwd, stack)
         account = session(known.aws(lambda text: say(text, "yellow")))
         live = Live(account, known.owner)
-        found = live.traffic()
-        moves, unknown = _next(known, found)
+        file, found = known.content(), live.traffic()
         hold, unreadable = _hold(live)
+        moves, lacking, unknown = _next(known, replace(found, hold=hold))
         if hold is None and not unreadable and not found.rules:
             stop(
                 Code.USAGE,
@@ -63,14 +65,15 @@ def release(
         else:
             if unreadable:
                 say(f"{unreadable}. Nobody can tell who left it, and why: ask, before it is deleted unread.", "yellow")
-            for line in _shown(known, hold, moves, unknown):
+            for line in _shown(known, hold, moves, lacking, unknown):
                 (messages if as_json else results).print(line, markup=False)
             confirm(f"Lift the hold of {known.stack}?", yes=yes)
+            Confirmed(file, found).check(known, live.traffic())
             _check_same(known, (hold, unreadable), _hold(live))
             _lift(Writes(account, known.owner))
         if as_json:
-            document = {"hold": hold and asdict(hold), "moves": moves, "unknown": unknown, "unreadable": unreadable}
-            show_json("release", {"stack": known.stack, **document})
+            document = {"hold": hold and asdict(hold), "moves": moves, "missing": lacking, "unknown": unknown}
+            show_json("release", {"stack": known.stack, **document, "unreadable": unreadable})
 
 
 def _hold(live: Live) -> tuple[Hold | None, str]:
@@ -94,7 +97,9 @@ def _check_same(known: Project, shown: tuple[Hold | None, str], present: tuple[H
     )
 
 
-def _shown(known: Project, hold: Hold | None, moves: Sequence[str], unknown: str) -> Iterator[str]:
+def _shown(
+    known: Project, hold: Hold | None, moves: Sequence[str], lacking: Sequence[str], unknown: str
+) -> Iterator[str]:
     if hold:
         yield f"{known.stack}: {hold} holds the weights:"
         yield from (f"  {route}: {said(weights)}" for route, weights in hold.weights.items())
@@ -103,21 +108,25 @@ def _shown(known: Project, hold: Hold | None, moves: Sequence[str], unknown: str
     elif moves:
         yield f"{known.file_name} as it is here says otherwise. The next `pulumi up` with it would move"
         yield from (f"  {move}" for move in moves)
-    else:
+    elif not lacking:
         yield f"{known.file_name} as it is here says the same: with it the next `pulumi up` moves nothing."
+    if lacking:
+        yield f"AWS lacks what {known.file_name} has, and no `pulumi up` without a refresh makes it:"
+        yield from (f"  {one}" for one in lacking)
     yield f"What counts is the {known.file_name} that is applied next: look at what is merged, too."
 
 
-def _next(known: Project, found: Found) -> tuple[list[str], str]:
-    """Return what the stack file as it is here would move, a line per route, and why that is not known."""
+def _next(known: Project, found: Found) -> tuple[list[str], list[str], str]:
+    """Return what the stack file as it is here would move, what of it AWS lacks, and why that is not known."""
     try:
         settings = known.as_written()
     except SettingsError as error:
-        return [], error.found
+        return [], [], error.found
     except Exception as error:  # whatever stands in the file, it may not keep a hold from being lifted
-        return [], str(error)
+        return [], [], str(error)
     moved = drifted(settings, live_weights(found))
-    return [f"{route}: {said(live)} -> {said(settings.weights_of(route))}" for route, live in moved.items()], ""
+    moves = [f"{route}: {said(live)} -> {said(settings.weights_of(route))}" for route, live in moved.items()]
+    return moves, [str(one) for one in missing(settings, found, known.named)], ""
 
 
 def _lift(writes: Writes) -> None:

@@ -24,6 +24,7 @@ import typer
 from cutover import retire as rules
 from cutover import tables
 from cutover.account import read
+from cutover.confirmed import Confirmed
 from cutover.ending import undisturbed
 from cutover.gate import REFUSES
 from cutover.inside import Inside, InsideError
@@ -91,7 +92,7 @@ def retire(
     with told():
         its_project = project(folder, stack)
         with its_project.alone():
-            settings, updates = its_project.settings(), its_project.history()
+            file, settings, updates = its_project.content(), its_project.settings(), its_project.history()
             if key not in settings.clusters and not rules.known(updates, key, its_project.name):
                 stop(
                     Code.USAGE,
@@ -102,6 +103,7 @@ def retire(
             zero_since = rules.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             _typed(key, confirm)
+            retirement.check_same(file)
             retirement.lift()
             deleted = retirement.remove()
         _report(key, deleted, retirement.look_back(), as_json=as_json)
@@ -152,6 +154,10 @@ class _Retirement:
         for reason in every:
             say(f"Acknowledged: {reason.what}.")
 
+    def check_same(self, file: bytes) -> None:
+        """End the command if what it was proved on has changed while somebody thought about the answer."""
+        Confirmed(file, self._found).check(self.project, self._live.find())
+
     def lift(self) -> None:
         """Apply what lifts the cluster's protection, which a shift of rules alone leaves on it, and nothing else."""
         if not self._in_file:
@@ -180,6 +186,7 @@ class _Retirement:
         with self.project.tentative(say) as keep, self.project.environment(variables):
             if self._in_file:
                 self.project.remove(rules.keys(self.settings, self.key))
+            judged = self.project.content()
             plan = self._sound(self.project.preview())
             own = replace(plan, steps=tuple(step for step in plan.steps if not rules.drops_a_mesh(step)))
             if not own.steps:
@@ -194,6 +201,13 @@ class _Retirement:
                 )
             _show(plan)
             drained = self._drain()
+            if self.project.content() != judged:
+                self._register(drained)
+                stop(
+                    Code.BUSY,
+                    f"{self.project.file_name} has been edited since its plan was judged, so that was not applied. "
+                    f"{self._unchanged}. Run the same again",
+                )
             keep()
         with self.project.environment(variables):
             try:

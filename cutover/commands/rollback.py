@@ -21,14 +21,17 @@ import typer
 from cutover import calls, tables, terminal
 from cutover.account import prove
 from cutover.calls import OutsideError
+from cutover.confirmed import changes
 from cutover.ending import heed, undisturbed
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
 from cutover.live import Live, session
+from cutover.missing import all_of_it, missing
 from cutover.project import ProjectError, rules
 from cutover.rollback import (
     RollbackError,
     Seen,
+    absent,
     all_on,
     as_far_as_covered,
     elsewhere,
@@ -128,6 +131,12 @@ def go_back(
     act = _plan(known, to, routes, partial=partial, reason=reason)
     _show(act, messages if as_json else results)
     confirm(f"Move {known.stack} to {act.key} as shown?", yes=yes)
+    while not yes and _changed(act):
+        shown, act = act, _plan(known, act.key, routes, partial=partial, reason=reason)
+        if act.lands == shown.lands:
+            break
+        _show(act, messages if as_json else results)
+        confirm(f"Move {known.stack} to {act.key} as shown now?", yes=yes)
     with undisturbed():  # a rollback that is half done helps nobody
         done = _move(act)
     kept = elsewhere([one for one in act.landed if routes is None or one.route in routes], act.key)
@@ -144,6 +153,8 @@ def go_back(
     finally:
         failed = act.writes.set_weights(act.wanted).failed
     act = _landed(act)
+    kept += (lacking := _lacking(act))
+    left += lacking
     _tell(act, left, failed, safe=not (failed or kept or interrupted))
     if as_json:
         show_json("rollback", _document(act, done, left))
@@ -155,12 +166,13 @@ def go_back(
 
 @dataclass(frozen=True)
 class _Act:
-    """What is about to be done. ``landed`` has the routes with most requests first."""
+    """What is about to be done. ``landed`` has the routes with most requests first, ``absent`` those without a rule."""
 
     project: Project
     writes: Writes
     key: str
     landed: Sequence[Landing]
+    absent: Sequence[Landing]
     hold: Hold
     found: Found
     again: str
@@ -171,6 +183,11 @@ class _Act:
     def wanted(self) -> dict[str, Mapping[str, int]]:
         """The weights by rule."""
         return {landing.rule: landing.wanted for landing in self.landed}
+
+    @property
+    def lands(self) -> tuple[Mapping[str, Mapping[str, int]], Hold | None]:
+        """What somebody confirms: where each route lands, and that it takes the place of no other hold."""
+        return {landing.route: landing.after for landing in self.landed}, self.found.hold
 
 
 @dataclass(frozen=True)
@@ -218,7 +235,8 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
         stop(
             Code.USAGE,
             f"{account.region_name} has no weighted rule of the stack {known.stack}, so there is nothing to move. Look "
-            f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}"
+            f"whether stack, region and account are the right ones{_without_role(known, settings, aws)}. Where they "
+            f"are and it was up, {all_of_it(known.named)} makes its rules again"
             + "".join(f". {doubt}" for doubt in found.doubts),
         )
     for doubt in found.doubts:
@@ -235,13 +253,39 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     landed = landings(found, wanted, seen, f"stays: no target group of {key}" if routes is None else "stays")
     landed.sort(key=lambda landing: -requests.get(landing.route, 0))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
-    hold = held(landed, f"{_user()}@{socket.gethostname()}", reason or "no reason given", now)
+    lacking = absent(settings, found, key, routes) if settings else []
+    hold = held([*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason or "no reason given", now)
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold
     again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"
     if wanted.keys() < found.rules.keys() and routes is not None:
         again += " (which moves every route)"
-    return _Act(known, writes, key, landed, hold, found, again, live, settings)
+    return _Act(known, writes, key, landed, lacking, hold, found, again, live, settings)
+
+
+def _changed(act: _Act) -> bool:
+    """Tell what has changed in AWS while somebody thought about the answer; where that cannot be read, nothing has.
+
+    A change of the file is none: a rollback does not need it.
+    """
+    asked = _Asked(act.live.hold)
+    try:
+        found = act.live.traffic()
+    except OutsideError:
+        return False
+    found = replace(found, hold=asked.by(time.monotonic() + _LOOK_SECONDS, act.found.hold))
+    changed = changes(act.found, found)
+    for one in changed:
+        say(one, "yellow")
+    return bool(changed)
+
+
+def _lacking(act: _Act) -> list[str]:
+    """Say of every route without a rule what makes it, now that the hold stands and the file is written."""
+    routes = {one.route for one in act.absent}
+    settings = _as_written(act.project) if routes else None
+    lacking = missing(settings, replace(act.found, hold=act.hold), act.project.named) if settings else []
+    return [str(one) for one in lacking if one.route in routes]
 
 
 def _user() -> str:
@@ -315,10 +359,12 @@ def _show(act: _Act, console: Console) -> None:
         )
         for landing in act.landed
     ]
+    rows += [(one.route, "no rule", said(one.after).replace(", ", "\n"), "?", "?", "?") for one in act.absent]
     spare = ("needed", "healthy", "covers")
     tables.show(console, ("route", "now", "then", "healthy", "needed", "covers"), rows, spare=spare)
-    for note in dict.fromkeys(landing.note for landing in act.landed if landing.note):
-        console.print(f"{', '.join(one.route for one in act.landed if one.note == note)}: {note}", markup=False)
+    every = [*act.landed, *act.absent]
+    for note in dict.fromkeys(landing.note for landing in every if landing.note):
+        console.print(f"{', '.join(one.route for one in every if one.note == note)}: {note}", markup=False)
     if empty := [landing.route for landing in act.landed if landing.units == 0]:
         say(
             f"{act.key} has no healthy target in {', '.join(empty)}: requests will fail there. Where a retirement was "
@@ -468,7 +514,7 @@ def _not_in_state(why: str) -> str:
 
 
 def _write(act: _Act, settings: Settings) -> None:
-    for route, weights in to_write(settings, act.landed).items():
+    for route, weights in to_write(settings, [*act.landed, *act.absent]).items():
         act.project.write_weights(weights, route)
         of = f"the weights of {route}" if route else "the weights"
         say(f"{act.project.file_name}: {of} are {said(weights)} now.")

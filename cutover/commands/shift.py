@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cutover import account, gate, judgement, tables
+from cutover.confirmed import Confirmed
 from cutover.judgement import Kind
 from cutover.live import Live, LiveError, session
+from cutover.missing import missing
 from cutover.project import rules
 from cutover.shift import (
     ShiftError,
@@ -146,7 +148,7 @@ def carry_out(
     :raises LiveError: AWS could not be read
     """
     with here.alone():
-        settings = here.settings()
+        file, settings = here.content(), here.settings()
         moving = routes_of(settings, route)
         present = settings.weights_of(route) if route else settings.weights
         weights = wanted(present, ask(settings))
@@ -155,6 +157,7 @@ def carry_out(
         seen = account.read(aws, after)
         _check_free(here, seen.found.hold)
         check_forwarding(here, seen.found)
+        check_whole(here, settings, seen.found)
         _check_drift(here, settings, seen, moving if weights == present else [])
         behind = drifted(after, live_weights(seen.found))
         if weights == present and not behind:
@@ -162,7 +165,9 @@ def carry_out(
             return after, []
         rows = [row for name in moving for row in _rows(seen, name, weights)]
         with here.tentative(say) as keep:
+            Confirmed(file, seen.found).check(here, seen.found)
             here.write_weights(weights, route)
+            judged = Confirmed(here.content(), seen.found)
             if weights == present:
                 # It was begun before, or somebody moved the rules: the state may remember neither.
                 _check_run(here.refresh(rules(moving)), "AWS was not read")
@@ -170,6 +175,7 @@ def carry_out(
             _check_plan(here, plan, seen)
             _show(rows)
             confirm(f"Move {', '.join(moving)}?", yes=yes)
+            judged.check(here, aws.find())
             keep()
             # What serves is protected, and what no longer does is not: that is a part of the plan, too.
             run = here.up([*rules(moving), *(step.urn for step in plan.kept)])
@@ -214,6 +220,17 @@ def check_forwarding(here: Project, found: Found) -> None:
     """Refuse where a weighted rule forwards to nothing: it is neither missing nor at weight 0."""
     if text := not_forwarding(found, here.named):
         stop(Code.REFUSED, text)
+
+
+def check_whole(here: Project, settings: Settings, found: Found) -> None:
+    """End the command where AWS lacks what the stack file has: the other routes would move, and not that one."""
+    if lacking := missing(settings, found, here.named):
+        listed = "\n".join(f"  {one}." for one in lacking)
+        stop(
+            Code.REFUSED,
+            f"AWS lacks what {here.file_name} has. Nothing was changed, since it would fail halfway:\n{listed}\n"
+            f"Then run the same again. To see more: cutover status -s {here.named}",
+        )
 
 
 def _check_drift(here: Project, settings: Settings, seen: Account, asked_again: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ def status(
         found, unheld = _found(live)
         account = read(live, settings, everything=True, found=found)
         supported = support.read(aws, settings)
-        state = judge(account, _counted(aws, found), supported, unheld)
+        state = judge(account, _counted(aws, found), supported, known.named, unheld)
         rows: list[Row] = []
         if key is not None:
             if not as_json:
@@ -250,7 +250,9 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
         yield "drift", f"{route} is live in AWS, and not in the stack file. See `pulumi preview`"
     for route in state.drifted:
         file, live = (_said(weights(state, route, live=one)) for one in (False, True))
-        yield "drift", f"{route}: the file says {file}, AWS {live or 'has no rule'}"
+        yield "drift", f"{route}: the file says {file}, AWS {live or 'nothing'}"
+    for one in state.missing:
+        yield "missing", str(one)
     if state.instead:
         page = ", ".join(f"{route} ({action})" for route, action in state.instead.items())
         yield "no forward", f"the rule of {page} is there, and sends no request to any cluster"
@@ -267,10 +269,8 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
         brings = f"-> `cutover shift {_asked(file)} -s {known.named}` brings the file's"
         if any(_cluster(name) != name for name in live):
             yield "", f"{brings}, once the target group that is not the stack's is taken out of the rule in the console"
-        elif live:
-            yield "", f"{brings}; `cutover shift {_asked(live)} --write-only -s {known.named}` keeps what AWS has"
         else:
-            yield "", f"-> `pulumi up --refresh -s {known.named}` makes the rule that is missing"
+            yield "", f"{brings}; `cutover shift {_asked(live)} --write-only -s {known.named}` keeps what AWS has"
 
 
 def _back(known: Project, state: Status) -> str:

@@ -29,7 +29,7 @@ class Tagged:
     """The stack: rules by route, target groups by route and cluster."""
 
     cloud: Cloud
-    rules: Mapping[str, str]
+    rules: dict[str, str]
     groups: Mapping[tuple[str, str], str]
 
     def weights(self) -> dict[str, dict[str, int]]:
@@ -54,6 +54,18 @@ class Tagged:
         """Let a route's rule answer with a maintenance page, as somebody would in the console."""
         page = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
         self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[page])
+
+    def drop(self, route: str) -> None:
+        """Delete a route's rule, as somebody does by hand; its groups stay attached, as by their preview rules."""
+        elb = self.cloud.client("elbv2")
+        (rule,) = elb.describe_rules(RuleArns=[self.rules[route]])["Rules"]
+        header = {"HttpHeaderName": "X-Cutover-Cluster", "Values": ["any"]}
+        condition = {"Field": "http-header", "HttpHeaderConfig": header}
+        priority = 1000 + int(rule["Priority"])
+        elb.create_rule(
+            ListenerArn=self.cloud.listener, Priority=priority, Conditions=[condition], Actions=rule["Actions"]
+        )
+        elb.delete_rule(RuleArn=self.rules.pop(route))
 
     def heal(self, cluster: str, count: int, route: str = "") -> None:
         """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""

@@ -15,6 +15,7 @@ from cutover import terminal
 from cutover.__main__ import app
 from cutover.commands.guard import Judged, markdown
 from cutover.project import Project
+from cutover.terminal import Code
 from settings import SettingsError
 from tests.conftest import ROOT
 from tests.cutover import plans
@@ -123,6 +124,27 @@ def test_which_clusters_serve_is_read_from_aws_and_not_from_the_state(
     allowed = _guard(monkeypatch, "retire")
     assert allowed.exit_code == 0
     assert "| web | 0 → none | 100 |" in allowed.stdout
+
+
+def test_a_state_that_lags_behind_aws_is_no_overwrite(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.set_weights("web", {OLD: 50, NEW: 50})
+    lags = _guard(monkeypatch, "shift-one-route").stdout
+    assert "AWS has the new weights of web already, from a rollback or a shift that the state does not know of" in lags
+    assert "overwrites" not in lags
+    stack.set_weights("web", {OLD: 70, NEW: 30})
+    moves = _guard(monkeypatch, "shift-one-route").stdout
+    assert "this change overwrites that" in moves
+    assert "already" not in moves
+
+
+def test_a_rule_that_the_state_has_and_aws_has_not_is_refused(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.drop("grpc-api")
+    refused = _guard(monkeypatch, "shift-one-route")
+    assert refused.exit_code == Code.REFUSED
+    assert "**Refused**: AWS lacks what the state has" in refused.stdout
+    assert "- **grpc-api** has no weighted rule in AWS" in refused.stdout
+    assert "pulumi up --refresh --target '**::grpc-api-weighted' -s dev." in refused.stdout
+    assert json.loads(_guard(monkeypatch, "shift-one-route", "--json").stdout)["missing"][0].startswith("grpc-api ")
 
 
 @pytest.mark.usefixtures("stack")

@@ -81,6 +81,33 @@ def test_a_hold_that_came_while_somebody_thought_about_the_first_one_stays(
     assert there(engine) == [new]
 
 
+def test_what_changes_while_somebody_thinks_about_it_leaves_the_hold(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(engine, SHOWN)
+    changes = [
+        lambda: engine.tagged.set_weights("web", {"v1-35": 70, "v1-36": 30}),
+        lambda: engine.file.write_text("weights: {v1-35: 1, v1-36: 99}"),
+    ]
+    for change, says in zip(changes, ["and has v1-35 70, v1-36 30", "has been edited"], strict=True):
+        monkeypatch.setattr(command, "confirm", lambda *_, change=change, **__: change())
+        said = release()
+        assert said.exit_code == Code.BUSY, said.stderr
+        assert says in said.stderr
+        assert there(engine) == [SHOWN]
+
+
+def test_a_rule_that_is_gone_is_told_with_what_makes_it_under_this_very_hold(engine: Engine) -> None:
+    leave(engine, SHOWN)
+    engine.tagged.drop("web")
+    said = release("--yes")
+    assert said.exit_code == Code.DONE, said.stderr
+    assert "moves nothing" not in said.stdout
+    assert "web has no weighted rule in AWS" in said.stdout
+    assert "pulumi up --refresh --target '**::web-weighted' -s dev" in said.stdout
+    assert "which the hold forbids: give it v1-35 100 in the file first" in said.stdout
+
+
 HALF_RIGHT = [
     *(SHOWN.replace("100", weight) for weight in ("1.5", "100.0", "-1", "1000", "NaN", "true", "null", '"5"', "[5]")),
     *(SHOWN.replace('{"v1-35": 100}', weights) for weights in ("5", "[]", "null", '"v1-35"')),

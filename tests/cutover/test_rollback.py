@@ -25,7 +25,7 @@ from cutover import terminal
 from cutover.__main__ import app, main
 from cutover.commands import release as release_command
 from cutover.commands import rollback as rollback_command
-from cutover.gate import Group, Hold
+from cutover.gate import Group, Hold, held
 from cutover.live import Found, Live, TargetGroup, WeightedRule
 from cutover.lock import Lock
 from cutover.project import Project
@@ -406,6 +406,53 @@ def test_a_partial_one_moves_what_is_covered_and_leaves_the_rest(scene: Scene) -
     assert {route["route"]: route["after"] for route in json.loads(said.stdout)["routes"]} == after
     assert scene.hold
     assert scene.hold.weights == after
+
+
+def test_a_rule_that_somebody_has_deleted_is_held_where_the_others_go_so_that_it_can_be_made_again(
+    scene: Scene,
+) -> None:
+    scene.stack.drop("web")
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED, said.output
+    assert "Traffic is safe" not in said.stderr
+    assert scene.stack.weights() == {"grpc-api": ALL_OLD}
+    assert scene.hold
+    assert scene.hold.weights == {"web": ALL_OLD, "grpc-api": ALL_OLD}
+    assert scene.file_weights() == ALL_OLD
+    assert "web has no weighted rule in AWS" in said.stderr
+    assert "pulumi up --refresh --target '**::web-weighted' -s dev" in said.stderr
+    assert "v1-35 100, v1-36 0, which the hold allows" in said.stderr
+
+
+def test_without_its_file_a_rollback_still_lets_a_deleted_rule_be_made_where_the_others_went(scene: Scene) -> None:
+    scene.stack.drop("web")
+    scene.project.file.write_text("config: [")
+    assert scene.run("rollback", "--yes").exit_code == Code.UNFINISHED
+    assert scene.hold
+    assert "web" not in scene.hold.weights
+    assert held(scene.hold, "web", ALL_OLD) == []
+    assert held(scene.hold, "web", HALF)
+    assert held(scene.hold, "grpc-api", HALF)
+
+
+@pytest.mark.parametrize(("partial", "questions"), [((), 1), (("--partial",), 2)])
+def test_weights_that_change_while_it_asks_are_shown_and_asked_again_only_where_it_then_lands_elsewhere(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, partial: tuple[str, ...], questions: int
+) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, **_: Any) -> None:
+        if not asked:
+            scene.stack.set_weights("web", {OLD: 90, NEW: 10})
+        asked.append(question)
+
+    monkeypatch.setattr(rollback_command, "confirm", answer)
+    scene.stack.heal(OLD, 2)
+    said = scene.run("rollback", *partial)
+    assert len(asked) == questions, said.output
+    assert "web: AWS had v1-35 50, v1-36 50, and has v1-35 90, v1-36 10" in said.stderr
+    # Nobody gets less of what goes back than somebody has brought back already.
+    assert scene.stack.weights()["web"] == (ALL_OLD if not partial else {OLD: 90, NEW: 10})
 
 
 class Full(io.StringIO):

@@ -33,7 +33,7 @@ from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from pathlib import Path
 
     from cutover.live import Found
@@ -237,6 +237,52 @@ def test_drift_is_refused_with_both_weights_and_a_cure_for_each(engine: Engine) 
     assert "--write-only" in said
 
 
+def _edit_the_file(engine: Engine) -> None:
+    engine.file.write_text(engine.file.read_text() + "# of somebody else\n")
+
+
+def _move_a_rule(engine: Engine) -> None:
+    engine.tagged.set_weights("grpc-api", {"v1-35": 70, "v1-36": 30})
+
+
+def _leave_a_hold(engine: Engine) -> None:
+    hold = {"weights": {}, "who": "sre", "why": "5xx", "when": "2026-11-24T03:00Z"}
+    engine.tagged.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_edit_the_file, "Pulumi.dev.yaml has been edited"),
+        (_move_a_rule, "grpc-api: AWS had v1-35 99, v1-36 1, and has v1-35 70, v1-36 30"),
+        (lambda engine: engine.tagged.drop("grpc-api"), "grpc-api: AWS had v1-35 99, v1-36 1, and has no rule"),
+        (_leave_a_hold, "a rollback of 2026-11-24T03:00Z by sre (5xx) holds the weights"),
+    ],
+)
+def test_what_changes_between_the_judgement_and_the_act_ends_it_with_nothing_moved(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, asks: bool, change: Callable[[Engine], None], says: str
+) -> None:
+    if asks:
+        monkeypatch.setattr(command, "confirm", lambda *_, **__: change(engine))
+    else:
+        engine.at_preview = lambda: change(engine)
+    said = run("v1-36=10", "--route", "web", "--yes")
+    assert said.exit_code == Code.BUSY, said.stderr
+    assert says in said.stderr
+    assert "cutover status -s dev" in said.stderr
+    assert engine.tagged.weights()["web"] == {"v1-35": 99, "v1-36": 1}
+    assert "up" not in engine.asked
+
+
+def test_a_rule_that_somebody_has_deleted_is_told_before_any_other_moves(engine: Engine) -> None:
+    engine.tagged.drop("web")
+    said = refused(engine, Code.REFUSED, "v1-36=10", "--yes")
+    assert "web has no weighted rule in AWS" in said
+    assert "To make it: pulumi up --refresh --target '**::web-weighted' -s dev" in said
+    assert engine.asked == []
+
+
 def test_to_ask_for_what_the_file_says_takes_drift_back(engine: Engine) -> None:
     engine.tagged.set_weights("web", {"v1-35": 70, "v1-36": 30})
     said = run("v1-35=99", "v1-36=1", "--yes")
@@ -336,7 +382,7 @@ def test_a_rollback_that_comes_with_the_update_is_told_before_anything_else(
     assert engine.file.read_bytes() == file
 
 
-@pytest.mark.parametrize(("reads", "says"), [(2, "The update is done"), (3, "the weights have moved")])
+@pytest.mark.parametrize(("reads", "says"), [(3, "The update is done"), (4, "the weights have moved")])
 def test_an_aws_that_cannot_be_read_after_the_update_does_not_hide_that_it_was_made(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, reads: int, says: str
 ) -> None:

@@ -290,6 +290,19 @@ def test_a_route_that_was_told_to_differ_is_not_half_moved(stack: Tagged, monkey
     assert [_place(found, route, NEW)["wantedWeight"] for route in ("web", "grpc-api")] == [50, 10]
 
 
+def test_a_rule_that_is_gone_is_a_finding_with_what_makes_it_also_under_a_hold(stack: Tagged) -> None:
+    hold = {"weights": {"grpc-api": {OLD: 90, NEW: 10}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
+    stack.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
+    stack.drop("web")
+    said = " ".join(_run(columns=400).stdout.split())
+    assert "web has no weighted rule in AWS" in said
+    assert "pulumi up --refresh --target '**::web-weighted' -s dev. It gets the file's weights, v1-35 90" in said
+    assert "which the hold allows" in said
+    assert "cutover rollback -s dev` again" not in said
+    document = _json()
+    assert ([one.split()[0] for one in document["missing"]], document["driftedRoutes"]) == (["web"], [])
+
+
 def test_a_hold_is_shown_last_with_the_way_out(stack: Tagged) -> None:
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
     stack.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")

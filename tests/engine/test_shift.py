@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -98,6 +99,25 @@ def test_write_only_edits_the_file_for_a_pull_request_and_moves_nothing(shipped:
     finally:
         path.write_text(before)
     assert shipped.live() == live
+
+
+def test_a_rule_that_somebody_has_deleted_is_made_again_as_it_is_told_also_under_a_rollbacks_hold(
+    shipped: Standing,
+) -> None:
+    (web,) = (rule for rule in shipped.rules() if rule["Priority"] == "40001")
+    shipped.sandbox.aws("elbv2").delete_rule(RuleArn=web["RuleArn"])
+    live = shipped.live()
+    refused = shipped.sandbox.cutover(*_SHIFT, "v1-36=60")
+    assert refused.returncode == Code.REFUSED, refused.stderr
+    assert shipped.live() == live
+    with _without_charts(shipped, silent=True):
+        back = shipped.sandbox.cutover("rollback", "-s", "dev", "--yes")
+        assert back.returncode == Code.UNFINISHED, back.stderr
+        told = back.stderr.partition("To make it: pulumi ")[2].partition(". It gets")[0]
+        assert shipped.sandbox.pulumi(*shlex.split(told), "--yes").returncode == 0
+        assert shipped.live() == {key: {"v1-35": 100, "v1-36": 0} for key in ("web", "grpc-api")}
+        assert shipped.sandbox.cutover("rollback", "-s", "dev", "--yes").returncode == Code.DONE
+    assert shipped.sandbox.cutover("release", "-s", "dev", "--yes").returncode == Code.DONE
 
 
 @contextmanager
