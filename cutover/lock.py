@@ -26,16 +26,19 @@ class LockError(OutsideError):
 
 @dataclass(frozen=True)
 class Lock:
-    """Somebody's lock on a stack. ``dead`` is whether the process that took it is known to be gone."""
+    """Somebody's lock on a stack: whether the process that took it is known to be gone, or known to be at work."""
 
     holder: str
     dead: bool = False
+    alive: bool = False
 
     def __str__(self) -> str:
         return f"{self.holder}, which is gone" if self.dead else self.holder
 
     def cure(self, stack: str) -> str:
         """Say what to do: of a process on another machine, only people know whether it still runs."""
+        if self.alive:
+            return "Wait for it"
         cancel = f"`pulumi cancel -s {stack}`"
         return f"Run {cancel}" if self.dead else f"Wait for it, or, if that run is gone, {cancel}"
 
@@ -78,7 +81,10 @@ def _in_bucket(backend: str, folder: str) -> Iterable[str]:
 def _lock(content: dict[str, Any]) -> Lock:
     pid, host = int(content["pid"]), content["hostname"]
     who = f"{content['username']}@{host} (process {pid}, since {content['timestamp'][:19]})"
-    return Lock(who, dead=host == socket.gethostname() and not _runs(pid))
+    if host != socket.gethostname():
+        return Lock(who)
+    runs = _runs(pid)
+    return Lock(who, dead=not runs, alive=runs)
 
 
 def _runs(pid: int) -> bool:

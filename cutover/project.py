@@ -26,7 +26,7 @@ import settings
 from cutover import lock
 from cutover.cli import Cli
 from cutover.ending import heed, undisturbed
-from cutover.run import watch
+from cutover.run import plain, unframed, watch
 from settings import SettingsError, files, reading
 from settings.models import Aws
 from settings.owner import Owner
@@ -555,5 +555,5 @@ def _value(text: str) -> Any:
 
 def _failed(error: Exception) -> ProjectError:
     """Return what the CLI itself said, without the SDK's frame around it, as a mistake or as a failure."""
-    said = (str(error).partition("stderr:")[2].strip() or str(error)).removeprefix("error: ")
+    said = plain([unframed(error)])
     return ProjectError(said) if any(words in said for words in _MISTAKES) else EngineError(said)

@@ -5,6 +5,7 @@ Refuses to own whether a run may do that (judgement.py, and the rehearsal's migr
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pulumi.automation import EngineEvent
     from pulumi.automation.events import StepEventMetadata
@@ -29,6 +30,9 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 # What the engine says of each component that was being made when it stopped for another reason.
 _ECHO = "grpc: the client connection is closing"
+
+# Whether a run lives that holds a lock is known to lock.py, and not to the engine.
+_CANCEL = re.compile(r"\. Either wait for the other process\(es\) to end or delete the lock file with `pulumi cancel`")
 
 Weights = tuple[tuple[str, int], ...]
 """(target group ARN, weight) in the order of a rule's actions; the ARN of a group to be made is `UNKNOWN`."""
@@ -86,8 +90,21 @@ def watch(operation: Callable[..., Any], **options: Any) -> Run:
     try:
         operation(on_event=notes.take, **options)
     except errors.CommandError as error:
-        failure = "".join(notes.said) or str(error)
+        failure = plain(notes.said) or plain([unframed(error)])
     return Run(tuple(notes.steps), tuple(notes.kept), time.monotonic() - begin, failure, notes.forwards)
+
+
+def unframed(error: Exception) -> str:
+    """Return what the CLI itself said, without the SDK's frame around it."""
+    return str(error).partition("stderr:")[2].strip().removeprefix("error: ") or str(error)
+
+
+def plain(messages: Iterable[str]) -> str:
+    """Return messages of the engine, each once however many resources have it, without advice to end who has a lock."""
+    once: dict[frozenset[str], str] = {}
+    for message in messages:
+        once.setdefault(frozenset(message.split("\n")), message)  # each rule that the gate stops begins with its route
+    return _CANCEL.sub("", "".join(once.values()))
 
 
 class _Notes:

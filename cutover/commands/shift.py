@@ -170,7 +170,7 @@ def carry_out(
             judged = Confirmed(here.content(), seen.found)
             if weights == present:
                 # It was begun before, or somebody moved the rules: the state may remember neither.
-                _check_run(here.refresh(rules(moving)), "AWS was not read")
+                _check_run(here, here.refresh(rules(moving)), "AWS was not read")
             plan = here.preview_outside()
             _check_plan(here, plan, seen)
             _show(rows)
@@ -266,7 +266,7 @@ def _check_plan(here: Project, plan: Run, seen: Account) -> None:
             Code.REFUSED,
             f"{plan.failure.strip()}\nNothing was changed. To see more: cutover status -s {here.named}",
         )
-    _check_run(plan, "The plan could not be made")
+    _check_run(here, plan, "The plan could not be made")
     if broken := judgement.violations(plan, seen.found.serving, seen.found.rules):
         text = "\n".join(f"  {violation}" for violation in broken)
         stop(Code.REFUSED, f"the plan may not be applied. Nothing was changed.\n{text}")
@@ -279,9 +279,11 @@ def _check_plan(here: Project, plan: Run, seen: Account) -> None:
         )
 
 
-def _check_run(run: Run, what: str) -> None:
+def _check_run(here: Project, run: Run, what: str) -> None:
     if any(words in run.failure for words in _LOCKED):
-        stop(Code.BUSY, f"{run.failure.strip()}\nNothing was changed. Wait until that is done, then run the same again")
+        lock = here.locked()
+        cure = lock.cure(here.named) if lock else "Wait until that is done"
+        stop(Code.BUSY, f"{run.failure.strip()}\nNothing was changed. {cure}, then run the same again")
     if run.failure:
         stop(Code.FAILED, f"{run.failure.strip()}\n{what}, and nothing was changed. Mend that, then run the same again")
 
@@ -332,7 +334,7 @@ def _stop_midway(
             stop(
                 Code.REFUSED, f"{run.failure.strip()}\nNo route has moved. To see more: cutover status -s {here.named}"
             )
-        _check_run(run, "No route has moved")
+        _check_run(here, run, "No route has moved")
     lines = [f"  {name}: {'has' if name in late else 'moved to'} {said(live.get(name, {}))}" for name in moving]
     again = _command(here, after.weights_of(moving[0]), route)
     stop(

@@ -57,6 +57,7 @@ def test_a_process_of_this_machine_that_is_gone_is_dead_and_a_living_one_comes_f
     lock = read(tmp_path.as_uri(), "eks-cutover", "dev")
     assert lock
     assert not lock.dead
+    assert lock.cure("prod") == "Wait for it"
 
 
 def test_only_of_a_dead_process_it_is_known_that_its_lock_may_be_lifted() -> None:

@@ -1,0 +1,44 @@
+"""What a run says of its failure: the engine's own words, once, and no advice that may end a run that lives."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import CommandError
+
+from cutover.run import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LOCK = "file:///state/dev/1.json: created by ann@laptop (pid 4711) at 2026-11-24T03:00:12Z"
+
+
+def _failing(said: str, *messages: str) -> Callable[..., Any]:
+    """Return an operation that sends messages of errors, and then ends with what the CLI has said."""
+
+    def operation(*, on_event: Callable[[Any], None]) -> None:
+        for message in messages:
+            event = SimpleNamespace(severity="error", message=message)
+            on_event(SimpleNamespace(resource_pre_event=None, diagnostic_event=event))
+        raise CommandError(CommandResult("Updating (dev):", said, 255))
+
+    return operation
+
+
+def test_what_the_cli_says_stands_without_the_frame_of_the_sdk_and_without_advice_to_end_a_run_that_lives() -> None:
+    advice = "Either wait for the other process(es) to end or delete the lock file with `pulumi cancel`."
+    run = watch(_failing(f"error: the stack is currently locked by 1 lock(s). {advice}\n  {_LOCK}"))
+    assert run.failure == f"the stack is currently locked by 1 lock(s).\n  {_LOCK}"
+
+
+def test_one_cause_is_said_once_however_many_resources_have_it() -> None:
+    cause = "looks like the repository cannot be reached\n"
+    gate = (
+        "the gate refuses:\n  web: too few\n  api: too few\n",
+        "the gate refuses:\n  api: too few\n  web: too few\n",
+    )
+    run = watch(_failing("error: preview failed", cause, cause, *gate, cause))
+    assert run.failure == cause + gate[0]
