@@ -58,12 +58,14 @@ class Place:
 class Back:
     """Where a rollback would land: the cluster, and by route what it lacks for everything.
 
-    ``short`` is what was read and is too little, ``unknown`` what could not be read.
+    ``short`` is what was read and is too little, ``unknown`` what could not be read, ``unproven`` why nothing tells
+    what targets can carry: then what serves now is the measure.
     """
 
     to: str
     short: Mapping[str, str]
     unknown: Mapping[str, str]
+    unproven: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,7 +248,13 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None], unheld
         if weights is not None
     }
     unknown = {route: why for route in lacks if (why := _unread(account, route, to))}
-    return Back(to, {route: what for route, what in lacks.items() if what and route not in unknown}, unknown)
+    unproven = {route: move.unproven for route in lacks if not (move := account.move(route, {to: 1})).capacity}
+    return Back(
+        to,
+        {route: what for route, what in lacks.items() if what and route not in unknown},
+        unknown,
+        {route: why for route, why in unproven.items() if why},
+    )
 
 
 def _unread(account: Account, route: str, cluster: str) -> str:

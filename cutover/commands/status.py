@@ -282,8 +282,13 @@ def _back(known: Project, state: Status) -> str:
             f"would land on {state.back.to}, and whether that is enough is not known, since health could not be read: "
             f"{unknown}"
         )
+    unproven = state.back.unproven
+    why = "; ".join(dict.fromkeys(unproven.values()))
     if short := _by_route(state.back.short):
-        return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial"
+        by = f" By the load of what serves now, since {why}" if unproven.keys() & state.back.short.keys() else ""
+        return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial.{by}"
+    if unproven:
+        return f"would land on {state.back.to}, and what it can carry in {', '.join(unproven)} is not known: {why}"
     return f"would land on {state.back.to}, which covers every route"
 
 
@@ -312,7 +317,8 @@ def _show_checks(key: str, rows: Sequence[Row]) -> None:
     results.print(table, soft_wrap=False)
     counts = Counter(row.verdict for row in rows)
     told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
-    ready = "is not ready" if counts[Verdict.BAD] else "has nothing bad"
+    known = "has nothing bad in what could be read" if counts[Verdict.UNKNOWN] else "has nothing bad"
+    ready = "is not ready" if counts[Verdict.BAD] else known
     results.print(f"\n{key} {ready}: {told}", markup=False)
 
 

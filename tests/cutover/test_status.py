@@ -12,7 +12,7 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from cutover import minutes, preflight, support, surroundings
+from cutover import buckets, minutes, preflight, support, surroundings
 from cutover.__main__ import app
 from cutover.commands import status as command
 from cutover.live import LiveError, hold_name
@@ -160,6 +160,22 @@ def test_without_ssm_it_shows_all_else_and_says_what_is_missing(stack: Tagged) -
     document = json.loads(_run("--json").stdout)
     assert document["hold"] is None
     assert "GetParameter" in document["holdUnknown"]
+
+
+def test_without_cloudwatch_nothing_is_said_to_cover_every_route(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for route in stack.rules:
+        stack.set_weights(route, {OLD: 50, NEW: 50})
+
+    def refuse(*_: object) -> None:
+        raise LiveError("not allowed")
+
+    monkeypatch.setattr(buckets, "read", refuse)
+    _file(monkeypatch, {OLD: 90, NEW: 10}, **{f"routes.{route}.capacity": None for route in ("web", "grpc-api")})
+    said = " ".join(_run().stdout.split())
+    assert "covers every route" not in said
+    assert "what it can carry in web, grpc-api is not known: CloudWatch could not be read: not allowed" in said
 
 
 def test_health_that_cannot_be_read_is_not_called_too_much(stack: Tagged) -> None:
