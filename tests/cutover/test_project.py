@@ -7,12 +7,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.project import BusyError, Project, ProjectError
+from cutover.project import BusyError, Project, ProjectError, inside
 from settings import SettingsError
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+def test_what_stands_inside_a_cluster_is_as_protected_as_its_component_becomes() -> None:
+    binding, mesh = "urn:binding", "urn:mesh"
+    objects = [
+        {"urn": "a", "type": "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding", "parent": binding},
+        {"urn": "b", "type": "kubernetes:core/v1:Namespace", "parent": binding, "protect": True},
+        {"urn": "c", "type": "aws:iam/role:Role", "parent": binding},
+        {"urn": "d", "type": "kubernetes:core/v1:Namespace", "parent": mesh},
+        {"urn": "e", "type": "pulumi:pulumi:Stack"},
+    ]
+    assert inside(objects, {binding: True}) == {True: ["a"]}
+    assert inside(objects, {binding: False}) == {False: ["b"]}
 
 
 @pytest.fixture

@@ -258,6 +258,20 @@ def test_a_good_cluster_goes_to_100_and_each_judgement_is_a_line(clock: Clock) -
     assert "Advance" not in said.stdout
 
 
+def test_what_is_missing_or_changes_while_it_asks_ends_it_before_the_first_step(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = live(clock)["grpc-api"]
+    monkeypatch.setattr(command, "confirm", lambda *_, **__: clock.engine.tagged.set_weights("web", {OLD: 7, NEW: 3}))
+    said = promote()
+    assert (said.exit_code, "and has v1-35 7, v1-36 3" in said.stderr) == (Code.BUSY, True), said.stderr
+    clock.engine.tagged.drop("web")
+    said = promote()
+    assert said.exit_code == Code.REFUSED, said.stderr
+    assert "pulumi up --refresh --target '**::web-weighted' -s dev" in said.stderr
+    assert live(clock) == {"grpc-api": before}
+
+
 def test_at_100_it_is_compared_with_what_the_old_cluster_had_before(clock: Clock) -> None:
     clock.seconds[NEW] = 0.05
     clock.at_wait = lambda: clock.seconds.update({NEW: 0.5 if live(clock)["web"][NEW] == 100 else 0.05})

@@ -424,6 +424,46 @@ def test_a_rollback_to_it_before_its_targets_are_drained_stops_it_by(stage: Stag
     _refused(stage, "Somebody has gone back to v1-35 meanwhile, so it stays", code=Code.BUSY)
 
 
+def test_what_changes_while_somebody_types_the_key_ends_it_with_nothing_touched(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: dict[str, Callable[[], object]] = {
+        "AWS had v1-35 0, v1-36 100, and has v1-35 0, v1-36 99": lambda: stage.weights("web", 0, 99),
+        "Pulumi.dev.yaml has been edited": lambda: stage.engine.file.write_text(f"# {OLD}, of somebody else\n"),
+    }
+    for says, change in changes.items():
+        monkeypatch.setattr(command, "_typed", lambda *_, change=change: change())
+        said = stage.run()
+        assert said.exit_code == Code.BUSY, said.output
+        assert says in said.stderr
+        assert stage.engine.asked == []
+
+
+def test_an_edit_of_the_file_after_its_plan_was_judged_stops_the_removal_and_gives_the_targets_back(
+    stage: Stage,
+) -> None:
+    def edit() -> None:
+        if len(stage.engine.plans) == 1:
+            stage.engine.file.write_text("the new cluster, and more")
+
+    stage.engine.at_preview = edit
+    said = stage.run()
+    assert said.exit_code == Code.BUSY, said.output
+    assert "Pulumi.dev.yaml has been edited since its plan was judged" in said.stderr
+    assert "up" not in stage.engine.asked
+    assert stage.engine.file.read_text() == "the new cluster, and more"
+    assert "draining" not in stage.cloud.states(stage.groups["web", OLD]).values()
+
+
+def test_a_rule_that_somebody_has_deleted_speaks_against_it(stage: Stage) -> None:
+    stage.cloud.client("elbv2").delete_rule(RuleArn=stage.rules["web"])
+    said = stage.run()
+    assert said.exit_code == Code.REFUSED, said.output
+    assert "web has no weighted rule in AWS" in said.stderr
+    assert "pulumi up --refresh" in said.stderr
+    assert stage.engine.asked == []
+
+
 @pytest.mark.parametrize("how", GOING_BACK)
 def test_a_rollback_to_it_while_its_targets_drain_gives_them_back_after(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, how: str
