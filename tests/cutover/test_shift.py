@@ -133,7 +133,7 @@ def test_a_shift_moves_all_routes_writes_the_file_and_names_the_next_command(eng
 @pytest.mark.usefixtures("engine")
 def test_the_table_before_the_question_shows_healthy_and_needed_targets() -> None:
     row = next(line for line in run("v1-36=50", "-y").stderr.splitlines() if "web" in line and "v1-36" in line)
-    assert row.split() == ["web", "v1-36", "1", "50", "4/3"]
+    assert row.split() == ["web", "v1-36", "1", "50", "4/2"]
 
 
 @pytest.mark.usefixtures("engine")
