@@ -43,12 +43,14 @@ class Bucket:
     unhealthy: float = 0
 
     @property
+    def answered(self) -> bool:
+        """Whether requests came, and nearly all of them were answered without failure."""
+        return self.requests > 0 and self.failures <= _FAILING * self.requests
+
+    @property
     def well(self) -> bool:
         """Whether what was carried in it was carried well, and proves something."""
-        targets = self.healthy + self.unhealthy
-        return (
-            self.requests > 0 and self.failures <= _FAILING * self.requests and self.unhealthy <= _UNHEALTHY * targets
-        )
+        return self.answered and self.unhealthy <= _UNHEALTHY * (self.healthy + self.unhealthy)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Evidence:
     ``rate`` is what asks for it now, in requests a second, ``busiest`` the same in the week's busiest bucket. ``own``
     is the most that one target of a group has carried, by ARN, ``best`` the same over all groups, and ``part`` the
     largest part of the route, above 0 and up to 1, that one target had. ``seen`` is the largest part that a whole group
-    had. ``failing`` are groups that were not well once in the last hour, while another one was. ``idle``: in no bucket
+    had. ``failing`` are groups that failed in all of the last hour, while another one did not. ``idle``: in no bucket
     were there enough requests to say any of it.
     """
 
@@ -121,10 +123,10 @@ def _most(arn: str, had: Mapping[datetime, Bucket]) -> Carried | None:
 
 
 def _failing(groups: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> frozenset[str]:
-    """Return the groups that fail while another is well; where all of them fail, it is what they share."""
+    """Return the groups that fail while another does not; where all of them fail, it is what they share."""
     hour = {arn: [one for at, one in had.items() if at > now - _HOUR] for arn, had in groups.items()}
     asked = {arn: had for arn, had in hour.items() if sum(one.requests for one in had) >= _ENOUGH}
-    ill = frozenset(arn for arn, had in asked.items() if not any(one.well for one in had))
+    ill = frozenset(arn for arn, had in asked.items() if not any(one.answered for one in had))
     return ill if len(ill) < len(asked) else frozenset()
 
 

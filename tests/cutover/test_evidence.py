@@ -53,6 +53,16 @@ def test_a_group_fails_only_where_another_is_well() -> None:
         evidence({**both, NEW: ill}, NOON)
 
 
+def test_a_group_that_answers_beside_unhealthy_targets_proves_nothing_and_does_not_fail() -> None:
+    week = migrating(6, to=50).buckets(NOON)
+    half = {
+        at: Bucket(one.requests, one.per_target, 0, one.healthy / 2, one.healthy / 2) for at, one in week[NEW].items()
+    }
+    found = evidence({**week, NEW: half}, NOON)
+    assert NEW not in found.own
+    assert found.failing == frozenset()
+
+
 def test_what_cloudwatch_has_nothing_of_is_not_proven() -> None:
     with pytest.raises(Unproven, match="nothing of the route yet"):
         evidence({OLD: {}, NEW: {}}, NOON)
