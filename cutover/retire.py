@@ -177,6 +177,15 @@ def zero_since(updates: Sequence[Update], cluster: str, project: str) -> datetim
     return since
 
 
+def last_entry(updates: Sequence[Update], cluster: str, project: str) -> Mapping[str, Any]:
+    """Return what the newest update that had the cluster was told of it, by the keys of its entry; empty for none."""
+    for update in reversed(updates):
+        clusters = update.config.get(f"{project}:clusters")
+        if isinstance(clusters, dict) and isinstance(entry := clusters.get(cluster), dict):
+            return entry
+    return {}
+
+
 def known(updates: Sequence[Update], cluster: str, project: str) -> bool:
     """Tell whether the stack has ever had the cluster."""
     return any(_weights(update.config, cluster, project) for update in updates)

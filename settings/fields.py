@@ -178,6 +178,14 @@ DnsLabel = Annotated[
         "it once the cluster is up. Write the name as kubectl shows it",
     ),
 ]
+ClusterName = Annotated[
+    str,
+    rule(
+        text(_DNS_LABEL),
+        "a cluster's name is lower-case letters, digits and hyphens, at most 63, since its mesh has it too. EKS or the "
+        "API server would refuse it once the network is up. Write e.g. shop-v1-36",
+    ),
+]
 TagKey = Annotated[
     str,
     rule(

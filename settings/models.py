@@ -20,6 +20,7 @@ from settings.fields import (
     ChartVersion,
     Cidr,
     ClusterKey,
+    ClusterName,
     DeregistrationDelay,
     DnsLabel,
     DomainName,
@@ -237,8 +238,13 @@ class Cluster(Model):
     service_cidr: ServiceCidr | None = Field(
         default=None, description="the range of Services; left out: EKS chooses; it cannot be changed later"
     )
+    name: ClusterName | None = Field(
+        default=None,
+        description="its name in EKS, unique in account and region; left out: <stack>-<cluster>; to change it, add a "
+        "new cluster",
+    )
     mesh_name: DnsLabel | None = Field(
-        default=None, description="the name of its App Mesh mesh; left out: <stack>-<cluster>"
+        default=None, description="the name of its App Mesh mesh; left out: its name in EKS"
     )
 
 
@@ -472,11 +478,11 @@ class Settings(Model):
 
     def eks_name(self, cluster: str) -> str:
         """Return the name of a cluster in EKS, unique in account and region."""
-        return f"{self.stack}-{cluster}"
+        return self.clusters[cluster].name or f"{self.stack}-{cluster}"
 
     def mesh_name(self, cluster: str) -> str:
         """Return the name of the cluster's mesh: one name in two clusters would be adopted, silently, by both."""
-        return self.clusters[cluster].mesh_name or f"{self.stack}-{cluster}"
+        return self.clusters[cluster].mesh_name or self.eks_name(cluster)
 
     def attributes(self, cluster: str) -> dict[str, str]:
         """Return the Cloud Map attributes of a cluster's instances: ``ver``, ``env`` and the user's own."""

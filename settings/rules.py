@@ -304,6 +304,16 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
+    names = {key: settings.eks_name(key) for key in settings.clusters}
+    for key, first in _alike(names):
+        yield Mistake(
+            f"clusters.{key}.name",
+            f"{names[key]} is also the name of {first} in EKS, which has one cluster of a name. It would refuse the "
+            "second halfway through the update. Give each cluster a name of its own",
+        )
+
+
 def _mesh_mistakes(settings: Settings) -> Iterator[Mistake]:
     where = "serviceDiscovery"
     discovery = settings.service_discovery
@@ -364,6 +374,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _network_mistakes,
         _load_balancer_mistakes,
         _cluster_mistakes,
+        _name_mistakes,
         _weight_mistakes,
         _rollout_mistakes,
         _route_mistakes,

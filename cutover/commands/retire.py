@@ -99,7 +99,8 @@ def retire(
                     f"There is no cluster {key} in {its_project.file_name}, and no update ever had one. Nothing was "
                     f"changed. There are {', '.join(settings.clusters)}",
                 )
-            retirement = _Retirement(its_project, settings, key, session(settings.aws))
+            entry = rules.last_entry(updates, key, its_project.name)
+            retirement = _Retirement(its_project, settings, key, entry, session(settings.aws))
             zero_since = rules.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             _typed(key, confirm)
@@ -114,10 +115,12 @@ class _Retirement:
     project: Project
     settings: Settings
     key: str
+    entry: Mapping[str, Any]  # what the stack was last told of the cluster, which the file may have no more
     account: boto3.Session
 
     def __post_init__(self) -> None:
-        self._name = self.settings.eks_name(self.key)
+        past = self.entry.get("name") or f"{self.settings.stack}-{self.key}"
+        self._name = self.settings.eks_name(self.key) if self._in_file else past
         self._eks = Usage(self.account).cluster(self._name)
         self._live = Live(self.account, self.settings.owner)
         self._writes = Writes(self.account, self.settings.owner)
@@ -135,7 +138,7 @@ class _Retirement:
         """The mesh that the cluster's own controller cannot take out of AWS, since nothing reaches its API."""
         if not self._unreachable or self.settings.mesh.kind == "none":
             return None
-        return self.settings.mesh_name(self.key) if self._in_file else f"{self.settings.stack}-{self.key}"
+        return self.settings.mesh_name(self.key) if self._in_file else self.entry.get("meshName") or self._name
 
     def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
         """End the command unless no reason is left but those that are acknowledged."""

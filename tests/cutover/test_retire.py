@@ -739,6 +739,21 @@ def test_a_cluster_that_is_gone_is_only_looked_after(stage: Stage) -> None:
     assert "Not looked for: OIDC providers" in answer.stderr
 
 
+def test_a_cluster_with_a_name_of_its_own_goes_by_it_although_the_file_has_it_no_more(stage: Stage) -> None:
+    stage.engine.file.write_text("the new cluster alone")
+    stage.cloud.client("eks").delete_cluster(name=f"dev-{OLD}")
+    for update in stage.engine.updates:
+        update.config[f"{PROJECT}:clusters"][OLD]["name"] = "shop-v1-35"
+    last = _update(0, {NEW: 100})
+    del last.config[f"{PROJECT}:clusters"][OLD]
+    stage.engine.updates.append(last)
+    stage.engine.plans = [NOTHING]
+    stage.cloud.client("logs").create_log_group(logGroupName="/aws/eks/shop-v1-35/cluster")
+    answer = stage.run()
+    assert answer.exit_code == 0, answer.output
+    assert "aws logs delete-log-group --log-group-name /aws/eks/shop-v1-35/cluster" in answer.stdout
+
+
 def test_what_is_left_behind_is_listed_with_the_command_that_removes_it_and_not_removed(stage: Stage) -> None:
     ec2, elb, name = stage.cloud.client("ec2"), stage.cloud.client("elbv2"), f"dev-{OLD}"
     owned = [{"Key": f"kubernetes.io/cluster/{name}", "Value": "owned"}]

@@ -53,6 +53,12 @@ def test_a_mesh_is_named_after_stack_and_cluster_unless_it_has_a_name() -> None:
     assert [settings.mesh_name(key) for key in settings.clusters] == ["dev-v1-35", "shop"]
 
 
+def test_a_cluster_and_its_mesh_have_the_name_that_it_is_given() -> None:
+    settings = settings_of("dev", {"clusters.v1-36.name": "shop-v1-36"})
+    assert [settings.eks_name(key) for key in settings.clusters] == ["dev-v1-35", "shop-v1-36"]
+    assert settings.mesh_name("v1-36") == "shop-v1-36"
+
+
 def test_instances_carry_their_cluster_and_the_stack() -> None:
     settings = settings_of("dev", drop=["serviceDiscovery.attributes"])
     assert settings.attributes("v1-36") == {"ver": "v1-36", "env": "dev"}
