@@ -25,7 +25,7 @@ from cutover.confirmed import changes
 from cutover.ending import heed, undisturbed
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
-from cutover.live import Live, session
+from cutover.live import Live, account_of, check_account, in_role, own_session
 from cutover.missing import all_of_it, missing
 from cutover.project import ProjectError, rules
 from cutover.rollback import (
@@ -64,6 +64,7 @@ from settings import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    import boto3
     from rich.console import Console
 
     from cutover.gate import Hold
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.7  # for each thing that is good to have, and that no rollback may wait for
+_ROLE_SECONDS = 10.0  # for STS to lend a role, which answers within one: after that the credentials as they are try it
 _LAND_SECONDS = 10.0  # and once all has moved, when nobody waits for it any more
 _HOLD_SECONDS = 20.0
 _GROUPS_LOOKED_AT = 25  # of the 40 reads that ELB takes at once: the rules must be read, too
@@ -227,10 +229,17 @@ class _Asked(Generic[T]):
 def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, partial: bool, reason: str) -> _Act:
     settings = _as_written(known)
     aws = known.aws(lambda text: say(text, "yellow"))
-    account = session(aws)
+    account, without = _account(aws)
     live, writes = Live(account, known.owner), Writes(account, known.owner)
     asked = _Asked(live.hold)
     found = live.traffic()
+    check_account(aws, {account_of(arn) for arn in (*found.groups, *(rule.arn for rule in found.rules.values()))})
+    if not found.rules and without:
+        stop(
+            Code.FAILED,
+            f"{account.region_name} has no weighted rule of the stack {known.stack} in the account of the credentials "
+            f"as they are, so nothing was moved. Use credentials of {without}, or run the same again: STS may answer",
+        )
     if not found.rules:
         stop(
             Code.USAGE,
@@ -261,6 +270,25 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     if wanted.keys() < found.rules.keys() and routes is not None:
         again += " (which moves every route)"
     return _Act(known, writes, key, landed, lacking, hold, found, again, live, settings)
+
+
+def _account(aws: Aws) -> tuple[boto3.Session, str]:
+    """Return a session that reaches the stack's account, and the role that it is without, if STS lends none in time.
+
+    The credentials may be the role's already, which STS then denies. What they may do ELB says, and in which account
+    they are stands in the ARNs of what is found there: so nobody has to ask STS.
+    """
+    own = own_session(aws)
+    if not aws.assume_roles:
+        return own, ""
+    asked = _Asked(lambda: in_role(own, aws))
+    with calls.waiting(f"sts AssumeRole in {aws.region}"):
+        account = asked.by(time.monotonic() + _ROLE_SECONDS, own)
+    if account is not own:
+        return account, ""
+    role = aws.assume_roles[-1].role_arn
+    say(f"{role} could not be assumed: {asked.error}. The rollback goes on with the credentials as they are.", "yellow")
+    return own, role
 
 
 def _changed(act: _Act) -> bool:

@@ -897,24 +897,106 @@ def test_a_page_in_place_of_one_answer_is_tried_again_and_stops_no_other_rule(
     assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, ALL_OLD)
 
 
+ROLE = "arn:aws:iam::{account}:role/deployer"
+WITHOUT_STS: dict[str, str | bytes] = {"it hangs": "hang", "it is cut off": "reset", "a page": PAGE}
+
+
+@pytest.mark.parametrize("sts", WITHOUT_STS)
 def test_it_moves_ten_routes_where_nothing_answers_but_elb(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sts: str
 ) -> None:
     """File and engine of no use; of AWS only ELB: the others are cut off, give pages, or hang until the end."""
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "Pulumi.yaml").write_text("name: eks-cutover\n")
-    (tmp_path / "project" / "Pulumi.dev.yaml").write_text("<<<<<<< HEAD\nconfig: [\n")
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no backend, no charts, no Kubernetes API
     monkeypatch.setattr(rollback_command, "_HOLD_SECONDS", 1.0)
-    how = {"elasticloadbalancing": None, "ssm": "hang", "monitoring": PAGE, "sts": "hang"}
+    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    how = {"elasticloadbalancing": None, "ssm": "hang", "monitoring": PAGE, "sts": WITHOUT_STS[sts]}
     with (
         tagged(cloud, [f"route-{place}" for place in range(10)], HALF) as stack,
         spoiled(cloud.endpoint, lambda service, _: how.get(service, "reset")) as endpoint,
     ):
+        account = stack.rules["route-0"].split(":")[4]
+        (tmp_path / "project" / "Pulumi.dev.yaml").write_text(
+            f"config:\n  aws:region: {REGION}\n  aws:allowedAccountIds: ['{account}']\n"
+            f"  aws:assumeRoles: [{{roleArn: '{ROLE.format(account=account)}'}}]\n"
+            "<<<<<<< HEAD\n  eks-cutover:weights: [\n"
+        )
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         said = CliRunner().invoke(app, ["rollback", "-s", STACK, "-C", str(tmp_path / "project"), "--yes"])
-        assert all(live == ALL_OLD for live in stack.weights().values())
+        assert all(live == ALL_OLD for live in stack.weights().values()), said.output
     assert said.exit_code == Code.UNFINISHED, said.output
+    assert f"{ROLE.format(account=account)} could not be assumed: " in said.stderr
     assert "10 rules moved" in said.stderr
     assert "No hold could be left" in said.stderr
     assert "there is no pulumi on PATH" in said.stderr
+
+
+def _with_aws(scene: Scene, **keys: Any) -> None:
+    def edit(config: stackfile.Config) -> None:
+        config.update({f"aws:{key}": value for key, value in keys.items()})
+
+    stackfile.edit(scene.project.folder, STACK, edit)
+
+
+def test_a_role_that_sts_lends_is_taken(scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account=scene.stack.rules["web"].split(":")[4])}])
+    lent: list[str] = []
+
+    def slowly(service: str, action: str) -> None:
+        if service == "sts":
+            time.sleep(0.3)
+            lent.append(action)
+
+    with spoiled(cloud.endpoint, slowly) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = scene.run("rollback", "--yes")
+    assert (said.exit_code, lent) == (Code.DONE, ["AssumeRole"]), said.output
+    assert "as they are" not in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+
+
+def test_a_role_that_sts_denies_is_done_without_where_the_credentials_may_move_the_rules(scene: Scene) -> None:
+    account = scene.stack.rules["web"].split(":")[4]
+    _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account=account)}])
+    fault = {"service": "sts", "action": "AssumeRole", "status": 403, "code": "AccessDenied", "message": "not you"}
+    scene.stack.cloud.store.put("fault", "no role", {**fault, "remaining": 100})
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.DONE, said.output
+    assert said.stderr.count("not you") == 1
+    assert "The rollback goes on with the credentials as they are" in said.stderr
+    assert _everywhere(scene, ALL_OLD)
+
+
+def _without_sts(service: str, _: str) -> str | None:
+    return "hang" if service == "sts" else None
+
+
+def test_without_its_role_it_writes_in_no_other_account_than_that_of_the_role(
+    scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account="9" * 12)}])
+    with spoiled(cloud.endpoint, _without_sts) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = scene.run("rollback", "--yes")
+        assert (_everywhere(scene, HALF), scene.hold) == (True, None)
+    assert said.exit_code == Code.FAILED, said.output
+    account = scene.stack.rules["web"].split(":")[4]
+    assert f"the credentials are of account {account}, and aws:assumeRoles ends in {'9' * 12}" in said.stderr
+
+
+def test_where_it_finds_nothing_without_its_role_it_is_no_mistake_and_worth_another_try(
+    scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    role = ROLE.format(account=scene.stack.rules["web"].split(":")[4])
+    _with_aws(scene, assumeRoles=[{"roleArn": role}])
+    for route in list(scene.stack.rules):
+        scene.stack.drop(route)
+    with spoiled(cloud.endpoint, _without_sts) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.FAILED, said.output
+    assert f"Use credentials of {role}, or run the same again" in said.stderr
