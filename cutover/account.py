@@ -76,11 +76,18 @@ class Account:
         return Policy(self.settings.gate.min_healthy, self.settings.gate.headroom)
 
     def _serves(self, balancer: str) -> bool:
-        """Tell whether a weighted rule on the load balancer sends requests to a target that is healthy, or may be."""
-        return any(
-            weight > 0 and (arn not in self.health or self.health[arn].unreadable or self.health[arn].units > 0)
+        """Tell whether a weighted rule on the load balancer sends requests to a target that is healthy, or may be.
+
+        One that somebody made answer them otherwise, such as with a maintenance page, answers somebody.
+        """
+        rules = [
+            rule
             for name, rule in self.found.rules.items()
             if name in self.settings.routes and self.settings.load_balancer_of(name) == balancer
+        ]
+        return any(rule.instead for rule in rules) or any(
+            weight > 0 and (arn not in self.health or self.health[arn].unreadable or self.health[arn].units > 0)
+            for rule in rules
             for arn, weight in rule.weights.items()
         )
 

@@ -330,7 +330,8 @@ def _short(move: Move, policy: Policy, arn: str, share: Fraction) -> Refusal:
         said += "; it failed more than one request in twenty all of the last hour, while others were well"
         cures.append("answer without failures")
     percent = furthest(move, policy, arn)
-    further = f"; up to {percent}% passes as it is" if percent > 100 * shares(move.live or {}).get(arn, 0) else ""
+    live = shares(move.live or {})  # where nothing serves, nothing would take the rest
+    further = f"; up to {percent}% passes as it is" if live and percent > 100 * live.get(arn, 0) else ""
     return Refusal(
         move.route,
         said,
@@ -362,7 +363,7 @@ def _by(move: Move, policy: Policy, arn: str, share: Fraction) -> str:
     if move.capacity is not None:
         return ", ".join(filter(None, [f"capacity {move.capacity} for the whole route", least]))
     if not serving:
-        return f"{least}; nothing serves the route yet"
+        return "; ".join(filter(None, [least, "nothing serves the route now"]))
     if proven is None:
         return "; ".join(filter(None, [f"compared with the load of each target now, since {move.unproven}", least]))
     if proven.idle:

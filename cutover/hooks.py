@@ -84,37 +84,40 @@ class _Gate:
         route = inputs["tags"][ROUTE_TAG]
         override, weights = self._settings.gate.override, self._settings.weights_of(route)
         if override and override.weights == weights:
-            if (found := await self._found_if_any()) and (unseen := await self._unshown(route, args, found)):
-                raise RefusedError(unseen + _stopped())
+            if (found := await self._found_if_any()) and (unknown := await self._unknown(route, args, found)):
+                raise RefusedError(unknown + _stopped())
             if refusals := held(await self._hold_if_any(), route, weights):
                 raise RefusedError(_explained(route, refusals))
             pulumi.log.warn(f"{route}: the gate is overridden for {said(weights)}. Reason: {override.reason}")
             return
         try:
             account, hold = await self._account(), await self._hold()
+            unknown = await self._unknown(route, args, account.found)
         except OutsideError as error:
             raise _unread(error) from error
-        others = [
-            name
-            for name, other in self._settings.routes.items()
-            if other.live and name != route and not (override and override.weights == self._settings.weights_of(name))
-        ]
-        try:
-            unseen = await self._unshown(route, args, account.found)
-        except OutsideError as error:
-            raise _unread(error) from error
-        if unseen:
-            raise RefusedError(unseen + _stopped())
-        moves = [
-            await self._own_move(account, route, inputs),
-            *(account.move(name, self._settings.weights_of(name)) for name in others),
-        ]
+        if unknown:
+            raise RefusedError(unknown + _stopped())
+        page = _page(account.found, route)
+        own = [] if page and _same_actions(args) else [await self._own_move(account, route, inputs)]
+        moves = [*own, *self._other_moves(account, route)]
         if refusals := judge(moves, account.policy, hold):
             raise RefusedError(_explained(route, refusals))
-        for ground in grounds(moves[0], account.policy):
+        if page:
+            does = "takes that away" if own else "leaves that as it is"
+            pulumi.log.warn(f"{route}: its rule forwards to no cluster now ({page}). This update {does}.")
+        for ground in [ground for move in own for ground in grounds(move, account.policy)]:
             pulumi.log.info(ground)
-        if takers(moves[0]) and not pulumi.runtime.is_dry_run():
-            self._moving = True
+        self._moving |= any(map(takers, own)) and not pulumi.runtime.is_dry_run()
+
+    def _other_moves(self, account: Account, route: str) -> list[Move]:
+        """Return the moves of all other routes, but for those whose rule answers itself: its own update moves them."""
+        override, wanted = self._settings.gate.override, self._settings.weights_of
+        return [
+            account.move(name, wanted(name))
+            for name, other in self._settings.routes.items()
+            if other.live and name != route and not (override and override.weights == wanted(name))
+            if not _page(account.found, name)
+        ]
 
     async def before_delete(self, args: ResourceHookArgs) -> None:
         """Refuse to delete the rule of a route that is live in AWS, unless the override names the route."""
@@ -156,15 +159,15 @@ class _Gate:
             pulumi.log.warn(f"nothing tells whether a weighted rule stands that no tag shows: {error}")
             return None
 
-    async def _unshown(self, route: str, args: ResourceHookArgs, found: Found) -> str:
-        """Return why a route may not move whose weighted rule stands unseen; else nothing.
+    async def _unknown(self, route: str, args: ResourceHookArgs, found: Found) -> str:
+        """Return why a route may not move whose rule stands unseen, or does what nobody knows of; else nothing.
 
         :raises OutsideError: AWS could not be read
         """
         inputs = args.new_inputs or {}
         listener = inputs.get("listenerArn")
         if args.old_inputs or route in found.rules or not isinstance(listener, str):
-            return unshown(route, args.old_inputs, found)
+            return unshown(route, args.old_inputs, found) or closed(route, args, found, self._settings.stack)
         # The state may be lost, or older than the rule: the groups tell what the rule's tags do not.
         sent = [group["arn"] for group in inputs["actions"][0]["forward"]["targetGroups"]]
         own = {arn for arn in sent if isinstance(arn, str)} | {
@@ -236,6 +239,39 @@ def unmarked(route: str, rules: Sequence[str]) -> str:
         f"it is the route's, put its tags back (aws elbv2 add-tags) and take it into the state (pulumi import); else "
         "delete it."
     )
+
+
+def closed(route: str, args: ResourceHookArgs, found: Found, stack: str) -> str:
+    """Return why a rule may not be written that forwards to nothing, which the state does not know; else nothing.
+
+    A refresh takes it into the state: then the update that takes it away is one that somebody has asked for.
+    """
+    page = _page(found, route)
+    if not page or _same_actions(args) or _known(args):
+        return ""
+    return (
+        f"{REFUSES}: the weighted rule of {route} is there and forwards to no cluster ({page}): somebody has given it "
+        "another action, such as a maintenance page, and the state does not know of it. This update would take it away "
+        f"unasked. To keep it, take the change of {route} back. Once it may go: pulumi up --refresh -s {stack}, for "
+        "which its clusters are judged."
+    )
+
+
+def _page(found: Found, route: str) -> str:
+    """Return what a route's rule does in place of forwarding, if there is one that does."""
+    return found.rules[route].instead if route in found.rules else ""
+
+
+def _known(args: ResourceHookArgs) -> bool:
+    """Tell whether the state knows a rule as one that does not forward."""
+    actions: Any = (args.old_outputs or {}).get("actions")
+    return bool(actions) and all(action.get("type") != "forward" for action in actions)
+
+
+def _same_actions(args: ResourceHookArgs) -> bool:
+    """Tell whether an update leaves alone what a rule does, in the state and so in AWS."""
+    before, after = args.old_inputs or {}, args.new_inputs or {}
+    return not _known(args) and before.get("actions") == after["actions"]
 
 
 def _explained(route: str, refusals: list[Refusal]) -> str:

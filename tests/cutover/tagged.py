@@ -51,12 +51,17 @@ class Tagged:
         self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[action])
 
     def close(self, route: str) -> None:
-        """Let a route's rule answer with a maintenance page, as somebody would in the console."""
+        """Let a route's rule answer with a maintenance page, as somebody does; its groups stay attached, as by drop."""
+        self._keep_attached(route)
         page = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}
         self.cloud.client("elbv2").modify_rule(RuleArn=self.rules[route], Actions=[page])
 
     def drop(self, route: str) -> None:
         """Delete a route's rule, as somebody does by hand; its groups stay attached, as by their preview rules."""
+        self._keep_attached(route)
+        self.cloud.client("elbv2").delete_rule(RuleArn=self.rules.pop(route))
+
+    def _keep_attached(self, route: str) -> None:
         elb = self.cloud.client("elbv2")
         (rule,) = elb.describe_rules(RuleArns=[self.rules[route]])["Rules"]
         header = {"HttpHeaderName": "X-Cutover-Cluster", "Values": ["any"]}
@@ -65,7 +70,6 @@ class Tagged:
         elb.create_rule(
             ListenerArn=self.cloud.listener, Priority=priority, Conditions=[condition], Actions=rule["Actions"]
         )
-        elb.delete_rule(RuleArn=self.rules.pop(route))
 
     def heal(self, cluster: str, count: int, route: str = "") -> None:
         """Let ``count`` healthy targets stand in the groups of a cluster, or in that of one route."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import boto3
@@ -48,6 +49,14 @@ def test_a_new_rule_needs_no_health_only_where_nothing_can_be_serving(old: Group
     account = _account(old)
     move = account.move("grpc-api", {"v1-35": 100, "v1-36": 0})
     assert (judge([move], account.policy) == []) is first
+
+
+def test_beside_a_maintenance_page_no_rule_is_a_first_one() -> None:
+    account = _account(Group(cluster="v1-35"))
+    page = replace(WEB, weights={}, instead="fixed-response 503")
+    account = replace(account, found=replace(account.found, rules={"web": page}))
+    (refusal,) = judge([account.move("grpc-api", {"v1-35": 100, "v1-36": 0})], account.policy)
+    assert "v1-35 has 0 healthy targets" in str(refusal)
 
 
 def test_of_two_groups_of_a_cluster_the_one_in_the_rule_is_meant() -> None:

@@ -23,6 +23,7 @@ from cutover.live import Found, Live, LiveError, WeightedRule, hold_name, hold_n
 from cutover.project import Project
 from cutover.writes import Writes
 from settings.owner import PROJECT_TAG, STACK_TAG, Owner
+from tests.conftest import stack_config
 from tests.cutover.engine import Engine
 from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, running
@@ -270,15 +271,17 @@ def test_the_tags_of_the_two_kinds_stay_what_gates_and_roles_rest_on() -> None:
     assert OWNER.tags == {"eks-cutover:project": OWNER.project, "eks-cutover:stack": STACK}
 
 
-def _asks_for(stack: Tagged, weights: dict[str, int], old: dict[str, Any] | None = None, **gate: Any) -> None:
-    """Have the gate asked for a rule of web, as the engine asks before it makes one."""
+def _asks_for(
+    stack: Tagged, weights: dict[str, int], old: dict[str, Any] | None = None, was: Any = None, **gate: Any
+) -> None:
+    """Have the gate asked for a rule of web, as the engine asks before it makes one, or changes what it ``was``."""
     groups = [{"arn": stack.groups["web", cluster], "weight": weight} for cluster, weight in weights.items()]
     inputs = {
         "tags": {ROUTE_TAG: "web"},
         "listenerArn": stack.cloud.listener,
         "actions": [{"forward": {"targetGroups": groups}}],
     }
-    args: Any = SimpleNamespace(new_inputs=inputs, old_inputs=old)
+    args: Any = SimpleNamespace(new_inputs=inputs, old_inputs=old, old_outputs=was)
     settings = settings_of("dev", {"weights": weights, "routes.grpc-api.live": False, **gate})
     asyncio.run(_Gate(settings, _live).before_write(args))
 
@@ -299,6 +302,47 @@ def test_an_override_does_not_go_around_a_rule_that_no_tag_shows(stack: Tagged, 
     stack.cloud.client("elbv2").remove_tags(ResourceArns=[stack.rules["web"]], TagKeys=[STACK_TAG])
     with pytest.raises(RefusedError, match="any weights would pass"):
         _asks_for(stack, weights, old, **{"gate.override": override})
+
+
+def _outputs(kind: str) -> dict[str, Any]:
+    return {"actions": [{"type": kind}]}
+
+
+def test_a_maintenance_page_is_taken_away_by_no_update_that_does_not_know_of_it(
+    stack: Tagged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor by an override; after a refresh somebody has asked for that, and the clusters are judged."""
+    weights, old = {"v1-35": 0, "v1-36": 100}, {"tags": {}, "actions": []}
+    stack.heal("v1-36", 4)
+    stack.close("web")
+    override = {"gate.override": {"weights": weights, "reason": "the old one is down"}}
+    for options in ({}, override):
+        with pytest.raises(RefusedError, match=r"forwards to no cluster \(fixed-response 503\)") as refused:
+            _asks_for(stack, weights, old, _outputs("forward"), **options)
+        assert "Once it may go: pulumi up --refresh -s dev" in str(refused.value)
+    _asks_for(stack, weights, old, _outputs("fixed-response"))
+    assert "web: its rule forwards to no cluster now (fixed-response 503). This update takes that away" in (
+        capsys.readouterr().err
+    )
+    stack.heal("v1-36", 1)
+    with pytest.raises(RefusedError, match=r"1 healthy target and would need 2 for 100% \(at least 2") as refused:
+        _asks_for(stack, weights, old, _outputs("fixed-response"))
+    assert "passes as it is" not in str(refused.value)
+
+
+def test_a_maintenance_page_that_an_update_leaves_alone_refuses_nothing_and_stops_no_other_route(
+    stack: Tagged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = {"v1-35": 100, "v1-36": 0}
+    groups = [{"arn": stack.groups["web", cluster], "weight": weight} for cluster, weight in weights.items()]
+    stack.close("web")
+    _asks_for(stack, weights, {"actions": [{"forward": {"targetGroups": groups}}]}, _outputs("forward"))
+    assert "This update leaves that as it is" in capsys.readouterr().err
+    stack.set_weights("web", {"v1-35": 90, "v1-36": 10})
+    stack.heal("v1-35", 2, "web")
+    stack.close("api")
+    api = {**stack_config("dev")["eks-cutover:routes"]["web"], "priority": 9, "paths": ["/api/*"]}
+    _asks_for(stack, weights, {"actions": []}, _outputs("forward"), **{"routes.api": api})
 
 
 def test_a_strange_load_balancer_whose_tags_may_not_be_read_is_left_out_and_told_once(
