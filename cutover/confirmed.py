@@ -50,4 +50,4 @@ def changes(then: Found, now: Found) -> list[str]:
 
 
 def _said(weights: dict[str, int] | None) -> str:
-    return "no rule" if weights is None else said(weights) or "no target group"
+    return "no rule" if weights is None else said(weights) or "none that it forwards to"

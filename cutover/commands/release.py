@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from cutover.gate import Hold
     from cutover.live import Found
     from cutover.project import Project
+    from settings import Settings
 
 
 def release(
@@ -53,7 +54,7 @@ def release(
         live = Live(account, known.owner)
         file, found = known.content(), live.traffic()
         hold, unreadable = _hold(live)
-        moves, lacking, unknown = _next(known, replace(found, hold=hold))
+        coming = _next(known, replace(found, hold=hold))
         if hold is None and not unreadable and not found.rules:
             stop(
                 Code.USAGE,
@@ -65,15 +66,25 @@ def release(
         else:
             if unreadable:
                 say(f"{unreadable}. Nobody can tell who left it, and why: ask, before it is deleted unread.", "yellow")
-            for line in _shown(known, hold, moves, lacking, unknown):
+            for line in _shown(known, hold, coming, found):
                 (messages if as_json else results).print(line, markup=False)
             confirm(f"Lift the hold of {known.stack}?", yes=yes)
             Confirmed(file, found).check(known, live.traffic())
             _check_same(known, (hold, unreadable), _hold(live))
             _lift(Writes(account, known.owner))
         if as_json:
-            document = {"hold": hold and asdict(hold), "moves": moves, "missing": lacking, "unknown": unknown}
-            show_json("release", {"stack": known.stack, **document, "unreadable": unreadable})
+            document = {"stack": known.stack, "hold": hold and asdict(hold), **asdict(coming)}
+            page = {route: rule.instead for route, rule in found.rules.items() if rule.instead}
+            show_json("release", {**document, "rulesWithoutForward": page, "unreadable": unreadable})
+
+
+@dataclass(frozen=True)
+class _Next:
+    """What the stack file as it is here would move, what of it AWS lacks, and why that is not known."""
+
+    moves: Sequence[str] = ()
+    missing: Sequence[str] = ()
+    unknown: str = ""
 
 
 def _hold(live: Live) -> tuple[Hold | None, str]:
@@ -97,36 +108,45 @@ def _check_same(known: Project, shown: tuple[Hold | None, str], present: tuple[H
     )
 
 
-def _shown(
-    known: Project, hold: Hold | None, moves: Sequence[str], lacking: Sequence[str], unknown: str
-) -> Iterator[str]:
+def _shown(known: Project, hold: Hold | None, coming: _Next, found: Found) -> Iterator[str]:
     if hold:
         yield f"{known.stack}: {hold} holds the weights:"
         yield from (f"  {route}: {said(weights)}" for route, weights in hold.weights.items())
-    if unknown:
-        yield f"Nobody can tell what the next `pulumi up` would move: {unknown}"
-    elif moves:
+    if coming.unknown:
+        yield f"Nobody can tell what the next `pulumi up` would move: {coming.unknown}"
+    elif coming.moves:
         yield f"{known.file_name} as it is here says otherwise. The next `pulumi up` with it would move"
-        yield from (f"  {move}" for move in moves)
-    elif not lacking:
+        yield from (f"  {move}" for move in coming.moves)
+    elif not coming.missing and not found.instead:
         yield f"{known.file_name} as it is here says the same: with it the next `pulumi up` moves nothing."
-    if lacking:
+    if coming.missing:
         yield f"AWS lacks what {known.file_name} has, and no `pulumi up` without a refresh makes it:"
-        yield from (f"  {one}" for one in lacking)
+        yield from (f"  {one}" for one in coming.missing)
+    if found.instead:
+        yield (
+            f"The weighted rules of {', '.join(found.instead)} forward to no cluster: somebody has given them another "
+            "action, such as a maintenance page, which no `pulumi up` without a refresh takes away. Once it may go: "
+            f"pulumi up --refresh -s {known.named}"
+        )
     yield f"What counts is the {known.file_name} that is applied next: look at what is merged, too."
 
 
-def _next(known: Project, found: Found) -> tuple[list[str], list[str], str]:
-    """Return what the stack file as it is here would move, what of it AWS lacks, and why that is not known."""
+def _next(known: Project, found: Found) -> _Next:
     try:
         settings = known.as_written()
     except SettingsError as error:
-        return [], [], error.found
+        return _Next(unknown=error.found)
     except Exception as error:  # whatever stands in the file, it may not keep a hold from being lifted
-        return [], [], str(error)
-    moved = drifted(settings, live_weights(found))
-    moves = [f"{route}: {said(live)} -> {said(settings.weights_of(route))}" for route, live in moved.items()]
-    return moves, [str(one) for one in missing(settings, found, known.named)], ""
+        return _Next(unknown=str(error))
+    live, page = live_weights(found), {route for route, rule in found.rules.items() if rule.instead}
+    moved = {route: said(settings.weights_of(route)) for route in drifted(settings, live) if route not in page}
+    moved |= {route: "no rule, which the gate refuses" for route in sorted(live) if not _kept(settings, route)}
+    moves = [f"{route}: {said(live[route])} -> {becomes}" for route, becomes in moved.items()]
+    return _Next(moves, [str(one) for one in missing(settings, found, known.named)])
+
+
+def _kept(settings: Settings, route: str) -> bool:
+    return route in settings.routes and settings.routes[route].live
 
 
 def _lift(writes: Writes) -> None:

@@ -108,6 +108,27 @@ def test_a_rule_that_is_gone_is_told_with_what_makes_it_under_this_very_hold(eng
     assert "which the hold forbids: give it v1-35 100 in the file first" in said.stdout
 
 
+def test_a_maintenance_page_is_no_move_and_does_not_go_unasked(engine: Engine) -> None:
+    leave(engine, SHOWN)
+    engine.tagged.close("web")
+    said = release("--yes", "--json")
+    assert said.exit_code == Code.DONE, said.stderr
+    assert "moves nothing" not in said.stderr
+    assert "The weighted rules of web (fixed-response 503) forward to no cluster" in said.stderr
+    assert "Once it may go: pulumi up --refresh -s dev" in said.stderr
+    document = json.loads(said.stdout)
+    as_documented("release", document)
+    assert (document["moves"], document["rulesWithoutForward"]) == ([], {"web": "fixed-response 503"})
+
+
+def test_a_route_that_the_file_no_longer_has_is_not_called_the_same(engine: Engine) -> None:
+    leave(engine, SHOWN)
+    engine.changes["routes.web.live"] = False
+    said = release("--yes")
+    assert "moves nothing" not in said.stdout
+    assert "web: v1-35 99, v1-36 1 -> no rule, which the gate refuses" in said.stdout
+
+
 HALF_RIGHT = [
     *(SHOWN.replace("100", weight) for weight in ("1.5", "100.0", "-1", "1000", "NaN", "true", "null", '"5"', "[5]")),
     *(SHOWN.replace('{"v1-35": 100}', weights) for weights in ("5", "[]", "null", '"v1-35"')),
