@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,8 @@ class Judged:
     """A plan of a stack, and what is true in AWS.
 
     ``named`` is how `-s` names the stack. ``missing`` is what the state has and AWS has not. ``live`` has the clusters'
-    weights by route, ``serving`` the clusters that get requests now.
+    weights by route, ``serving`` the clusters that get requests now, ``instead`` what rules do, by route, that forward
+    to nothing.
     """
 
     stack: str
@@ -61,11 +62,14 @@ class Judged:
     missing: Sequence[Missing] = ()
     live: Mapping[str, Mapping[str, int]]
     serving: Collection[str]
+    instead: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def violations(self) -> list[Violation]:
-        """What the plan may not do."""
-        return violations(self.run, self.serving, self.live)
+        """What the plan may not do, also to clusters that serve again once a rule forwards as the state has it."""
+        state = [before for route, (before, _) in weights(self.run).items() if route in self.instead]
+        waiting = {cluster for before in state for cluster, weight in before.items() if weight}
+        return violations(self.run, {*self.serving, *waiting}, self.live)
 
     @property
     def refused(self) -> bool:
@@ -100,6 +104,7 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
                 missing=unseen({route: state for route, (state, _) in weights(run).items()}, found, project.named),
                 live=live_weights(found),
                 serving=found.serving,
+                instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
             )
     if as_json:
         terminal.show_json("guard", _document(judged))
@@ -123,6 +128,7 @@ def markdown(judged: Judged) -> str:
         f"## {judged.stack}: {kind(judged.run)}",
         _verdict(judged),
         *_weights_table(judged),
+        *_pages(judged),
         *_steps_table(judged),
         *_violations_list(judged.violations),
         *_missing_list(judged.missing),
@@ -152,7 +158,9 @@ def _weights_table(judged: Judged) -> Iterator[str]:
         for route, (live, new) in changing.items()
     ]
     yield _table(["weights", *clusters], rows)
-    drifted = [route for route, (live, _) in changing.items() if live != known[route][1]]
+    drifted = [
+        route for route, (live, _) in changing.items() if live != known[route][1] and route not in judged.instead
+    ]
     if there := [route for route in drifted if alike(*changing[route])]:
         yield (
             f"AWS has the new weights of {_and(there)} already, from a rollback or a shift that the state does not know"
@@ -162,6 +170,16 @@ def _weights_table(judged: Judged) -> Iterator[str]:
         yield (
             f"The weights of {_and(moved)} in AWS are not those of the state: something else has moved them, and "
             f"this change overwrites that. `cutover status -s {judged.named}` shows both."
+        )
+
+
+def _pages(judged: Judged) -> Iterator[str]:
+    if judged.instead:
+        pages = _and([f"{route} ({does})" for route, does in sorted(judged.instead.items())])
+        yield (
+            f"The rule of {pages} forwards to no cluster: somebody has given it another action, such as a maintenance "
+            "page. A change that leaves its target groups and weights alone leaves that too, and the gate refuses any "
+            f"other. Once it may go: `pulumi up --refresh -s {judged.named}`. Until then its clusters count as serving."
         )
 
 
@@ -229,6 +247,7 @@ def _document(judged: Judged) -> dict[str, Any]:
             for one in judged.violations
         ],
         "missing": [str(one) for one in judged.missing],
+        "rulesWithoutForward": dict(judged.instead),
         "failure": judged.run.failure,
     }
 

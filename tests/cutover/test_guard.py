@@ -147,6 +147,26 @@ def test_a_rule_that_the_state_has_and_aws_has_not_is_refused(stack: Tagged, mon
     assert json.loads(_guard(monkeypatch, "shift-one-route", "--json").stdout)["missing"][0].startswith("grpc-api ")
 
 
+def test_a_maintenance_page_is_told_and_is_no_move_of_somebody_else(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.close("web")
+    said = _guard(monkeypatch, "shift-one-route").stdout
+    assert "The rule of web (fixed-response 503) forwards to no cluster" in said
+    assert "`pulumi up --refresh -s dev`" in said
+    assert "overwrites" not in said
+    document = json.loads(_guard(monkeypatch, "shift-one-route", "--json").stdout)
+    assert document["rulesWithoutForward"] == {"web": "fixed-response 503"}
+
+
+def test_a_cluster_behind_maintenance_pages_may_not_go(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
+    for route in ("web", "grpc-api"):
+        stack.close(route)
+    said = _guard(monkeypatch, "serving-cluster-removed").stdout
+    assert "Requests go to no cluster now." in said
+    assert "**What serves is neither replaced nor deleted**" in said
+
+
 @pytest.mark.usefixtures("stack")
 def test_a_route_without_a_rule_in_aws_may_go(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = _guard(monkeypatch, "idle-route-removed")
