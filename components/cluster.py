@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from settings.models import AccessEntry
     from settings.models import Cluster as ClusterSettings
 
+_DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
 
@@ -137,7 +138,7 @@ class Cluster(pulumi.ComponentResource):
                     "Statement": [
                         {
                             "Effect": "Allow",
-                            "Principal": {"Service": "ec2.amazonaws.com"},
+                            "Principal": {"Service": f"ec2.{_DOMAINS.get(self._args.partition, 'amazonaws.com')}"},
                             "Action": "sts:AssumeRole",
                         }
                     ],

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pulumi
+import pytest
 from pulumi import ResourceOptions
 
 from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
@@ -19,13 +20,16 @@ NODE_PORTS = LoadBalancerAccess(security_group_id="sg-alb", ports={(30000, 32767
 
 
 def _recorded(
-    balancers: dict[str, LoadBalancerAccess] | None = None, protect: bool = False, **changes: Any
+    balancers: dict[str, LoadBalancerAccess] | None = None,
+    protect: bool = False,
+    partition: str = "aws",
+    **changes: Any,
 ) -> Recorder:
     wanted = stack_config("prod")["eks-cutover:clusters"]["v1-36"] | changes
     args = ClusterArgs(
         cluster=ClusterSettings.model_validate_json(json.dumps(wanted)),
         eks_name="prod-v1-36",
-        partition="aws",
+        partition=partition,
         vpc_id="vpc-1",
         private_subnet_ids=["private-1", "private-2"],
         load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
@@ -49,6 +53,13 @@ def test_the_control_plane_has_its_own_name_and_version_and_stands_in_private_su
     assert (eks["name"], eks["version"], eks["vpcId"]) == ("prod-v1-36", "1.36", "vpc-1")
     assert eks["privateSubnetIds"] == ["private-1", "private-2"]
     assert recorder.exports == {"name": "prod-v1-36", "version": "1.36"}
+
+
+@pytest.mark.parametrize(("partition", "service"), [("aws", "ec2.amazonaws.com"), ("aws-cn", "ec2.amazonaws.com.cn")])
+def test_nodes_may_take_their_role_in_every_partition(partition: str, service: str) -> None:
+    role = _recorded(partition=partition).of("Role")["v1-36-nodes"].inputs
+    [statement] = json.loads(role["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"Service": service}
 
 
 def test_only_access_entries_open_the_api_and_nothing_is_made_that_the_stack_did_not_ask_for() -> None:
