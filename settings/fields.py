@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
@@ -15,7 +16,7 @@ from pydantic_core import PydanticCustomError
 from settings.owner import is_reserved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 MAX_ROUTE_PRIORITY = 1000
 MAX_SOAK_HOURS = 720
@@ -31,6 +32,20 @@ _LONGEST_ROUTE = 32 - len("-v1-36-b-1234567")
 
 # EKS takes the range of Services from one of these.
 _PRIVATE = tuple(ipaddress.IPv4Network(block) for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+# This host, loopback, link-local, multicast and what is reserved: EC2 makes no VPC of them.
+_NOWHERE = tuple(
+    ipaddress.IPv4Network(block)
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+)
+_SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # among providers and their customers
+
+MAX_PUBLIC_CIDRS = 40
+_WIDEST = 8  # no organisation has more, and 40 of them are a sixth of everyone
+# AWS takes 50 tags. A target group has 6 that are not the user's: two owners' of the program, its route, its cluster,
+# and the provider's pulumi:project and pulumi:stack.
+MAX_TAGS = 50 - 6
+_TAG_SIGNS = "_.:/=+-@"
+_ARM = re.compile(r"a1\.|[a-z]+[0-9]+g")  # AWS names a Graviton processor by a g behind the generation
 
 
 def rule(holds: Callable[[Any], bool], says: str) -> BeforeValidator:
@@ -63,6 +78,41 @@ def cidr(value: Any, shortest: int = 0, longest: int = 32) -> bool:
     return str(network) == value and shortest <= network.prefixlen <= longest
 
 
+def within(value: str, blocks: Iterable[ipaddress.IPv4Network]) -> bool:
+    """Tell whether an IPv4 range lies in one of some blocks."""
+    return any(map(ipaddress.IPv4Network(value).subnet_of, blocks))
+
+
+def tag(least: int, most: int) -> Callable[[Any], bool]:
+    """Hold for text that IAM takes in a tag, and with it every service that gets the tags."""
+    return lambda value: (
+        isinstance(value, str)
+        and least <= len(value) <= most
+        and not value.lower().startswith("aws:")
+        and all(sign in _TAG_SIGNS or unicodedata.category(sign)[0] in "LNZ" for sign in value)
+    )
+
+
+def apart_in_iam(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Check that the keys of tags differ in more than case, which is all that IAM looks at."""
+    seen: dict[str, str] = {}
+    for key in tags:
+        first = seen.setdefault(key.lower(), key)
+        if first != key:
+            says = f"{first} and {key} are one key to IAM. It would refuse every role halfway through the update"
+            raise PydanticCustomError("rule", "{text}", {"text": f"{says}. Leave one out"})
+    return tags
+
+
+def one_processor(types: Sequence[str]) -> Sequence[str]:
+    """Check that all instance types run one machine image."""
+    arm = [name for name in types if _ARM.match(name)]
+    if arm and len(arm) < len(types):
+        says = f"{', '.join(arm)} has an Arm processor, and the others have none. A node group has one machine image"
+        raise PydanticCustomError("rule", "{text}", {"text": f"{says}, so EKS would refuse it. Keep to one kind"})
+    return types
+
+
 def distinct(values: Sequence[Any]) -> Sequence[Any]:
     """Check that nothing stands in a list twice."""
     for place, value in enumerate(values):
@@ -70,6 +120,15 @@ def distinct(values: Sequence[Any]) -> Sequence[Any]:
             says = f"{value} stands there twice. The second would be refused, or mean nothing. Leave one out"
             raise PydanticCustomError("rule", "{text}", {"text": says})
     return values
+
+
+def codes(value: Any) -> bool:
+    """Hold for codes and ranges of codes, as ELB takes them for a health check."""
+    ranges = [part.split("-") for part in value.split(",")] if isinstance(value, str) else [[""]]
+    return all(
+        len(ends) <= 2 and all(map(text(r"[0-9]{1,3}"), ends)) and int(ends[0]) <= int(ends[-1])  # noqa: PLR2004
+        for ends in ranges
+    )
 
 
 def seconds(least: int, most: int, what: str, example: str) -> BeforeValidator:
@@ -111,7 +170,7 @@ StackName = Annotated[
 Region = Annotated[
     str,
     rule(
-        text(r"[a-z]{2}(-[a-z]+)+-[0-9]"),
+        text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]"),
         "this is no region. No call to AWS would find its way. Write e.g. ap-northeast-1",
     ),
 ]
@@ -143,12 +202,17 @@ Cidr = Annotated[
     str,
     rule(
         cidr,
-        "this is no IPv4 range. AWS would refuse it halfway through the update. "
-        "Write its first address and its length, such as 10.20.0.0/16",
+        "this is no IPv4 range, and nothing here has an address of another kind. AWS would refuse it halfway through "
+        "the update. Write its first address and its length, such as 10.20.0.0/16",
     ),
 ]
 VpcCidr = Annotated[
     str,
+    rule(
+        lambda value: not within(value, _NOWHERE),
+        "this range is kept for loopback, link-local addresses, multicast or nothing at all. EC2 would refuse the VPC. "
+        "Write a private range, such as 10.20.0.0/16",
+    ),
     rule(
         lambda value: cidr(value, 16, 21),
         "a new network is a range from /16 to /21. AWS has no VPC above /16, and below /21 the public subnets would be "
@@ -158,7 +222,7 @@ VpcCidr = Annotated[
 ServiceCidr = Annotated[
     str,
     rule(
-        lambda value: cidr(value, 12, 24) and any(map(ipaddress.IPv4Network(value).subnet_of, _PRIVATE)),
+        lambda value: cidr(value, 12, 24) and within(value, _PRIVATE),
         "a service range is /12 to /24, inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16. EKS would refuse the "
         "cluster. Write e.g. 172.20.0.0/16, or leave it out",
     ),
@@ -189,11 +253,65 @@ ClusterName = Annotated[
 TagKey = Annotated[
     str,
     rule(
+        tag(1, 128),
+        "a tag's key is 1 to 128 letters, digits, spaces and _ . : / = + - @. IAM would refuse every role, halfway "
+        "through the update. Write it with these alone",
+    ),
+    rule(
         lambda value: not is_reserved(value),
         "this tag is the program's, Pulumi's or AWS's own. With another value on every resource the gate and the "
         "commands would not find the stack's rules, or take another's for them. Remove it, or name it otherwise",
     ),
 ]
+TagValue = Annotated[
+    str,
+    rule(
+        tag(0, 256),
+        "a tag's value is text of at most 256 letters, digits, spaces and _ . : / = + - @, and does not begin with "
+        "aws:. IAM would refuse every role, halfway through the update. Write it with these alone, a number in quotes",
+    ),
+]
+Tags = Annotated[
+    dict[TagKey, TagValue],
+    AfterValidator(apart_in_iam),
+    rule(
+        lambda value: not isinstance(value, dict) or len(value) <= MAX_TAGS,
+        f"more than {MAX_TAGS} tags. AWS takes 50, and the program and Pulumi have 6 of their own on a target group. "
+        "The update would stop halfway. Leave some out",
+    ),
+]
+VpcId = Annotated[
+    str,
+    rule(
+        text(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})"),
+        "this is no id of a VPC. EC2 would find none. Take one from `aws ec2 describe-vpcs`, such as "
+        "vpc-0a1b2c3d4e5f67890",
+    ),
+]
+SubnetId = Annotated[
+    str,
+    rule(
+        text(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})"),
+        "this is no id of a subnet. EC2 would find none. Take one from `aws ec2 describe-subnets`, such as "
+        "subnet-0a1b2c3d4e5f67890",
+    ),
+]
+AccountId = Annotated[
+    str,
+    rule(
+        text(r"[0-9]{12}"),
+        "an account's id is text of 12 digits. Without quotes YAML reads a number, which may lose its zeros, and no "
+        'account would be the right one. Write e.g. "123456789012"',
+    ),
+]
+InstanceType = Annotated[
+    str,
+    rule(
+        text(r"[a-z]+[a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)"),
+        "this is no EC2 instance type. EKS would refuse the node group once the cluster is up. Write e.g. m7i.large",
+    ),
+]
+InstanceTypes = Annotated[Several[InstanceType], AfterValidator(one_processor)]
 DomainName = Annotated[
     str,
     rule(
@@ -281,6 +399,29 @@ RoleArn = Annotated[
     rule(
         text(r"arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+"),
         "this is no ARN of an IAM role or user. AWS would refuse it. Write e.g. arn:aws:iam::123456789012:role/sre",
+    ),
+]
+AssumableRoleArn = Annotated[
+    str,
+    rule(
+        text(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"),
+        "this is no ARN of an IAM role, and only a role can be assumed. No call to AWS would be let in. Write e.g. "
+        "arn:aws:iam::123456789012:role/deployer",
+    ),
+]
+SessionName = Annotated[
+    str,
+    rule(
+        text(r"[A-Za-z0-9_+=,.@-]{2,64}"),
+        "a session's name is text of 2 to 64 letters, digits and _ + = , . @ -. STS would refuse it. Write e.g. deploy",
+    ),
+]
+ExternalId = Annotated[
+    str,
+    rule(
+        text(r"[A-Za-z0-9_+=,.@:/-]{2,1224}"),
+        "an external id is text of 2 to 1224 letters, digits and _ + = , . @ : / -. STS would refuse it. Write it as "
+        "the role's trust has it, in quotes",
     ),
 ]
 AccessPolicy = Annotated[
@@ -398,9 +539,9 @@ HealthCheckPath = Annotated[
 Matcher = Annotated[
     str,
     rule(
-        text(r"[0-9]{1,3}([,-][0-9]{1,3})*"),
-        'this is no list of codes. ELB would refuse the target group. Write them in quotes, e.g. "200", "200,204" or '
-        '"200-299"',
+        codes,
+        "this is no list of codes, or a range in it ends before it begins. ELB would refuse the target group. Write "
+        'them in quotes, e.g. "200", "200,204" or "200-299"',
     ),
 ]
 Interval = Annotated[int, seconds(5, 300, "a health check's interval", "e.g. 15")]
@@ -434,9 +575,15 @@ RuleQuota = Annotated[
 RestrictedCidr = Annotated[
     str,
     rule(
-        lambda value: cidr(value, shortest=1),
-        "this is no IPv4 range, or it is everyone. A Kubernetes API open to everyone is one leaked token from a lost "
-        "cluster. Write the ranges of offices and runners, or leave publicCidrs out",
+        lambda value: not within(value, (*_PRIVATE, _SHARED, *_NOWHERE)),
+        "nobody comes from this range by way of the internet. EKS would refuse the cluster. Write the public addresses "
+        "of offices and runners; whoever is in the VPC reaches the private endpoint without them",
+    ),
+    rule(
+        lambda value: cidr(value, shortest=_WIDEST),
+        f"this is no IPv4 range, or wider than /{_WIDEST}, which with a few of its like is everyone. A Kubernetes API "
+        "open to everyone is one leaked token from a lost cluster. Write the ranges of offices and runners, or leave "
+        "publicCidrs out",
     ),
 ]
 HeaderName = Annotated[

@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
 from settings.fields import (
+    MAX_PUBLIC_CIDRS,
     AccessPolicy,
+    AccountId,
     AddonVersion,
+    AssumableRoleArn,
     AttributeKey,
     AttributeValue,
     Capacity,
@@ -25,12 +28,14 @@ from settings.fields import (
     DnsLabel,
     DomainName,
     ErrorRatio,
+    ExternalId,
     Failures,
     HeaderName,
     Headroom,
     HealthCheckPath,
     HoldTime,
     HostPattern,
+    InstanceTypes,
     Interval,
     LatencyRatio,
     LoadBalancerName,
@@ -51,17 +56,20 @@ from settings.fields import (
     RoutePriority,
     RuleQuota,
     ServiceCidr,
+    SessionName,
     Several,
     Share,
     SlowStart,
     SoakHours,
     StackName,
     StickinessDuration,
-    TagKey,
+    SubnetId,
+    Tags,
     Threshold,
     Timeout,
     Version,
     VpcCidr,
+    VpcId,
     Weight,
 )
 from settings.owner import Owner
@@ -72,6 +80,15 @@ if TYPE_CHECKING:
 
 NODE_PORTS = (30000, 32767)  # the API server's default range
 _EVERYONE = ("0.0.0.0/0",)
+_PARTITIONS = {  # by how the names of their regions begin
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 
 
 class Model(BaseModel):
@@ -83,15 +100,15 @@ class Model(BaseModel):
 class AssumedRole(Model):
     """A role that the AWS provider assumes."""
 
-    role_arn: RoleArn = Field(description="the role")
-    session_name: str | None = Field(default=None, description="how the session is named in CloudTrail")
-    external_id: str | None = Field(default=None, description="the external id that the role's trust asks for")
+    role_arn: AssumableRoleArn = Field(description="the role")
+    session_name: SessionName | None = Field(default=None, description="how the session is named in CloudTrail")
+    external_id: ExternalId | None = Field(default=None, description="the external id that the role's trust asks for")
 
 
 class DefaultTags(Model):
     """Tags of every resource."""
 
-    tags: dict[TagKey, str] = Field(description="tags of every resource that the stack makes")
+    tags: Tags = Field(description="tags of every resource that the stack makes")
 
 
 class Aws(Model):
@@ -100,13 +117,13 @@ class Aws(Model):
     region: Region = Field(description="the region, such as ap-northeast-1")
     profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
     assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="roles to assume, one after the other")
-    allowed_account_ids: Several[str] = Field(default=(), description="refuse to run in any other account")
+    allowed_account_ids: Several[AccountId] = Field(default=(), description="refuse to run in any other account")
     default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
 
     @property
     def partition(self) -> str:
         """The partition of the region, as ARNs begin with it."""
-        return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rsplit("-", 2)[0], "aws")
+        return next((name for begin, name in _PARTITIONS.items() if self.region.startswith(begin)), "aws")
 
     def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
         """Return the arguments of the explicit provider, which tags every resource with its project and stack."""
@@ -137,9 +154,9 @@ class NewNetwork(Model):
 class ExistingNetwork(Model):
     """A VPC that was made elsewhere and is only read."""
 
-    vpc_id: str = Field(description="the VPC")
-    public_subnet_ids: Several[str] = Field(default=(), description="subnets of internet-facing load balancers")
-    private_subnet_ids: Several[str] = Field(
+    vpc_id: VpcId = Field(description="the VPC")
+    public_subnet_ids: Several[SubnetId] = Field(default=(), description="subnets of internet-facing load balancers")
+    private_subnet_ids: Several[SubnetId] = Field(
         min_length=2, description="subnets of nodes, control planes and internal load balancers"
     )
 
@@ -176,7 +193,7 @@ class LoadBalancer(Model):
 class Nodes(Model):
     """The managed node group of a cluster."""
 
-    instance_types: Several[str] = Field(min_length=1, description="EC2 instance types; a change replaces the group")
+    instance_types: InstanceTypes = Field(min_length=1, description="EC2 instance types; a change replaces the group")
     min_size: NodeMinimum = Field(description="the least number of nodes")
     desired_size: NodeCount = Field(description="the number of nodes at the start; later an autoscaler's")
     max_size: NodeCount = Field(description="the greatest number of nodes")
@@ -205,7 +222,9 @@ class Endpoint(Model):
     """Who reaches the Kubernetes API from outside the VPC."""
 
     public_cidrs: Several[RestrictedCidr] = Field(
-        default=(), description="ranges that reach the public endpoint; empty: private only"
+        default=(),
+        max_length=MAX_PUBLIC_CIDRS,
+        description="ranges that reach the public endpoint; empty: private only",
     )
 
 

@@ -105,6 +105,12 @@ def parse(
             raw[key] = value
         elif namespace == "aws":
             raw["aws"][key] = value
+        elif full_key == "pulumi:autonaming":
+            text = (
+                "names are made here so that they fit AWS's limits with a random end, by which a replacement stands "
+                "beside what it replaces. Under another pattern updates would stop halfway. Remove it"
+            )
+            strangers.append(Mistake(full_key, text))
         elif namespace != "pulumi":
             text = f"nothing reads the namespace {namespace}. What it says would be ignored without a word"
             strangers.append(Mistake(full_key, f"{text}. Remove it, or write {project}:{key}"))
@@ -113,10 +119,10 @@ def parse(
     try:
         settings = Settings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = _told_once(error.errors(include_url=False))
         found = [_field_mistake(dict(detail), project, sealed) for detail in details]
         raise _error(file, strangers + found) from None
-    if found := strangers + [Mistake(f"{project}:{m.key}", m.text) for m in mistakes(settings)]:
+    if found := strangers + [Mistake(_full(m.key, project), m.text) for m in mistakes(settings)]:
         raise _error(file, found)
     return settings
 
@@ -166,6 +172,16 @@ def _error(file: str, mistakes: list[Mistake]) -> SettingsError:
     return SettingsError(*("\n".join([head, *lines]) for head in heads))
 
 
+def _told_once(details: list[Any]) -> list[Any]:
+    """Leave out that a list is too short where that is because of entries that are wrong."""
+    return [
+        one
+        for one in details
+        if one["type"] != "too_short"
+        or not any(other["loc"][: len(one["loc"])] == one["loc"] for other in details if other is not one)
+    ]
+
+
 def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]) -> Mistake:
     path = list(detail["loc"])
     if path[0] == "network":
@@ -184,6 +200,10 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
         return Mistake(key, f"{shown}: {detail['ctx']['text']}")
     cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]
     return Mistake(key, f"{shown} does not belong here ({_description(path)}). Nothing can be built from it. {cure}")
+
+
+def _full(key: str, project: str) -> str:
+    return key if key.startswith("aws:") else f"{project}:{key}"
 
 
 def _written(path: list[str | int], project: str) -> str:

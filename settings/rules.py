@@ -27,6 +27,9 @@ MAX_CONDITION_VALUES = 5
 MAX_WILDCARDS = 6
 MAX_ATTRIBUTES = 30  # custom attributes of one Cloud Map instance
 CONTROLLER_ATTRIBUTES = 6  # which the App Mesh controller adds: pod, namespace, mesh, virtual node, region and zone
+MAX_CERTIFICATE_NAMES = 10
+MAX_FIRST_NAME = 64  # characters of the name after which ACM calls a certificate
+MAX_SECURITY_RULES = 60  # of one direction in a security group
 MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take one priority
 
 
@@ -47,6 +50,13 @@ def _cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"{cluster.version} does not go with the key {key}. EKS changes a version in place, so the cluster "
                 "that serves would be upgraded, with no way back. Put the key's version back, and add "
                 f"{cluster.version} as a new cluster under the key {begins}",
+            )
+        minor, proxy = (int(version.split(".")[1]) for version in (cluster.version, cluster.addons.kube_proxy))
+        if proxy > minor:
+            yield Mistake(
+                f"clusters.{key}.addons.kubeProxy",
+                f"{cluster.addons.kube_proxy} is newer than the cluster's {cluster.version}. EKS has none such for it, "
+                f"and would refuse the add-on once the cluster is up. Write one that begins with v{cluster.version}",
             )
         nodes = cluster.nodes
         if not nodes.min_size <= nodes.desired_size <= nodes.max_size:
@@ -139,6 +149,7 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
                     f"{name} does not lie in the zone {balancer.zone}. The record would never be asked for. "
                     "Correct the name, or the zone",
                 )
+        yield from _size_mistakes(settings, key, balancer)
         if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
             yield Mistake(
                 f"{where}.certificateArn",
@@ -164,6 +175,30 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
             "loadBalancers",
             f"the name {name} stands {names[name]} times. The second record would be refused as existing. "
             "Keep it at one load balancer",
+        )
+
+
+def _size_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+    names = () if balancer.certificate_arn else balancer.names
+    if len(names) > MAX_CERTIFICATE_NAMES:
+        yield Mistake(
+            f"loadBalancers.{key}.names",
+            f"{len(names)} names, and ACM gives a certificate {MAX_CERTIFICATE_NAMES}. It would refuse the certificate "
+            "halfway through the update. Use a wildcard, or give a certificateArn of your own",
+        )
+    if names and len(names[0]) > MAX_FIRST_NAME:
+        yield Mistake(
+            f"loadBalancers.{key}.names",
+            f"the first, {names[0]}, has {len(names[0])} characters, and ACM calls a certificate after a name of at "
+            f"most {MAX_FIRST_NAME}. It would refuse the certificate halfway through the update. Put a shorter name "
+            "first",
+        )
+    ranges, ports = len(settings.ingress_cidrs(key)), 2 if balancer.https else 1
+    if ranges * ports > MAX_SECURITY_RULES:
+        yield Mistake(
+            f"loadBalancers.{key}.ingressCidrs",
+            f"{ranges} ranges on {'ports 80 and 443' if ports > 1 else 'port 80'} make {ranges * ports} rules, and a "
+            f"security group holds {MAX_SECURITY_RULES}. The update would stop halfway. Write fewer, wider ranges",
         )
 
 
@@ -251,6 +286,13 @@ def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
             f"{matcher} is not within {least} to {most}, the codes of {route.protocol_version}. ELB would refuse the "
             "target group. Correct it, or leave it out",
         )
+    path = route.health_check.path
+    if route.protocol_version == "GRPC" and not re.fullmatch("/[^/]+/[^/]+", path):
+        yield Mistake(
+            f"{where}.healthCheck.path",
+            f"{path} is no method. Over GRPC every target would answer 12 (unimplemented), and count as unhealthy. "
+            "Write /PACKAGE.SERVICE/METHOD, such as /grpc.health.v1.Health/Check",
+        )
     if route.health_check.timeout >= route.health_check.interval:
         yield Mistake(
             f"{where}.healthCheck.timeout",
@@ -288,10 +330,14 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
     if not isinstance(settings.network, NewNetwork):
         return
     region = settings.aws.region
-    for zone in (zone for zone in settings.network.zones if not zone.startswith(region)):
+    for zone in (zone for zone in settings.network.zones if not re.fullmatch(f"{region}[a-z]", zone)):
+        apart = zone.startswith(f"{region}-")
         yield Mistake(
             "network.zones",
-            f"{zone} is no zone of {region}. AWS would refuse its subnets halfway through the update. "
+            f"{zone} is a zone apart from those of {region} (a Local or Wavelength Zone). EKS would refuse its subnets "
+            f"for the first cluster. Write one such as {region}a"
+            if apart
+            else f"{zone} is no zone of {region}. AWS would refuse its subnets halfway through the update. "
             f"Write one such as {region}a",
         )
     vpc = ipaddress.IPv4Network(settings.network.cidr)
@@ -311,6 +357,39 @@ def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
             f"clusters.{key}.name",
             f"{names[key]} is also the name of {first} in EKS, which has one cluster of a name. It would refuse the "
             "second halfway through the update. Give each cluster a name of its own",
+        )
+
+
+def _partition_mistakes(settings: Settings) -> Iterator[Mistake]:
+    arns = {f"aws:assumeRoles[{place}].roleArn": role.role_arn for place, role in enumerate(settings.aws.assume_roles)}
+    for key, balancer in settings.load_balancers.items():
+        if balancer.certificate_arn:
+            arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
+    for key, cluster in settings.clusters.items():
+        for name, entry in cluster.access_entries.items():
+            arns[f"clusters.{key}.accessEntries.{name}.principalArn"] = entry.principal_arn
+    partition = settings.aws.partition
+    for key, arn in arns.items():
+        if not arn.startswith(f"arn:{partition}:"):
+            yield Mistake(
+                key,
+                f"{arn} is not of {settings.aws.region}, whose ARNs begin with arn:{partition}. AWS would find nothing "
+                "of that name. Give one that begins so",
+            )
+
+
+def _security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
+    ports = {
+        (settings.load_balancer_of(name), route.target_type == "instance" or route.service.target_port)
+        for name, route in settings.routes.items()
+    }
+    rules = len(ports) + 1  # by which EKS lets nodes and control plane talk
+    if rules > MAX_SECURITY_RULES:
+        yield Mistake(
+            "routes",
+            f"their pods have so many ports, by load balancer, that they make {rules} rules in the security group of "
+            f"each cluster, which holds {MAX_SECURITY_RULES}. The update would stop halfway. Let more Services use one "
+            "podPort",
         )
 
 
@@ -374,6 +453,8 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _network_mistakes,
         _load_balancer_mistakes,
         _cluster_mistakes,
+        _partition_mistakes,
+        _security_group_mistakes,
         _name_mistakes,
         _weight_mistakes,
         _rollout_mistakes,

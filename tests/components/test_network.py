@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import pytest
 from components.network import Network, plan_subnets
 from settings.models import ExistingNetwork
 from tests.conftest import record
+from tests.settings.editing import EXISTING
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -93,9 +95,7 @@ def test_what_stands_in_a_subnet_waits_for_the_subnets_way_out(dev: Settings) ->
 
 
 def test_an_existing_network_is_only_handed_on() -> None:
-    existing = ExistingNetwork.model_validate_json(
-        '{"vpcId": "vpc-1", "publicSubnetIds": ["public-1"], "privateSubnetIds": ["private-1", "private-2"]}'
-    )
+    existing = ExistingNetwork.model_validate_json(json.dumps(EXISTING))
 
     def declare() -> None:
         network = Network("network", existing)
@@ -104,7 +104,7 @@ def test_an_existing_network_is_only_handed_on() -> None:
         aws.lb.LoadBalancer("internal", subnets=network.private_subnet_ids)
 
     recorder = record(declare)
-    assert recorder.of("SecurityGroup")["in-it"].inputs["vpcId"] == "vpc-1"
-    assert recorder.of("LoadBalancer")["public"].inputs["subnets"] == ["public-1"]
-    assert recorder.of("LoadBalancer")["internal"].inputs["subnets"] == ["private-1", "private-2"]
+    assert recorder.of("SecurityGroup")["in-it"].inputs["vpcId"] == EXISTING["vpcId"]
+    assert recorder.of("LoadBalancer")["public"].inputs["subnets"] == EXISTING["publicSubnetIds"]
+    assert recorder.of("LoadBalancer")["internal"].inputs["subnets"] == EXISTING["privateSubnetIds"]
     assert len(recorder.recorded) == 4

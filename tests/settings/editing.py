@@ -10,6 +10,13 @@ from tests.conftest import PROJECT, stack_config
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+# A VPC that was made elsewhere.
+EXISTING = {
+    "vpcId": "vpc-0a1b2c3d",
+    "publicSubnetIds": [f"subnet-{n:017x}" for n in (1, 2)],
+    "privateSubnetIds": [f"subnet-{n:08x}" for n in (3, 4)],
+}
+
 
 def edited(
     stack: str,

@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import PROJECT
-from tests.settings.editing import settings_of
-
-EXISTING = {"vpcId": "vpc-1", "publicSubnetIds": ["s-1", "s-2"], "privateSubnetIds": ["s-3", "s-4"]}
+from tests.settings.editing import EXISTING, settings_of
 
 
 def test_a_route_without_weights_of_its_own_has_the_stacks() -> None:
@@ -167,7 +165,18 @@ def test_the_aws_provider_is_given_all_that_the_file_says_of_aws() -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "partition"), [("ap-northeast-1", "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")]
+    ("region", "partition"),
+    [
+        ("ap-northeast-1", "aws"),
+        ("cn-northwest-1", "aws-cn"),
+        ("us-gov-west-1", "aws-us-gov"),
+        ("us-iso-east-1", "aws-iso"),
+        ("us-isob-east-1", "aws-iso-b"),
+        ("eu-isoe-west-1", "aws-iso-e"),
+        ("us-isof-south-1", "aws-iso-f"),
+        ("eusc-de-east-1", "aws-eusc"),
+    ],
 )
 def test_arns_begin_with_the_partition_of_the_region(region: str, partition: str) -> None:
-    assert settings_of("dev").aws.model_copy(update={"region": region}).partition == partition
+    zones = [f"{region}a", f"{region}b"]
+    assert settings_of("dev", {"aws:region": region, "network.zones": zones}).aws.partition == partition

@@ -14,7 +14,7 @@ import yaml
 
 from settings import parse
 from tests.conftest import PROJECT, stack_config
-from tests.settings.editing import edited, message, settings_of
+from tests.settings.editing import EXISTING, edited, message, settings_of
 
 REFUSALS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "refusals.yaml").read_text())
 
@@ -33,7 +33,8 @@ def many_routes(count: int, **also: Any) -> dict[str, Any]:
 def many_clusters(*keys: str) -> dict[str, Any]:
     """Return the prod stack with exactly these clusters, the first of which serves."""
     one = stack_config("prod")["eks-cutover:clusters"]["v1-36"]
-    clusters = {key: {**one, "version": f"1.{key.split('-')[1]}"} for key in keys}
+    addons = {**one["addons"], "kubeProxy": "v1.26.0-eksbuild.1"}
+    clusters = {key: {**one, "version": f"1.{key.split('-')[1]}", "addons": addons} for key in keys}
     return edited("prod", {"clusters": clusters, "weights": dict.fromkeys(keys, 0) | {keys[0]: 100}})
 
 
@@ -68,7 +69,7 @@ def test_the_stack_files_that_ship_are_right(stack: str) -> None:
     [
         ("dev", {"weights": {"v1-35": 0, "v1-36": 999}}),
         ("dev", {"network.cidr": "10.20.0.0/21", "network.zones": [f"ap-northeast-1{zone}" for zone in "abcdef"]}),
-        ("dev", {"network": {"vpcId": "vpc-1", "publicSubnetIds": ["s-1", "s-2"], "privateSubnetIds": ["s-3", "s-4"]}}),
+        ("dev", {"network": EXISTING}),
         ("dev", {"routes.web.stickiness": {"duration": 1}, "routes.grpc-api.stickiness": {"duration": 604800}}),
         ("dev", {"routes.web.hosts": ["*.a?.example.com"], "routes.web.paths": ["/*/x/*", "/*/y/*"]}),
         ("dev", {"routes.web.hosts": ["a.example.com", "b.example.com", "c.example.com"]}),
@@ -81,6 +82,23 @@ def test_the_stack_files_that_ship_are_right(stack: str) -> None:
         ("prod", {"clusters.v1-36.serviceCidr": "10.0.0.0/12", "network.cidr": "10.40.0.0/16"}),
         ("prod", {"clusters.v1-36.endpoint": {"publicCidrs": ["203.0.113.7/32"]}}),
         ("prod", {"aws:profile": "123456", "pulumi:disable-default-providers": ["aws"]}),
+        (
+            "prod",
+            {
+                "aws:defaultTags": {
+                    "tags": {"担当": "基盤チーム", "Name": "", "created at": "2026-11-24 00:00:00 +0000"}
+                }
+            },
+        ),
+        ("prod", {"clusters.v1-36.nodes.instanceTypes": ["u-6tb1.metal", "m7i.metal-24xl", "g4dn.xlarge", "t3a.nano"]}),
+        ("prod", {"clusters.v1-36.nodes.instanceTypes": ["m8gd.xlarge", "im4gn.large", "x2gd.metal", "a1.medium"]}),
+        ("prod", {"clusters.v1-36.endpoint": {"publicCidrs": ["17.0.0.0/8", "198.51.100.7/32"]}}),
+        ("prod", {"network.cidr": "100.64.0.0/16", "clusters.v1-35.addons.kubeProxy": "v1.34.3-eksbuild.2"}),
+        ("dev", {"loadBalancers.public.names": [f"{'a' * 52}.example.com", f"{'b' * 63}.example.com"]}),
+        (
+            "dev",
+            {"routes.grpc-api.healthCheck.path": "/AWS.ALB/healthcheck", "aws:allowedAccountIds": ["012345678901"]},
+        ),
         ("prod", {"weights.v1-35": 1, "routes.web.weights": {"v1-35": 0, "v1-36": 1}}),
     ],
 )
@@ -167,6 +185,56 @@ def test_a_pod_has_no_more_attributes_than_cloud_map_takes() -> None:
         "eks-cutover:serviceDiscovery.attributes: a pod of grpc-api would have 31 attributes (24 with ver and env, its "
         "labels, and 6 of the controller), and Cloud Map takes 30. It would refuse the pod, and clients would not find "
         "it. Leave some out."
+    ]
+
+
+RANGES = [f"203.0.{n}.0/24" for n in range(256)]
+NAMES = [f"n{n}.example.com" for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "most", "says"),
+    [
+        ("aws:defaultTags", {"tags": {f"t{n}": "" for n in range(99)}}, 44, "more than 44 tags. AWS takes 50"),
+        ("loadBalancers.public.ingressCidrs", RANGES, 30, "31 ranges on ports 80 and 443 make 62 rules"),
+        ("loadBalancers.public.names", NAMES, 10, "11 names, and ACM gives a certificate 10."),
+        ("clusters.v1-36.endpoint", {"publicCidrs": RANGES}, 40, "Write fewer, at most 40."),
+    ],
+)
+def test_as_many_are_taken_as_aws_takes_and_no_more(key: str, values: Any, most: int, says: str) -> None:
+    def first(count: int) -> dict[str, Any]:
+        return edited("dev", {key: cut(values, count)})
+
+    def cut(values: Any, count: int) -> Any:
+        if isinstance(values, list):
+            return values[:count]
+        [(name, inside)] = values.items()
+        part = dict(list(inside.items())[:count]) if isinstance(inside, dict) else inside[:count]
+        return {name: part}
+
+    assert message("dev", first(most)) == ""
+    [line] = lines("dev", first(most + 1))
+    assert says in line
+
+
+def test_pods_may_have_as_many_ports_as_a_security_group_has_rules_left() -> None:
+    def ports(count: int) -> dict[str, Any]:
+        config = many_routes(count, **{"loadBalancers.public.ruleQuota": 1000, "weights": {"v1-36": 1}})
+        for n, route in enumerate(config["eks-cutover:routes"].values()):
+            route |= {"targetType": "ip", "service": {**route["service"], "podPort": 8000 + n}}
+        del config["eks-cutover:clusters"]["v1-35"]
+        return config
+
+    assert message("dev", ports(59)) == ""
+    [line] = lines("dev", ports(60))
+    assert "make 61 rules in the security group of each cluster, which holds 60." in line
+
+
+def test_a_range_that_is_wrong_is_not_called_too_few() -> None:
+    config = edited("dev", {"network": {**EXISTING, "privateSubnetIds": ["a", "b"]}})
+    assert [line.split(": ")[0] for line in lines("dev", config)] == [
+        "eks-cutover:network.privateSubnetIds[0]",
+        "eks-cutover:network.privateSubnetIds[1]",
     ]
 
 
