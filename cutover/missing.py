@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
+TARGETS = "kubectl rollout restart deployment -n kube-system -l app.kubernetes.io/name=aws-load-balancer-controller"
+"""The command by which a cluster registers targets again that were taken out of its groups."""
+
+
 @dataclass(frozen=True)
 class Missing:
     """What a route lacks in AWS, what that means, and what makes it again."""

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
@@ -23,7 +23,7 @@ from pulumi.automation import ConfigValue, LocalWorkspace, Stack
 from pulumi.automation.errors import CommandError, InvalidVersionError
 
 import settings
-from cutover import lock
+from cutover import lock, unconfirmed
 from cutover.cli import Cli
 from cutover.ending import heed, undisturbed
 from cutover.run import plain, unframed, watch
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from cutover.lock import Lock
     from cutover.run import Run, Step
+    from cutover.unconfirmed import Unconfirmed
     from settings import Settings
 
 _INSIDE = "**$kubernetes:**"  # what stands inside the clusters
@@ -85,12 +86,15 @@ class Update:
 class Keep:
     """Says whether an edit stays when its block ends: not before it is called, and no more after ``no``."""
 
-    def __init__(self) -> None:
+    def __init__(self, confirmed: Callable[[], None]) -> None:
         self.kept = False
+        self._confirmed = confirmed
 
     def __call__(self, *, no: bool = False) -> None:
         """Keep the edit, or after all do not."""
         self.kept = not no
+        if self.kept:
+            self._confirmed()
 
 
 class Project:
@@ -104,6 +108,8 @@ class Project:
         self.named = stack
         self.stack = stack.rpartition("/")[2]
         self._left = b""  # what the stack file held after the last edit
+        self._alone = False
+        self._tentative = False  # whether the next edit is the first that may have to be taken back
 
     @classmethod
     def find(cls, start: Path, stack: str | None = None) -> Project:
@@ -350,16 +356,36 @@ class Project:
                     time.sleep(_ASK_SECONDS)
             except OSError as error:
                 raise ProjectError(f"{self.folder} cannot be kept from others who edit its files: {error}") from None
+            self._alone = True
+            held.callback(setattr, self, "_alone", False)
             yield
+
+    def unconfirmed(self) -> Unconfirmed | None:
+        """Return what a command that was killed has left in the stack file; nothing while another is at work."""
+        try:
+            if not unconfirmed.copy_of(self.file).exists():
+                return None
+            with nullcontext() if self._alone else self.alone():
+                return unconfirmed.read(self.file, self.named)
+        except (ProjectError, OSError):
+            return None
+
+    def settle(self) -> None:
+        """Say of what the stack file holds that it is meant.
+
+        :raises OSError: the copy of what it held before cannot be removed
+        """
+        unconfirmed.drop(self.file)
 
     @contextmanager
     def tentative(self, tell: Callable[[str], object]) -> Generator[Keep]:
         """Put the stack file back as it was, byte for byte, at the end of a block that does not keep its edits.
 
-        What somebody else has written into it meanwhile is not undone: then it stays, and ``tell`` is told.
+        What somebody else has written into it meanwhile is not undone: then it stays, and ``tell`` is told. Of what is
+        killed before it can put anything back `unconfirmed` tells.
         """
-        before, keep = self.file.read_bytes(), Keep()
-        self._left = before
+        before, keep = self.file.read_bytes(), Keep(self.settle)
+        self._left, self._tentative = before, True
         try:
             yield keep
         finally:
@@ -374,11 +400,23 @@ class Project:
                         f"Somebody else has edited {self.file_name} meanwhile, so it is not put back as it was. Take "
                         f"out what this command wrote: git diff {self.file_name}"
                     )
+                self._tentative = False
+                self.settle()
             heed()
 
     @contextmanager
     def _editing(self) -> Generator[None]:
-        """Remember what the stack file holds after an edit."""
+        """Remember what the stack file holds after an edit, and for those who come after a kill what it held before."""
+        if self._tentative:
+            try:
+                unconfirmed.keep(self.file)
+            except OSError as error:
+                raise ProjectError(
+                    f"no copy of {self.file_name} can be kept beside it ({error}), and without one nothing would tell "
+                    "of an edit whose command is killed. Nothing was changed. Let the folder be written, and run the "
+                    "same again"
+                ) from None
+            self._tentative = False
         try:
             yield
         except CommandError as error:

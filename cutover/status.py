@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cutover.minutes import Reading
     from cutover.missing import Missing
     from cutover.support import Support
+    from cutover.unconfirmed import Unconfirmed
 
 WINDOW = timedelta(minutes=5)
 """How long traffic is counted: whole minutes, without the newest, which CloudWatch is still collecting."""
@@ -59,13 +60,14 @@ class Back:
     """Where a rollback would land: the cluster, and by route what it lacks for everything.
 
     ``short`` is what was read and is too little, ``unknown`` what could not be read, ``unproven`` why nothing tells
-    what targets can carry: then what serves now is the measure.
+    what targets can carry: then what serves now is the measure. ``empty`` are routes in which no target is registered.
     """
 
     to: str
     short: Mapping[str, str]
     unknown: Mapping[str, str]
     unproven: Mapping[str, str]
+    empty: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +78,8 @@ class Status:
     move together and give different shares. ``back`` is None where a rollback would not know where to go.
     ``strangers`` are routes that are live in AWS and not in the file, ``missing`` is what only the file has,
     ``instead`` what rules do, by route, that forward to nothing. ``own_errors`` are the load balancers' own 5xx
-    per second. ``unheld`` is why nothing tells whether there is a hold, and empty where that is known.
+    per second. ``unheld`` is why nothing tells whether there is a hold, and empty where that is known. ``unconfirmed``
+    is what a killed command has left in the file.
     """
 
     stack: str
@@ -91,6 +94,7 @@ class Status:
     support: Sequence[Support]
     own_errors: float | None
     instead: Mapping[str, str]
+    unconfirmed: Unconfirmed | None = None
 
 
 def judge(
@@ -184,7 +188,9 @@ def document(status: Status, today: date) -> dict[str, Any]:
             "lands": not status.back.short if status.back.short or not status.back.unknown else None,
             "short": dict(status.back.short),
             "unknown": dict(status.back.unknown),
+            "empty": list(status.back.empty),
         },
+        "unconfirmed": status.unconfirmed.found if status.unconfirmed else [],
         "loadBalancerErrorsPerSecond": status.own_errors,
     }
 
@@ -254,6 +260,7 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None], unheld
         {route: what for route, what in lacks.items() if what and route not in unknown},
         unknown,
         {route: why for route, why in unproven.items() if why},
+        [route for route in lacks if _empty(account, route, to)],
     )
 
 
@@ -261,6 +268,12 @@ def _unread(account: Account, route: str, cluster: str) -> str:
     """Say why the health of a cluster in a route is not known; empty: it is."""
     group = account.health.get(account.found.group_of(route, cluster) or "")
     return group.unreadable if group else ""
+
+
+def _empty(account: Account, route: str, cluster: str) -> bool:
+    """Tell whether a cluster has a group in a route, and no target in it."""
+    group = account.health.get(account.found.group_of(route, cluster) or "")
+    return group is not None and not group.registered and not group.unreadable
 
 
 def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:

@@ -89,6 +89,8 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
     code = Code.REFUSED
     with terminal.told():
         project = terminal.project(cwd, stack)
+        if unconfirmed := project.unconfirmed():
+            terminal.say(str(unconfirmed), "yellow")
         try:
             found = Live(session(project.settings().aws), project.owner).find()
         except SettingsError as error:

@@ -21,7 +21,7 @@ from cutover import minutes, tables
 from cutover.calls import OutsideError
 from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out, check_forwarding, check_whole
-from cutover.confirmed import Confirmed
+from cutover.confirmed import Confirmed, check_settled
 from cutover.live import Live, LiveError, session
 from cutover.minutes import together
 from cutover.project import ProjectError
@@ -137,6 +137,7 @@ def promote(
     """
     with told(), asked_rightly():
         here = project(folder, stack)
+        check_settled(here)
         file, settings = here.content(), here.settings()
         if key not in settings.clusters:
             stop(

@@ -50,6 +50,8 @@ def release(
     """
     with told():
         known = project(cwd, stack)
+        if unconfirmed := known.unconfirmed():
+            say(str(unconfirmed), "yellow")
         account = session(known.aws(lambda text: say(text, "yellow")))
         live = Live(account, known.owner)
         file, found = known.content(), live.traffic()

@@ -24,13 +24,14 @@ import typer
 from cutover import retire as rules
 from cutover import tables
 from cutover.account import read
-from cutover.confirmed import Confirmed
+from cutover.confirmed import Confirmed, check_settled
 from cutover.ending import undisturbed
 from cutover.gate import REFUSES
 from cutover.inside import Inside, InsideError
 from cutover.judgement import Kind, kind, violations
 from cutover.leftovers import sweep
 from cutover.live import Live, LiveError, session
+from cutover.missing import TARGETS
 from cutover.retire import Case, Word
 from cutover.terminal import (
     Code,
@@ -92,6 +93,7 @@ def retire(
     with told():
         its_project = project(folder, stack)
         with its_project.alone():
+            check_settled(its_project)
             file, settings, updates = its_project.content(), its_project.settings(), its_project.history()
             if key not in settings.clusters and not rules.known(updates, key, its_project.name):
                 stop(
@@ -339,8 +341,7 @@ class _Retirement:
         except WriteError as error:
             say(
                 f"Of the targets of {self.key}, some could not be registered again ({error}); the others are. "
-                "Its controller does so when it begins anew: kubectl rollout restart deployment -n kube-system -l "
-                "app.kubernetes.io/name=aws-load-balancer-controller",
+                f"Its controller does so when it begins anew: {TARGETS}",
                 "red",
             )
         else:

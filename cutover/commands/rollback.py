@@ -26,7 +26,7 @@ from cutover.ending import heed, undisturbed
 from cutover.gate import Policy
 from cutover.judgement import touched, weights_alone
 from cutover.live import Live, account_of, check_account, in_role, own_session
-from cutover.missing import all_of_it, missing
+from cutover.missing import TARGETS, all_of_it, missing
 from cutover.project import ProjectError, rules
 from cutover.rollback import (
     RollbackError,
@@ -396,8 +396,7 @@ def _show(act: _Act, console: Console) -> None:
     if empty := [landing.route for landing in act.landed if landing.units == 0]:
         say(
             f"{act.key} has no healthy target in {', '.join(empty)}: requests will fail there. Where a retirement was "
-            "killed while it drained, its targets come back with: kubectl rollout restart deployment -n kube-system -l "
-            "app.kubernetes.io/name=aws-load-balancer-controller",
+            f"killed while it drained, its targets come back with: {TARGETS}",
             "red",
         )
     if short := [landing.route for landing in act.landed if landing.covered is not None and landing.covered < 1]:
@@ -495,8 +494,13 @@ def _keep_records(act: _Act) -> list[str]:
         say(f"Nothing tells whether an update is under way ({error}). One that is may move traffic again.", "yellow")
     try:
         with known.alone(_FILE_SECONDS):
+            unconfirmed = known.unconfirmed()
+            left += [str(unconfirmed)] if unconfirmed and not unconfirmed.weights_alone else []
             settings = known.settings()
             _write(act, settings)
+            if unconfirmed and unconfirmed.weights_alone:  # in whose place stand now those that AWS has
+                known.settle()
+                say(f"{known.file_name} had weights of a command that was killed ({unconfirmed.since}).")
     except (ProjectError, SettingsError) as error:
         why = error.found if isinstance(error, SettingsError) else error
         left.append(f"{known.file_name} and the state do not say it yet: {why}")

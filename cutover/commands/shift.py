@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cutover import account, gate, judgement, tables
-from cutover.confirmed import Confirmed
+from cutover.confirmed import Confirmed, check_settled
 from cutover.judgement import Kind
 from cutover.live import Live, LiveError, session
 from cutover.missing import missing
@@ -126,6 +126,7 @@ def write(here: Project, asked: Mapping[str, int], route: str | None) -> Setting
     :raises ShiftError: what is asked for is no shift
     """
     with here.alone():
+        check_settled(here)
         settings = here.settings()  # which tells that there is no such stack, before its file is looked for
         if route is not None and route not in settings.routes:
             routes_of(settings, route)
@@ -148,6 +149,7 @@ def carry_out(
     :raises LiveError: AWS could not be read
     """
     with here.alone():
+        check_settled(here)
         file, settings = here.content(), here.settings()
         moving = routes_of(settings, route)
         present = settings.weights_of(route) if route else settings.weights

@@ -16,9 +16,12 @@ from rich.text import Text
 from cutover import minutes, preflight, support, surroundings
 from cutover.account import read
 from cutover.live import Live, LiveError, session
+from cutover.missing import TARGETS
+from cutover.project import ProjectError
 from cutover.status import WINDOW, document, judge, weights
 from cutover.terminal import Code, FolderOption, JsonOption, StackOption, project, results, say, show_json, stop, told
 from cutover.verdict import Verdict
+from settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from cutover.live import Found
     from cutover.minutes import Reading
     from cutover.project import Project
-    from cutover.status import Place, Status
+    from cutover.status import Back, Place, Status
     from cutover.support import Support
     from cutover.verdict import Row
 
@@ -57,7 +60,13 @@ def status(
     """
     with told():
         known = project(cwd, stack)
-        settings = known.settings()
+        unconfirmed = known.unconfirmed()
+        try:
+            settings = known.settings()
+        except (ProjectError, SettingsError):
+            if unconfirmed:
+                say(str(unconfirmed), "yellow")
+            raise
         if key is not None and key not in settings.clusters:
             stop(
                 Code.USAGE,
@@ -70,6 +79,7 @@ def status(
         account = read(live, settings, everything=True, found=found)
         supported = support.read(aws, settings)
         state = judge(account, _counted(aws, found), supported, known.named, unheld)
+        state = replace(state, unconfirmed=unconfirmed)
         rows: list[Row] = []
         if key is not None:
             if not as_json:
@@ -224,6 +234,15 @@ def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     yield from _health_notes(state)
     yield from _weight_notes(known, state)
     yield "rollback", _back(known, state)
+    if state.back and state.back.empty:
+        yield "empty", _emptied(known, state, state.back)
+    if one := state.unconfirmed:
+        yield (
+            "unconfirmed",
+            f"a command that edited {known.file_name} was killed ({one.since}), and since then it says otherwise: "
+            f"{'; '.join(one.found)}. No shift, promotion or retirement builds upon that",
+        )
+        yield "", f"-> {one.cure}"
     if state.unheld:
         yield "hold", f"whether one stands is not known, so weights may be refused: {state.unheld}"
     if hold := state.hold:
@@ -263,7 +282,7 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
         yield "", f"-> run `cutover rollback -s {known.named}` again: it ends what is left, and writes the file"
     elif state.half_moved:
         yield "", f"-> run the last `cutover shift` again, or `cutover rollback -s {known.named}`"
-    elif state.drifted:
+    elif state.drifted and not state.unconfirmed:
         file, live = (weights(state, state.drifted[0], live=one) for one in (False, True))
         # The state may remember neither, so a plain `pulumi up` could find nothing to do.
         brings = f"-> `cutover shift {_asked(file)} -s {known.named}` brings the file's"
@@ -290,6 +309,16 @@ def _back(known: Project, state: Status) -> str:
     if unproven:
         return f"would land on {state.back.to}, and what it can carry in {', '.join(unproven)} is not known: {why}"
     return f"would land on {state.back.to}, which covers every route"
+
+
+def _emptied(known: Project, state: Status, back: Back) -> str:
+    said = f"{back.to} has no target at all in {', '.join(back.empty)}: what a rollback sends there is lost"
+    if state.unconfirmed and back.to in state.unconfirmed.retired:
+        return said
+    return (
+        f"{said}. Where a retirement was killed while it drained, `cutover retire {back.to} -s {known.named}` goes on "
+        f"with it; to give {back.to} its targets again, in that cluster: {TARGETS}"
+    )
 
 
 def _asked(shown: Mapping[str, int]) -> str:

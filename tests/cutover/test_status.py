@@ -239,12 +239,26 @@ def test_a_cluster_without_a_share_is_held_against_what_a_rollback_would_give_it
 
 
 def test_a_rollback_lands_where_the_older_cluster_has_enough(stack: Tagged) -> None:
-    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}, "unknown": {}}
+    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}, "unknown": {}, "empty": []}
     assert "would land on v1-35, which covers every route" in _run().stdout
     stack.heal(OLD, 4, "web")
     back = _json()["rollback"]
     assert (back["lands"], back["short"]) == (False, {"web": "4 of 5"})
     assert "would be too much for v1-35: web 4 of 5 healthy" in _run().stdout
+
+
+def test_without_any_record_an_older_cluster_that_was_drained_is_told_with_what_gives_it_its_targets(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for route in stack.rules:
+        stack.set_weights(route, {OLD: 0, NEW: 100})
+    _file(monkeypatch, {OLD: 0, NEW: 100})
+    stack.heal(OLD, 0, "web")
+    said = _run(columns=1000).stdout
+    assert "v1-35 has no target at all in web: what a rollback sends there is lost" in said
+    assert "`cutover retire v1-35 -s dev` goes on with it" in said
+    assert "kubectl rollout restart deployment" in said
+    assert _json()["rollback"]["empty"] == ["web"]
 
 
 def test_nothing_is_older_than_the_only_cluster_that_serves(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
