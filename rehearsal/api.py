@@ -4,7 +4,7 @@ Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth 
 calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), that DescribeTags
 fails where one of its resources is gone, the rate limits of the ELB API, and faults to play. Refuses to own everything
 else that AWS answers, target groups and rules too: those are moto's, and what moto does not know is that of eks_api.py,
-quotas.py and percentiles.py.
+quotas.py and cloudwatch.py.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -34,7 +34,7 @@ from xml.etree import ElementTree
 from moto.elbv2.models import elbv2_backends
 from werkzeug.wrappers import Request, Response
 
-from rehearsal import percentiles, quotas
+from rehearsal import cloudwatch, quotas
 from rehearsal.aws.session import INTERNAL_AGENT, PROVIDER_AGENT
 from rehearsal.bucket import Bucket
 from rehearsal.eks_api import EksApi
@@ -110,7 +110,7 @@ class Api:
             "DeregisterTargets": self._deregister,
             "DescribeTargetHealth": self._health,
         }
-        percentiles.install()
+        cloudwatch.install()
         quotas.install()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

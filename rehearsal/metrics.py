@@ -106,10 +106,7 @@ def past(balancer: str, group: str, targets: int, rates: Iterable[float], until:
 
 
 def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
-    """Return the dimensions of a load balancer, or of a target group on it: the ends of their ARNs.
-
-    A question must name them in this order; moto's GetMetricData finds nothing in another one.
-    """
+    """Return the dimensions of a load balancer, or of a target group on it: the ends of their ARNs."""
     of_group = [{"Name": "TargetGroup", "Value": group.rsplit(":", 1)[-1]}] if group else []
     return [*of_group, {"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/", 1)[-1]}]
 

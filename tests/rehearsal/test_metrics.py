@@ -116,7 +116,7 @@ def test_the_emulated_cloudwatch_gives_it_back(account: Account, meter: Meter) -
         metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}
         answer = cloudwatch.get_metric_data(
             MetricDataQueries=[{"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": statistic}}],
-            StartTime=now - timedelta(minutes=5),
+            StartTime=now - timedelta(minutes=1),
             EndTime=now + timedelta(minutes=5),
         )
         return answer["MetricDataResults"][0]["Values"]
