@@ -69,6 +69,13 @@ class Back:
     unproven: Mapping[str, str]
     empty: Sequence[str]
 
+    @property
+    def lands(self) -> bool | None:
+        """Whether the cluster is known to cover every route; None where that is not known of some, and of none not."""
+        if self.short:
+            return False
+        return None if self.unknown or self.unproven else True
+
 
 @dataclass(frozen=True, kw_only=True)
 class Status:
@@ -185,10 +192,11 @@ def document(status: Status, today: date) -> dict[str, Any]:
         "rollback": status.back
         and {
             "to": status.back.to,
-            "lands": not status.back.short if status.back.short or not status.back.unknown else None,
+            "lands": status.back.lands,
             "short": dict(status.back.short),
             "unknown": dict(status.back.unknown),
             "empty": list(status.back.empty),
+            "unproven": dict(status.back.unproven),
         },
         "unconfirmed": status.unconfirmed.found if status.unconfirmed else [],
         "loadBalancerErrorsPerSecond": status.own_errors,
@@ -251,7 +259,7 @@ def _back(account: Account, live: Mapping[str, Mapping[str, int] | None], unheld
     lacks = {
         route: _lacks(account.move(route, {to: 1}), account.policy, to)
         for route, weights in live.items()
-        if weights is not None
+        if weights  # a rule that forwards to nothing stays as it is
     }
     unknown = {route: why for route in lacks if (why := _unread(account, route, to))}
     unproven = {route: move.unproven for route in lacks if not (move := account.move(route, {to: 1})).capacity}

@@ -308,7 +308,7 @@ def _back(known: Project, state: Status) -> str:
         return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial.{by}"
     if unproven:
         return f"would land on {state.back.to}, and what it can carry in {', '.join(unproven)} is not known: {why}"
-    return f"would land on {state.back.to}, which covers every route"
+    return f"would land on {state.back.to}, which covers every route{' that forwards' if state.instead else ''}"
 
 
 def _emptied(known: Project, state: Status, back: Back) -> str:

@@ -176,6 +176,8 @@ def test_without_cloudwatch_nothing_is_said_to_cover_every_route(
     said = " ".join(_run().stdout.split())
     assert "covers every route" not in said
     assert "what it can carry in web, grpc-api is not known: CloudWatch could not be read: not allowed" in said
+    back = _json()["rollback"]
+    assert (back["lands"], back["short"], set(back["unproven"])) == (None, {}, {"web", "grpc-api"})
 
 
 def test_health_that_cannot_be_read_is_not_called_too_much(stack: Tagged) -> None:
@@ -239,7 +241,8 @@ def test_a_cluster_without_a_share_is_held_against_what_a_rollback_would_give_it
 
 
 def test_a_rollback_lands_where_the_older_cluster_has_enough(stack: Tagged) -> None:
-    assert _json()["rollback"] == {"to": OLD, "lands": True, "short": {}, "unknown": {}, "empty": []}
+    nothing = {"short": {}, "unknown": {}, "unproven": {}, "empty": []}
+    assert _json()["rollback"] == {"to": OLD, "lands": True, **nothing}
     assert "would land on v1-35, which covers every route" in _run().stdout
     stack.heal(OLD, 4, "web")
     back = _json()["rollback"]
@@ -259,6 +262,14 @@ def test_without_any_record_an_older_cluster_that_was_drained_is_told_with_what_
     assert "`cutover retire v1-35 -s dev` goes on with it" in said
     assert "kubectl rollout restart deployment" in said
     assert _json()["rollback"]["empty"] == ["web"]
+
+
+def test_a_route_with_a_maintenance_page_is_not_among_those_that_a_rollback_covers(stack: Tagged) -> None:
+    stack.close("web")
+    stack.heal(OLD, 0, "web")
+    said = " ".join(_run().stdout.split())
+    assert "would land on v1-35, which covers every route that forwards" in said
+    assert "the rule of web (fixed-response 503) is there, and sends no request to any cluster" in said
 
 
 def test_nothing_is_older_than_the_only_cluster_that_serves(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
