@@ -24,6 +24,7 @@ from pulumi.automation.errors import CommandError, InvalidVersionError
 
 import settings
 from cutover import lock, unconfirmed
+from cutover.calls import waiting
 from cutover.cli import Cli
 from cutover.ending import heed, undisturbed
 from cutover.run import plain, unframed, watch
@@ -346,14 +347,15 @@ class Project:
         with ExitStack() as held:
             try:
                 anchor = held.enter_context(self._project_file.open())
-                while not _taken(anchor):
-                    if time.monotonic() > end:
-                        raise BusyError(
-                            f"another cutover is at work in {self.folder}, and both would edit one file, so this one "
-                            f"has not touched it. Wait until it is done, look with cutover status -s {self.named}, "
-                            "then run the same again"
-                        )
-                    time.sleep(_ASK_SECONDS)
+                with waiting(f"another cutover that is at work in {self.folder}"):
+                    while not _taken(anchor):
+                        if time.monotonic() > end:
+                            raise BusyError(
+                                f"another cutover is at work in {self.folder}, and both would edit one file, so this "
+                                "one has not touched it. Wait until it is done, look with cutover status -s "
+                                f"{self.named}, then run the same again"
+                            )
+                        time.sleep(_ASK_SECONDS)
             except OSError as error:
                 raise ProjectError(f"{self.folder} cannot be kept from others who edit its files: {error}") from None
             self._alone = True

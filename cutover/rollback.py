@@ -152,8 +152,11 @@ def absent(settings: Settings, found: Found, cluster: str, routes: Collection[st
     ]
 
 
-def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
-    """Say of every route that leaves a share on another cluster where it is, and what to do."""
+def elsewhere(landed: Iterable[Landing], cluster: str, stack: str) -> list[str]:
+    """Say of every route that leaves a share on another cluster where it is, and what to do.
+
+    ``stack`` is how `-s` names the stack.
+    """
     said: list[str] = []
     for landing in landed:
         total = sum(landing.after.values())
@@ -161,7 +164,7 @@ def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
         if not total:
             said.append(
                 f"{landing.route} stays, and sends nothing to any cluster: its rule has another action than the stack "
-                "gave it. Give it back in the console, or with pulumi up once the hold is released"
+                f"gave it. Give it back in the console, or once the hold is released: pulumi up --refresh -s {stack}"
             )
         if not kept:
             continue
@@ -174,7 +177,7 @@ def elsewhere(landed: Iterable[Landing], cluster: str) -> list[str]:
         else:
             said.append(
                 f"{landing.route} stays, with {on}: its rule has no target group of {cluster}. Mend what serves it, or "
-                "move it with cutover shift --route once the hold is released"
+                f"move it once the hold is released: cutover shift KEY=100 --route {landing.route} -s {stack}"
             )
     return said
 
@@ -187,7 +190,9 @@ def enough(landing: Landing) -> bool:
 def reached(landing: Landing) -> str:
     """Say what a route has landed on: in numbers, and what is short or not known."""
     serving = [cluster for cluster, weight in landing.after.items() if weight]
-    on = f"{landing.route} is on {', '.join(serving) or 'no cluster'}"
+    if not serving:
+        return f"{landing.route} is on no cluster: its rule sends nothing to any"
+    on = f"{landing.route} is on {', '.join(serving)}"
     if landing.covered is None:
         return f"{on}. What is healthy there could not be read, so nothing tells whether it is enough"
     if not landing.units:

@@ -141,7 +141,7 @@ def go_back(
         confirm(f"Move {known.stack} to {act.key} as shown now?", yes=yes)
     with undisturbed():  # a rollback that is half done helps nobody
         done = _move(act)
-    kept = elsewhere([one for one in act.landed if routes is None or one.route in routes], act.key)
+    kept = elsewhere((one for one in act.landed if routes is None or one.route in routes), act.key, known.named)
     left, interrupted = [*done.left, *kept], False
     try:
         heed()

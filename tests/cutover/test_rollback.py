@@ -21,7 +21,7 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cutover import terminal
+from cutover import calls, terminal
 from cutover.__main__ import app, main
 from cutover.commands import release as release_command
 from cutover.commands import rollback as rollback_command
@@ -142,8 +142,9 @@ def test_a_route_without_the_cluster_stays_and_says_so() -> None:
 def test_a_route_that_leaves_a_share_elsewhere_is_told_with_its_cure() -> None:
     found = _found(web=HALF, api={OLD: -1, NEW: 100}, shop=HALF)
     partly = {**all_on(found, OLD), "shop": {f"shop/{OLD}": 75, f"shop/{NEW}": 25}}
-    api, shop = elsewhere(landings(found, partly, Seen(), ""), OLD)
+    api, shop = elsewhere(landings(found, partly, Seen(), ""), OLD, STACK)
     assert api.startswith(f"api stays, with 100 of 100 on {NEW}: its rule has no target group of {OLD}. Mend")
+    assert api.endswith("cutover shift KEY=100 --route api -s dev")
     assert shop.startswith(f"shop keeps 25 of 100 on {NEW}, since {OLD} covers no more. Give {OLD} more")
 
 
@@ -217,8 +218,10 @@ def test_a_rule_with_another_action_is_told_and_the_file_keeps_what_it_says_of_t
     found = _found(**{"web": {OLD: -1, NEW: -1}, "grpc-api": HALF})
     landed = landings(found, all_on(found, OLD), Seen(), "stays")
     assert to_write(settings_of("dev", weights=HALF), landed) == {None: ALL_OLD}
-    (told,) = elsewhere(landed, OLD)
+    (told,) = elsewhere(landed, OLD, STACK)
     assert told.startswith("web stays, and sends nothing to any cluster")
+    assert "pulumi up --refresh -s dev" in told
+    assert reached(landed[1]) == "web is on no cluster: its rule sends nothing to any"
 
 
 class Emulated(Project):
@@ -713,12 +716,17 @@ def test_a_lock_of_another_machine_is_watched_until_it_is_gone(scene: Scene, mon
     assert "Wait for it, or, if that run is gone, `pulumi cancel -s dev`" in said.stderr
 
 
-def test_a_file_that_another_command_edits_is_left_alone(scene: Scene) -> None:
+def test_a_file_that_another_command_edits_is_left_alone_and_the_wait_is_told(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_for: set[str] = set()
+    monkeypatch.setattr("time.sleep", lambda _: waited_for.update(what for what, _ in list(calls._open.values())))  # pyright: ignore[reportPrivateUsage]
     with (scene.project.folder / "Pulumi.yaml").open() as anchor:
         fcntl.flock(anchor, fcntl.LOCK_EX)
         said = scene.run("rollback", "--yes")
     assert said.exit_code == Code.UNFINISHED
     assert "another cutover is at work" in said.stderr
+    assert waited_for == {f"another cutover that is at work in {scene.project.folder}"}
     assert (_everywhere(scene, ALL_OLD), scene.file_weights()) == (True, HALF)
 
 
