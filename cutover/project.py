@@ -27,7 +27,7 @@ from cutover import lock, unconfirmed
 from cutover.calls import waiting
 from cutover.cli import Cli
 from cutover.ending import heed, undisturbed
-from cutover.run import plain, unframed, watch
+from cutover.run import said_why, watch
 from settings import SettingsError, files, reading
 from settings.models import Aws
 from settings.owner import Owner
@@ -124,11 +124,11 @@ class Project:
         if stack is not None:
             return cls._named(folder, stack)
         try:
-            selected = _workspace(folder).stack()
-        except CommandError as error:
-            raise _failed(error) from None
+            workspace = _workspace(folder)
         except ProjectError as error:
             raise ProjectError(f"{error}, or name the stack with --stack") from None
+        with _asking("stack ls"):
+            selected = workspace.stack()
         if selected is None:
             raise ProjectError("no stack is named or selected. Name one with --stack")
         return cls(folder, selected.name)
@@ -191,10 +191,8 @@ class Project:
         :raises ProjectError: the engine cannot read it, or there is nothing to read
         :raises SettingsError: it says something wrong
         """
-        try:
+        with _asking("config"):
             config = self._automation.get_all_config()
-        except CommandError as error:
-            raise _failed(error) from None
         secret = [key for key, one in config.items() if one.secret]
         return self._checked({key: one.value for key, one in config.items()}, secret)
 
@@ -301,13 +299,14 @@ class Project:
 
         :raises ProjectError: the backend cannot be asked
         """
-        try:
-            if self._backend.startswith(("file:", "s3:")):
+        if self._backend.startswith(("file:", "s3:")):
+            try:
                 return lock.read(self._backend, self.name, self.stack)
+            except lock.LockError as error:
+                raise EngineError(str(error)) from None
+        with _asking("stack ls"):
             stacks = self._workspace.list_stacks()
-        except (CommandError, lock.LockError) as error:
-            raise _failed(error) from None
-        busy = any(one.update_in_progress for one in stacks if one.name.rpartition("/")[2] == self.stack)
+            busy = any(one.update_in_progress for one in stacks if one.name.rpartition("/")[2] == self.stack)
         return lock.Lock("an update that Pulumi Cloud knows of") if busy else None
 
     def write_weights(self, weights: Mapping[str, int], route: str | None = None) -> None:
@@ -420,9 +419,8 @@ class Project:
                 ) from None
             self._tentative = False
         try:
-            yield
-        except CommandError as error:
-            raise _failed(error) from None
+            with _asking("config set"):
+                yield
         finally:
             self._left = self.content()
 
@@ -438,19 +436,16 @@ class Project:
 
         :raises ProjectError: the backend cannot be read
         """
-        try:
-            every = self._automation.history(show_secrets=False)
-        except CommandError as error:
-            raise _failed(error) from None
-        return [
-            Update(
-                ended=one.end_time.replace(tzinfo=UTC),
-                succeeded=one.result == "succeeded",
-                config={key: _value(value.value) for key, value in one.config.items()},
-            )
-            for one in reversed(every)
-            if one.kind == "update" and one.end_time is not None
-        ]
+        with _asking("stack history"):
+            return [
+                Update(
+                    ended=one.end_time.replace(tzinfo=UTC),
+                    succeeded=one.result == "succeeded",
+                    config={key: _value(value.value) for key, value in one.config.items()},
+                )
+                for one in reversed(self._automation.history(show_secrets=False))
+                if one.kind == "update" and one.end_time is not None
+            ]
 
     @contextmanager
     def environment(self, variables: Mapping[str, str]) -> Generator[None]:
@@ -480,11 +475,11 @@ class Project:
         """
         becomes = {step.urn: not step.lifted for step in kept}
         try:
-            for protected, urns in inside(self.resources() if becomes else [], becomes).items():
-                command = ["state", "protect" if protected else "unprotect", "--yes", "--stack", self.named, *urns]
-                self._workspace.pulumi_command.run(command, str(self.folder), self._workspace.env_vars)
-        except CommandError as error:
-            return str(_failed(error))
+            resources = self.resources() if becomes else []
+            with _asking("state protect"):
+                for protected, urns in inside(resources, becomes).items():
+                    command = ["state", "protect" if protected else "unprotect", "--yes", "--stack", self.named, *urns]
+                    self._workspace.pulumi_command.run(command, str(self.folder), self._workspace.env_vars)
         except ProjectError as error:
             return str(error)
         return ""
@@ -503,14 +498,13 @@ class Project:
 
         :raises ProjectError: the state cannot be read
         """
-        try:
+        with _asking("stack export"):
             return (self._automation.export_stack().deployment or {}).get("resources", [])
-        except CommandError as error:
-            raise _failed(error) from None
 
     @cached_property
     def _backend(self) -> str:
-        return self._workspace.who_am_i().url or ""
+        with _asking("whoami"):
+            return self._workspace.who_am_i().url or ""
 
     @cached_property
     def _workspace(self) -> LocalWorkspace:
@@ -518,10 +512,8 @@ class Project:
 
     @cached_property
     def _automation(self) -> Stack:
-        try:
+        with _asking("stack"):
             return Stack.select(self.named, self._workspace)
-        except CommandError as error:
-            raise _failed(error) from None
 
 
 class _Workspace(LocalWorkspace):
@@ -538,7 +530,7 @@ def _workspace(folder: Path) -> _Workspace:
         return _Workspace(work_dir=str(folder), pulumi_command=Cli())
     except FileNotFoundError:
         raise ProjectError("there is no pulumi on PATH. Install the Pulumi CLI") from None
-    except (OSError, CalledProcessError, InvalidVersionError) as error:
+    except (OSError, ValueError, CalledProcessError, InvalidVersionError) as error:
         raise ProjectError(
             f"the pulumi on PATH is of no use: {str(error).rstrip('.')}. Install the Pulumi CLI anew"
         ) from None
@@ -593,7 +585,14 @@ def _value(text: str) -> Any:
         return text
 
 
-def _failed(error: Exception) -> ProjectError:
-    """Return what the CLI itself said, without the SDK's frame around it, as a mistake or as a failure."""
-    said = plain([unframed(error)])
-    return ProjectError(said) if any(words in said for words in _MISTAKES) else EngineError(said)
+@contextmanager
+def _asking(what: str) -> Generator[None]:
+    """Turn whatever a block raises that asks the CLI, and reads its answer, into a mistake or a failure."""
+    try:
+        yield
+    except (ProjectError, SettingsError):
+        raise
+    except Exception as error:
+        said = said_why(error, what)
+        mistake = isinstance(error, CommandError) and any(words in said for words in _MISTAKES)
+        raise (ProjectError if mistake else EngineError)(said) from None

@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pulumi.automation import errors
+from pulumi.automation.errors import CommandError
+
+from cutover.calls import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,14 +91,18 @@ def watch(operation: Callable[..., Any], **options: Any) -> Run:
     failure = ""
     try:
         operation(on_event=notes.take, **options)
-    except errors.CommandError as error:
-        failure = plain(notes.said) or plain([unframed(error)])
+    except Exception as error:  # the SDK lets through whatever reading the CLI's answer raises
+        failure = (isinstance(error, CommandError) and plain(notes.said)) or said_why(error, operation.__name__)
+    if notes.lost and not failure:  # then what is noted is not all that the run did
+        failure = said_why(notes.lost, operation.__name__)
     return Run(tuple(notes.steps), tuple(notes.kept), time.monotonic() - begin, failure, notes.forwards)
 
 
-def unframed(error: Exception) -> str:
-    """Return what the CLI itself said, without the SDK's frame around it."""
-    return str(error).partition("stderr:")[2].strip().removeprefix("error: ") or str(error)
+def said_why(error: Exception, asked: str) -> str:
+    """Say why the CLI did not do what it was ``asked``: in its own words without the SDK's frame, else in a line."""
+    if isinstance(error, CommandError):
+        return plain([str(error).partition("stderr:")[2].strip().removeprefix("error: ") or str(error)])
+    return f"pulumi {asked}: {told(error)}"
 
 
 def plain(messages: Iterable[str]) -> str:
@@ -114,11 +120,15 @@ class _Notes:
         self.steps: list[Step] = []
         self.kept: list[Step] = []
         self.said: list[str] = []
+        self.lost: Exception | None = None  # what an event that could not be read has raised; the SDK only warns of it
         self.forwards: dict[str, tuple[Weights, Weights]] = {}
 
     def take(self, event: EngineEvent) -> None:
         if event.resource_pre_event:
-            self._step(event.resource_pre_event.metadata)
+            try:
+                self._step(event.resource_pre_event.metadata)
+            except Exception as error:
+                self.lost = error
         elif (said := event.diagnostic_event) and said.severity in {"error", "info#err"} and _ECHO not in said.message:
             self.said.append(said.message)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.project import BusyError, Project, ProjectError, inside
+from cutover.project import BusyError, EngineError, Project, ProjectError, inside
+from cutover.run import Step
 from settings import SettingsError
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -56,6 +60,48 @@ def test_a_pulumi_that_is_broken_or_too_old_is_said(folder: Path, monkeypatch: p
     for ask in (Project(folder, "dev").history, lambda: Project.find(folder)):
         with pytest.raises(ProjectError, match=r"the pulumi on PATH is of no use: .*\. Install the Pulumi CLI anew"):
             ask()
+
+
+ANSWERS = {
+    "a page of a proxy": "<html><head><title>Login</title>\n<body>please <br> log in</html>",
+    "a warning before it": "warning: using pulumi-language-python from $PATH\n{}",
+    "half of it": '{"eks-cutover:weights": {"value": "{}", "secr',
+    "nothing": "",
+    "null": "null",
+}
+ASKS: dict[str, Callable[[Project], object]] = {
+    "stack ls": lambda project: Project.find(project.folder),
+    "config": Project.settings,
+    "stack history": Project.history,
+    "stack export": Project.resources,
+    "whoami": Project.locked,
+}
+
+
+@pytest.fixture
+def garbling(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a CLI on PATH that succeeds in everything, and answers with what the file ``answer`` has."""
+    (folder / "pulumi").write_text(f'#!/bin/sh\n[ "$1" = version ] && exec echo v3.259.0\ncat {folder}/answer\n')
+    (folder / "pulumi").chmod(0o755)
+    (folder / "Pulumi.dev.yaml").write_text((ROOT / "Pulumi.dev.yaml").read_text())
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+@pytest.mark.parametrize("what", ANSWERS)
+def test_an_answer_of_the_engine_that_nobody_can_read_is_a_failure_in_a_line_that_names_what_was_asked(
+    garbling: Path, what: str
+) -> None:
+    (garbling / "answer").write_text(ANSWERS[what])
+    for asked, ask in ASKS.items():
+        with pytest.raises(EngineError) as error:
+            ask(Project(garbling, "dev"))
+        assert re.fullmatch(rf"pulumi {asked}: what came in answer cannot be read \(\w+: .*\)", str(error.value))
+    project = Project(garbling, "dev")
+    for asked, run in (("preview", project.preview()), ("up", project.up()), ("refresh", project.refresh(["x"]))):
+        assert re.fullmatch(rf"pulumi {asked}: what came in answer cannot be read \(\w+: .*\)", run.failure)
+    step = Step("same", "x", "x", urn="urn:x")
+    assert project.follow([step]).startswith("pulumi stack export: what came in answer cannot be read")
 
 
 def test_a_project_file_that_is_no_text_is_said(folder: Path) -> None:

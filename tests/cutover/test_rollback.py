@@ -761,6 +761,22 @@ def test_a_plan_that_fails_is_told_and_nothing_is_applied(scene: Scene) -> None:
     assert [asked.split()[0] for asked in scene.project.asked] == ["refresh"]
 
 
+def test_an_engine_whose_answers_nobody_can_read_stops_no_rule(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = scene.project.folder
+    (folder / "pulumi").write_text('#!/bin/sh\n[ "$1" = version ] && exec echo v3.259.0\necho "<html>log in</html>"\n')
+    (folder / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for asking in ("settings", "locked"):
+        monkeypatch.setattr(Emulated, asking, getattr(Project, asking))
+    said = scene.run("rollback", "--yes")
+    assert said.exit_code == Code.UNFINISHED, said.output
+    assert _everywhere(scene, ALL_OLD)
+    assert (
+        "Nothing tells whether an update is under way (pulumi whoami: what came in answer cannot be read" in said.stderr
+    )
+    assert "the state do not say it yet: pulumi config: what came in answer cannot be read" in said.stderr
+
+
 def test_the_lock_of_a_dead_update_is_not_waited_for(scene: Scene) -> None:
     scene.project.locks = [Lock("ci@here", dead=True)]
     said = scene.run("rollback", "--yes")

@@ -42,3 +42,12 @@ def test_one_cause_is_said_once_however_many_resources_have_it() -> None:
     )
     run = watch(_failing("error: preview failed", cause, cause, *gate, cause))
     assert run.failure == cause + gate[0]
+
+
+def test_an_event_that_cannot_be_read_makes_a_plan_a_failure_and_no_smaller_plan() -> None:
+    def operation(*, on_event: Callable[[Any], None]) -> None:
+        strange = SimpleNamespace(old=None, new=None, urn="no urn", op=SimpleNamespace(value="delete"))
+        on_event(SimpleNamespace(resource_pre_event=SimpleNamespace(metadata=strange), diagnostic_event=None))
+
+    run = watch(operation)
+    assert run.failure.startswith("pulumi operation: what came in answer cannot be read (IndexError")
