@@ -533,13 +533,14 @@ def _report(rollout: _Rollout, code: int | None, *, as_json: bool) -> None:
     tables.show(results, ("step", "route", "verdict", "by which numbers"), rows, spare=("verdict",))
     old = [cluster for cluster in rollout.settings.clusters if cluster != rollout.key]
     to = f" --to {rollout.way_back}" if rollout.way_back else ""
+    but = ", but for what is told above" if code == Code.UNFINISHED else ""
     said, following = {
         "promoted": (
             "completed: it has all traffic.",
             f"Next: cutover {f'retire {old[0]}' if old else 'status'} -s {named}",
         ),
         "rolled-back": (
-            f"failed at {rollout.step} %: it was rolled back.",
+            f"failed at {rollout.step} %: it was rolled back{but}.",
             f"Next, once the reason is gone: cutover release -s {named}, then the same again",
         ),
         "rollback-failed": (
