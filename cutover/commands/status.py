@@ -305,7 +305,8 @@ def _back(known: Project, state: Status) -> str:
     why = "; ".join(dict.fromkeys(unproven.values()))
     if short := _by_route(state.back.short):
         by = f" By the load of what serves now, since {why}" if unproven.keys() & state.back.short.keys() else ""
-        return f"would be too much for {state.back.to}: {short} healthy. Let it grow first, or use --partial.{by}"
+        first = "" if state.back.empty else " Let it grow first, or use --partial."
+        return f"would be too much for {state.back.to}: {short} healthy.{first}{by}"
     if unproven:
         return f"would land on {state.back.to}, and what it can carry in {', '.join(unproven)} is not known: {why}"
     return f"would land on {state.back.to}, which covers every route{' that forwards' if state.instead else ''}"

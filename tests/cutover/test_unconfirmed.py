@@ -246,6 +246,7 @@ def test_a_status_says_which_retirement_was_killed_and_that_it_has_left_no_targe
     said = run("status")
     assert said.exit_code == Code.DONE, said.output
     assert "v1-35 has no target at all in web, grpc-api: what a rollback sends there is lost" in said.stdout
+    assert "Let it grow first" not in said.stdout
     assert "It was a retirement of v1-35" in said.stdout
     assert said.stdout.count("cutover retire v1-35 -s dev") == 1
     assert json.loads(run("status", "--json").stdout)["rollback"]["empty"] == list(ROUTES)
