@@ -1,15 +1,17 @@
 # The two commands of the README, and the shell. Each sets up what it needs and asks for nothing.
 STACK ?= dev
+FILE ?=
+WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
 PYTHON ?= python3
 RUN := .venv/bin/python
 
 .PHONY: rehearse shell test format docs
 
 rehearse: .venv/installed
-	$(RUN) -m rehearsal migrate --stack $(STACK)
+	$(RUN) -m rehearsal migrate $(WHICH)
 
 shell: .venv/installed
-	$(RUN) -m rehearsal shell
+	$(RUN) -m rehearsal shell $(WHICH)
 
 test: .venv/installed
 	$(RUN) -m ruff format --check --quiet .

@@ -7,31 +7,46 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import settings
 from rehearsal import engine, stackfile
+from rehearsal.beforehand import make_zones
 from rehearsal.migration import Outcome, Rehearsal
 from rehearsal.report import document, render, split, touched
 from rehearsal.sandbox import Sandbox
+from settings import files
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 PROGRAM = Path(__file__).resolve().parents[1]
-ZONES = ("example.com",)  # what both stack files name and a real account has before the first update
+ZONES = ("example.com",)  # what both stack files that ship name and a real account has before the first update
+_PROJECT = "eks-cutover"
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
 messages = Console(stderr=True)
 results = Console()
 
 
+StackOption = Annotated[str, typer.Option(help="The stack whose file is rehearsed.")]
+FileOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="A stack file from anywhere, in place of the stack's own.")
+]
+
+
 @app.command()
 def migrate(
-    stack: Annotated[str, typer.Option(help="The stack file to rehearse.")] = "dev",
+    stack: StackOption = "dev",
+    file: FileOption = None,
     rate: Annotated[float, typer.Option(help="Requests per second, over all routes.")] = 200.0,
     report: Annotated[
         Path | None,
@@ -43,12 +58,16 @@ def migrate(
 ) -> None:
     """Walk a stack through a whole migration under traffic, and show what each step touched and what clients saw.
 
-    Exits with 1 where an invariant broke.
+    Exits with 1 where an invariant broke, and with 2 where there is nothing to rehearse.
     """
+    stack, file = _stack_file(stack, file)
+    region = _checked(stack, file).aws.region
     report = _writable(report or Path(".rehearsal") / f"report-{stack}.html")
     outcomes: list[Outcome] = []
-    with Sandbox(_engine(), PROGRAM, zones=ZONES, world=True) as sandbox:
+    with Sandbox(_engine(), PROGRAM, world=True, region=region, stack_file=(stack, file)) as sandbox:
         rehearsal = Rehearsal(sandbox, stack, rate=rate)
+        for said in rehearsal.otherwise:
+            messages.print(said, highlight=False, markup=False)
         for outcome in rehearsal.play():
             outcomes.append(outcome)
             said = f"{outcome.title}: {touched(outcome)}; {', '.join(split(outcome)) or 'no traffic yet'}"
@@ -57,13 +76,38 @@ def migrate(
     if as_json:
         typer.echo(json.dumps(document(stack, rate, outcomes), indent=2))
     else:
-        title = f"Pulumi.{stack}.yaml, from the first cluster to the next, at {rate:g} requests a second"
+        title = f"{file.name}, from the first cluster to the next, at {rate:g} requests a second"
         results.print(_table(title, outcomes))
     faults = [fault for outcome in outcomes for fault in outcome.faults]
     for fault in faults:
         messages.print(fault, style="red", highlight=False, markup=False)
     messages.print(f"The report: {report}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code=1 if faults else 0)
+
+
+def _stack_file(stack: str, file: Path | None) -> tuple[str, Path]:
+    """Return the name of the stack that is rehearsed, and its file."""
+    if file is None:
+        return stack, files.stack_file(PROGRAM, stack)
+    named = file.stem.removeprefix("Pulumi.")
+    return re.sub(r"[^A-Za-z0-9_-]", "-", named), file
+
+
+def _checked(stack: str, file: Path) -> Settings:
+    """Read and check a stack file, or end the command: what is wrong with it would stop the first act."""
+    try:
+        config = files.of_project(files.document(file).get("config"), _PROJECT)
+        return settings.read(files.handed(config), _PROJECT, stack)
+    except OSError as error:
+        others = ", ".join(sorted(path.name for path in PROGRAM.glob("Pulumi.*.yaml")))
+        _end(f"{file} cannot be read ({error.strerror}). There are {others} here, and FILE names any other.")
+    except (ValueError, settings.SettingsError) as error:
+        _end(f"{file} cannot be rehearsed: {error}")
+
+
+def _end(why: str) -> NoReturn:
+    messages.print(why, style="red", highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(code=2)
 
 
 def _writable(path: Path) -> Path:
@@ -99,21 +143,24 @@ def _table(title: str, outcomes: list[Outcome]) -> Table:
 
 
 @app.command()
-def shell() -> None:
+def shell(stack: StackOption = "dev", file: FileOption = None) -> None:
     """Open a shell in which plain `pulumi` runs against the emulated AWS, until you leave it."""
-    with Sandbox(_engine(), PROGRAM, zones=ZONES, world=True) as sandbox:
-        for stack in ("dev", "prod"):
-            sandbox.stack(stack)
+    stack, file = _stack_file(stack, file)
+    region = _checked(stack, file).aws.region
+    with Sandbox(_engine(), PROGRAM, zones=ZONES, world=True, region=region, stack_file=(stack, file)) as sandbox:
+        make_zones(sandbox, stackfile.read(sandbox.project, stack))
+        for one in [*({"dev", "prod"} - {stack}), stack]:  # the last one is selected
+            sandbox.stack(one)
         messages.print(
             f"The emulated AWS answers at {sandbox.endpoint} until you leave this shell.\n"
             f"The stack files here are copies; edit them in {sandbox.project}\n"
-            "Try: pulumi up -s dev",
+            f"The stack {stack} is selected. Try: pulumi up",
             highlight=False,
             markup=False,
             soft_wrap=True,
         )
-        region = stackfile.read(sandbox.project, "dev")["aws:region"]
-        environment = {**sandbox.environment(), "AWS_REGION": region}  # for the aws CLI
+        # For the aws CLI, of which the first major version reads the second variable.
+        environment = {**sandbox.environment(), "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
         command = [os.environ.get("SHELL", "/bin/sh"), "-i"]
         raise typer.Exit(subprocess.run(command, cwd=sandbox.project, env=environment, check=False).returncode)
 
@@ -122,8 +169,7 @@ def _engine() -> engine.Engine:
     try:
         return engine.find()
     except engine.EngineNotFoundError as missing:
-        messages.print(str(missing), style="red", highlight=False, markup=False)
-        raise typer.Exit(code=2) from None
+        _end(str(missing))
 
 
 if __name__ == "__main__":

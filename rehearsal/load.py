@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import grpc
+from multidict import CIMultiDict, MultiDict
 
+from rehearsal.alb import Request, rule_for, rules
 from rehearsal.answers import Answer
 from rehearsal.balancer import ENDPOINT, GROUP_HEADER
 from rehearsal.pods import CLUSTER_HEADER, STREAM_METHOD
@@ -36,11 +38,21 @@ _AGAIN_SECONDS = 0.2
 _MOST_AT_ONCE = 1000
 _HTTPS, _HTTP = 443, 80
 _OK = 0
+_CALL = "/rehearsal.Echo/Call"
+_NOT_FOUND: dict[str, Any] = {
+    "RuleArn": "",
+    "Priority": "default",
+    "Conditions": [],
+    "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+}
 
 
 @dataclass(frozen=True)
 class Destination:
-    """What one kind of client asks for. ``share`` tells how much of the load it is, against those of the others."""
+    """What one kind of client asks for. ``share`` tells how much of the load it is, against those of the others.
+
+    ``balancer`` is the name of the load balancer in the stack file, for a ``host`` of which no record tells.
+    """
 
     route: str
     host: str
@@ -48,6 +60,7 @@ class Destination:
     grpc: bool = False
     share: int = 1
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    balancer: str = ""
 
 
 class Names:
@@ -57,9 +70,14 @@ class Names:
         self._store = store
         self._route53 = route53
 
-    def resolve(self, host: str, *, grpc: bool) -> tuple[str, int]:
-        """Return address and port. Raises LookupError where the name, or behind it a listener, is not there."""
-        dns_name = self._alias(host)
+    def resolve(self, host: str, *, grpc: bool, balancer: str = "") -> tuple[str, int]:
+        """Return address and port; of the load balancer ``balancer`` where no record has the name.
+
+        Raises LookupError where the name, or behind it a listener, is not there.
+        """
+        dns_name = self._alias(host) or self._own_name(balancer)
+        if dns_name is None:
+            raise LookupError(f"no record {host}")
         ports: dict[int, dict[str, Any]] = {}
         for key, endpoint in self._store.all(ENDPOINT).items():
             _, port, *kind = key.split("|")
@@ -72,32 +90,58 @@ class Names:
             raise LookupError(f"{host} is at {found['address']}, and the rehearsal stays on the loopback")
         return found["address"], found["port"]
 
-    def _alias(self, host: str) -> str:
+    def _own_name(self, balancer: str) -> str | None:
+        """Return the DNS name that AWS gave to a load balancer, by which its users ask where no record is made."""
+        names: set[str] = {endpoint["dnsName"].lower() for endpoint in self._store.all(ENDPOINT).values()}
+        begins = (f"{balancer}-", f"internal-{balancer}-")
+        return next((name for name in sorted(names) if balancer and name.startswith(begins)), None)
+
+    def _alias(self, host: str) -> str | None:
+        wildcard = f"*.{host.partition('.')[2]}"
         for zone in self._route53.list_hosted_zones()["HostedZones"]:
             for record in self._route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
-                if "AliasTarget" in record and record["Name"].rstrip(".") == host:
+                # Route 53 answers with the asterisk as an escape.
+                name = record["Name"].rstrip(".").replace("\\052", "*")
+                if "AliasTarget" in record and name in {host, wildcard}:
                     return record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.").lower()
-        raise LookupError(f"no record {host}")
+        return None
 
 
 def destinations(config: Config) -> list[Destination]:
     """Return one destination per live route of a stack file; for a gRPC call there are four HTTP requests.
 
-    Raises ValueError where a route has no host name that a client could ask for.
+    It asks for what the route answers, and none of those before it on the same load balancer.
     """
-    balancers = config["eks-cutover:loadBalancers"]
+    balancers, routes = config["eks-cutover:loadBalancers"], config["eks-cutover:routes"]
+    on = {name: route.get("loadBalancer") or next(iter(balancers)) for name, route in routes.items()}
     found: list[Destination] = []
-    for name, route in config["eks-cutover:routes"].items():
+    for name, route in routes.items():
         if not route.get("live", True):
             continue
-        balancer = balancers[route.get("loadBalancer") or next(iter(balancers))]
-        hosts = [*route.get("hosts", ()), *balancer.get("names", ())]
-        if not hosts:
-            raise ValueError(f"eks-cutover:routes.{name} has no host name, so no client can ask for it. Write hosts")
+        beside = {other: routes[other] for other in routes if on[other] == on[name] and routes[other].get("live", True)}
+        listener = rules([*map(_described, beside, beside.values()), _NOT_FOUND])
         is_grpc = route.get("protocolVersion") == "GRPC"
-        pattern = next(iter(route.get("paths", ())), "/rehearsal.Echo/Call" if is_grpc else "/*")
-        found.append(Destination(name, _one(hosts[0]), _one(pattern), is_grpc, 1 if is_grpc else 4))
+        names = balancers[on[name]].get("names", ())
+        # A client by the load balancer's own name has it as its host; where no route asks for a host, any does.
+        hosts = [_one(host) for host in [*route.get("hosts", ()), *names, f"{on[name]}.rehearsal"]]
+        paths = [_CALL] * is_grpc + [_one(path) for path in route.get("paths", ("/*",))]
+        asked = [(host, path) for host in hosts for path in paths]
+        host, path = next((one for one in asked if rule_for(_request(*one), listener).arn == name), asked[0])
+        found.append(Destination(name, host, path, is_grpc, 1 if is_grpc else 4, balancer=on[name]))
     return found
+
+
+def _described(name: str, route: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the weighted rule of a route as AWS would describe it, but for its action."""
+    fields = {"host-header": ("HostHeaderConfig", "hosts"), "path-pattern": ("PathPatternConfig", "paths")}
+    conditions = [
+        {"Field": one, config: {"Values": list(route[key])}} for one, (config, key) in fields.items() if route.get(key)
+    ]
+    return {**_NOT_FOUND, "RuleArn": name, "Priority": str(route["priority"]), "Conditions": conditions}
+
+
+def _request(host: str, path: str) -> Request:
+    return Request(host, path, CIMultiDict(), MultiDict(), "GET", "127.0.0.1")
 
 
 def ask(names: Names, destination: Destination, step: str = "") -> Answer:
@@ -248,8 +292,8 @@ class _Client:
     async def _resolve(self) -> tuple[str, int]:
         async with self._asking:
             if self._place is None or time.monotonic() > self._asked_at + _NAMES_SECONDS:
-                host, is_grpc = self.destination.host, self.destination.grpc
-                self._place = await asyncio.to_thread(self._names.resolve, host, grpc=is_grpc)
+                to = self.destination
+                self._place = await asyncio.to_thread(self._names.resolve, to.host, grpc=to.grpc, balancer=to.balancer)
                 self._asked_at = time.monotonic()
             return self._place
 

@@ -7,6 +7,7 @@ the clients (load.py) and how progress is shown.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from cutover.judgement import weights_alone
 from cutover.run import LISTENER_RULE, Run, watch
 from rehearsal import stackfile
 from rehearsal.answers import Answer, by_step, split_faults, tally
+from rehearsal.beforehand import prepare
 from rehearsal.load import Load, Names, ask, destinations
 from rehearsal.metrics import NAMESPACE, POINTS_PER_CALL, past
 from rehearsal.targets import Targets
 from rehearsal.workloads import WORKLOAD
-from rehearsal.world import PROPAGATION_SECONDS
+from rehearsal.world import DEFAULT_SPEED, PROPAGATION_SECONDS
 from settings.fields import version_of
 
 if TYPE_CHECKING:
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
-_PODS = 4  # of each cluster, on as many nodes
-_FEW = 2  # of either, where it is small: as the new one begins, or as autoscalers leave it in the night
+_FEW = 2  # pods of a cluster where it is small: as the new one begins, or as autoscalers leave it in the night
+_MANY = 2  # times as many it has by day, on as many nodes
 _DAY = 3.0  # times the requests of now came by day, which the old cluster has carried for weeks
 _QUIET_BUCKETS, _BUSY_BUCKETS = 4, 30  # five minutes each, of the past that the gate looks at
 _HOUR_BUCKETS = 12
-_PATIENCE_SECONDS = 60.0
+_INTERVAL, _THRESHOLD = 15, 2  # seconds between two health checks, and how many must agree, unless a route says so
+_PATIENCE_SECONDS = 60.0  # beside what the health checks take
 _MOVING = " (moving)"
 
 
@@ -92,7 +95,7 @@ class Rehearsal:
         self._name = stack
         self._hold = hold
         self._stack = sandbox.stack(stack)
-        stackfile.edit(sandbox.project, stack, _admit_the_loopback)
+        self.otherwise = prepare(sandbox, stack)
         self._config = stackfile.read(sandbox.project, stack)
         self._old = min(self._config["eks-cutover:clusters"], key=version_of)
         self._rate = rate
@@ -111,20 +114,37 @@ class Rehearsal:
         Ends after the first act with faults: what would follow would rest on them.
         """
         first, *others = (act for act in acts(self._config) if act.title not in but)
-        yield self._play(first, start := {})
+        yield (outcome := self._play(first, start := {}))
+        if outcome.faults:
+            return
         start |= shared_objects(self._sandbox)
-        _until("the first cluster answers", lambda: not any(ask(self._names, to).failed for to in self._to))
-        outcome = None
-        _until("the first cluster has all its targets", lambda: _healthy(self._sandbox, self._old, _PODS))
+        try:
+            self._await_the_first()
+        except TimeoutError as late:
+            yield replace(outcome, title="the first answers", faults=(str(late),))
+            return
         self._remember()
         with self._load:
             for act in others:
-                outcome = self._play(act, start)
-                yield outcome
+                yield (outcome := self._play(act, start))
                 if outcome.faults:
                     return
-        if outcome and (late := [fault for act in others for fault in self._losses(act, *self._seen(act))]):
+        if late := [fault for act in others for fault in self._losses(act, *self._seen(act))]:
             yield replace(outcome, title="answers that came last", faults=tuple(late))
+
+    def _await_the_first(self) -> None:
+        """Wait until the first cluster has its targets and answers every kind of client.
+
+        :raises TimeoutError: it does not. The text says what is wrong
+        """
+        _until_healthy(self._sandbox, self._config, self._old, _many(self._config))
+        failed: list[Answer] = []
+
+        def answer() -> bool:
+            failed[:] = [one for one in (ask(self._names, to) for to in self._to) if one.failed]
+            return not failed
+
+        _until(f"{self._old} answers", answer, lambda: "; ".join(one.told for one in failed))
 
     def _remember(self) -> None:
         """Let CloudWatch know what the old cluster carried by day: it is a quiet hour now."""
@@ -134,12 +154,15 @@ class Rehearsal:
             rate = self._rate * routes.count(route) / len(routes)
             return [rate] * _QUIET_BUCKETS + [_DAY * rate] * _BUSY_BUCKETS
 
-        _tell_the_past(self._sandbox, self._old, rates)
+        _tell_the_past(self._sandbox, self._old, _many(self._config), rates)
 
     def _play(self, act: Act, start: Mapping[str, str]) -> Outcome:
         began = time.time()
         self._load.enter(act.title + _MOVING)
-        act.before(self._sandbox)
+        try:
+            act.before(self._sandbox)
+        except TimeoutError as late:
+            return self._stopped(act, began, str(late))
         stackfile.edit(self._sandbox.project, self._name, act.edit)
         run = watch(self._stack.up)
         time.sleep(PROPAGATION_SECONDS)
@@ -157,6 +180,20 @@ class Rehearsal:
             run=run,
             faults=tuple(faults),
             same_for_clients=same,
+            weights=act.weights,
+            began=began,
+            moving=moving,
+            seen=held,
+        )
+
+    def _stopped(self, act: Act, began: float, why: str) -> Outcome:
+        """Return how an act went that could not begin."""
+        moving, held = self._seen(act)
+        return Outcome(
+            title=act.title,
+            run=Run((), (), 0.0, why),
+            faults=(why,),
+            same_for_clients=True,
             weights=act.weights,
             began=began,
             moving=moving,
@@ -195,7 +232,10 @@ class Rehearsal:
     def _preview_faults(self, act: Act) -> list[str]:
         if not act.preview:
             return []
-        asked = [replace(to, headers={"X-Cutover-Cluster": act.preview}) for to in self._to]
+        preview = self._config.get("eks-cutover:preview", {})
+        name, secret = preview.get("header", "X-Cutover-Cluster"), preview.get("secret")
+        value = f"{act.preview}.{secret}" if secret else act.preview
+        asked = [replace(to, headers={name: value}) for to in self._to]
         answers = [ask(self._names, to) for to in asked]
         return [
             f"the preview header did not reach {act.preview}: it was {a.told}"
@@ -208,7 +248,6 @@ def acts(config: Config) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
     clusters = config["eks-cutover:clusters"]
     old, *_, new = sorted(clusters, key=version_of)
-    routes = list(config["eks-cutover:routes"])
     shifts = _shifts_only(config)
 
     def shift(share: int, title: str = "", **more: Any) -> Act:
@@ -224,27 +263,32 @@ def acts(config: Config) -> list[Act]:
     def back(share: int, title: str = "", **more: Any) -> Act:
         return shift(0, title or f"back from {share}", **more)
 
-    few, many = (_grow((old, new), routes, pods) for pods in (_FEW, _PODS))
-    recovers = _both(many, _serves_for_an_hour(new))
-    dies = _grow((new,), routes, 0, replicas=_PODS, alive=False)
+    least, most = _few(config), _many(config)
+
+    def grow(which: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
+        return _grow(config, which, pods, **behaviour)
+
+    few, many = (grow((old, new), pods) for pods in (least, most))
+    recovers = _both(many, _serves_for_an_hour(new, most))
+    dies = grow((new,), 0, replicas=most, alive=False)
     return [
         Act(
             title=f"{old} alone",
             weights={old: 100},
             edit=_only(old, {old: 100}),
-            before=_behave(old, routes, replicas=_PODS),
+            before=_behave(config, old, replicas=most),
         ),
         Act(
             title=f"{new} beside it at 0",
             weights={old: 100, new: 0},
             edit=_restore(new, clusters[new], {old: 100, new: 0}),
             faults=_adds_only(old),
-            before=_behave(new, routes, alive=False),
+            before=_behave(config, new, alive=False),
         ),
         refused(0, 1, "an early raise", healthy=0),
-        shift(0, f"{new} by the preview header", before=_grow((new,), routes, _FEW), preview=new, faults=_nothing),
-        refused(0, 100, "everything in a quiet hour", healthy=_FEW),
-        shift(1, before=_grow((new,), routes, _PODS)),
+        shift(0, f"{new} by the preview header", before=grow((new,), least), preview=new, faults=_nothing),
+        refused(0, 100, "everything in a quiet hour", healthy=least),
+        shift(1, before=grow((new,), most)),
         back(1),
         shift(1, f"{new} at 1 again"),
         refused(1, 100, f"{new} dies at 1 and is asked for everything", healthy=0, before=dies, dying=new),
@@ -274,23 +318,31 @@ def _unprotected(old: str, new: str, clusters: Config) -> list[Act]:
     return [Act(title=title, weights=weights, edit=_unprotect(old), faults=_touches_only(old))]
 
 
-def _behave(cluster: str, routes: Iterable[str], **behaviour: Any) -> Callable[[Sandbox], None]:
+def _few(config: Config) -> int:
+    """Return how many pods a cluster has where it is small, which is as many as any share needs."""
+    return max(_FEW, config.get("eks-cutover:gate", {}).get("minHealthy", _FEW))
+
+
+def _many(config: Config) -> int:
+    return _MANY * _few(config)
+
+
+def _behave(config: Config, cluster: str, **behaviour: Any) -> Callable[[Sandbox], None]:
     def before(sandbox: Sandbox) -> None:
-        for route in routes:
-            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": _FEW, **behaviour})
+        for route in config["eks-cutover:routes"]:
+            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": _few(config), **behaviour})
 
     return before
 
 
-def _grow(clusters: Iterable[str], routes: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
+def _grow(config: Config, clusters: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
     """Let clusters have so many healthy targets for every route, and wait until they have."""
 
     def before(sandbox: Sandbox) -> None:
         for cluster in clusters:
-            _behave(cluster, routes, **{"replicas": pods, **behaviour})(sandbox)
-        _until(
-            f"{', '.join(clusters)} have {pods} targets", lambda: all(_healthy(sandbox, one, pods) for one in clusters)
-        )
+            _behave(config, cluster, **{"replicas": pods, **behaviour})(sandbox)
+        for cluster in clusters:
+            _until_healthy(sandbox, config, cluster, pods)
 
     return before
 
@@ -303,51 +355,72 @@ def _both(*several: Callable[[Sandbox], None]) -> Callable[[Sandbox], None]:
     return before
 
 
-def _serves_for_an_hour(cluster: str) -> Callable[[Sandbox], None]:
+def _serves_for_an_hour(cluster: str, pods: int) -> Callable[[Sandbox], None]:
     """Let CloudWatch know that a cluster has served well since it came back.
 
     Else it depends on the minute in which a rehearsal began whether the gate still takes it for one that fails.
     """
-    return lambda sandbox: _tell_the_past(sandbox, cluster, lambda _: [1.0] * _HOUR_BUCKETS)
+    return lambda sandbox: _tell_the_past(sandbox, cluster, pods, lambda _: [1.0] * _HOUR_BUCKETS)
 
 
-def _tell_the_past(sandbox: Sandbox, cluster: str, rates: Callable[[str], list[float]]) -> None:
+def _tell_the_past(sandbox: Sandbox, cluster: str, pods: int, rates: Callable[[str], list[float]]) -> None:
     """Tell CloudWatch of requests that a cluster had: ``rates`` a second by route, per five minutes, newest first."""
     now, data = datetime.now(UTC), list[dict[str, Any]]()
     for group in sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]:
         route, its, _ = group["TargetGroupName"].partition(f"-{cluster}")
         had = rates(route) if its else []
         for balancer in group["LoadBalancerArns"] if any(had) else ():
-            data += past(balancer, group["TargetGroupArn"], _PODS, had, now)
+            data += past(balancer, group["TargetGroupArn"], pods, had, now)
     for first in range(0, len(data), POINTS_PER_CALL):
         sandbox.aws("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data[first : first + POINTS_PER_CALL])
 
 
-def _healthy(sandbox: Sandbox, cluster: str, pods: int) -> bool:
-    """Tell whether every target group of a cluster has so many healthy targets; a node without a pod is none."""
-    targets = Targets(sandbox.store)
-    groups = sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
-    states = [
-        [target.state for target in targets.of(group["TargetGroupArn"])]
-        for group in groups
-        if cluster in group["TargetGroupName"]
-    ]
-    return all(found.count("healthy") == pods for found in states)
+def _until_healthy(sandbox: Sandbox, config: Config, cluster: str, pods: int) -> None:
+    """Wait until every target group of a cluster has so many healthy targets; a node without a pod is none.
+
+    :raises TimeoutError: one has not. The text says what its targets are
+    """
+    targets, elb = Targets(sandbox.store), sandbox.aws("elbv2")
+    other: dict[str, Counter[str]] = {}
+
+    def healthy() -> bool:
+        groups = elb.describe_target_groups()["TargetGroups"]
+        states = {
+            group["TargetGroupName"]: Counter(target.state for target in targets.of(group["TargetGroupArn"]))
+            for group in groups
+            if cluster in group["TargetGroupName"]
+        }
+        other.clear()
+        other.update({name: found for name, found in states.items() if found["healthy"] != pods})
+        return not other
+
+    def told() -> str:
+        listed = (f"{name} has {_counted(states) or 'none'}" for name, states in sorted(other.items()))
+        return "; ".join(listed)
+
+    _until(f"{cluster} has {pods} healthy targets everywhere", healthy, told, _checks_seconds(config))
 
 
-def _until(what: str, holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + _PATIENCE_SECONDS
+def _counted(states: Counter[str]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+
+
+def _checks_seconds(config: Config) -> float:
+    """Return how long the slowest health check takes to find a target well or dead, and then some."""
+    checks = [route["healthCheck"] for route in config["eks-cutover:routes"].values()]
+    thresholds = ("healthyThreshold", "unhealthyThreshold")
+    slowest = (
+        check.get("interval", _INTERVAL) * max(check.get(key, _THRESHOLD) for key in thresholds) for check in checks
+    )
+    return 2 * max(slowest) / DEFAULT_SPEED
+
+
+def _until(what: str, holds: Callable[[], bool], told: Callable[[], str], more_seconds: float = 0.0) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS + more_seconds
     while not holds():
         if time.monotonic() > end:
-            raise TimeoutError(f"it took too long until {what}")
+            raise TimeoutError(f"it took too long until {what}: {told()}")
         time.sleep(0.5)
-
-
-def _admit_the_loopback(config: Config) -> None:
-    """Let the rehearsal's own clients ask for a cluster where the stack file names the ranges that may."""
-    preview = config.get("eks-cutover:preview", {})
-    if "sourceCidrs" in preview:
-        preview["sourceCidrs"] = ["127.0.0.0/8"]
 
 
 def _nothing(run: Run) -> list[str]:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PLUGINS = {"aws": "pulumi-aws", "eks": "pulumi-eks", "kubernetes": "pulumi-kubernetes"}
 """The emulated plugins, and the package of the SDK whose version each takes."""
 
+REGION = "ap-northeast-1"
+"""Where a sandbox is, unless it is told otherwise; it is the region of both stack files that ship."""
+
 _KEY = "rehearsal"
 _NOWHERE = "http://127.0.0.1:9"
 _NO_CONFIGURATION = {
@@ -55,7 +58,8 @@ class Sandbox:
     of the stack files, because the engine writes into those. ``folder`` keeps everything that is written; it must be
     empty, and is a temporary one by default. ``zones`` are the public hosted zones that the account has from the
     beginning. With ``world`` it lives: pods run, load balancers carry requests, targets are health-checked; then
-    ``speed`` is how many seconds of AWS's time pass in one of ours, if not as many as usual.
+    ``speed`` is how many seconds of AWS's time pass in one of ours, if not as many as usual. Clients and world are of
+    ``region``. ``stack_file`` is the name of a stack and a file from anywhere, which takes the place of that stack's.
     """
 
     def __init__(
@@ -67,11 +71,15 @@ class Sandbox:
         zones: Sequence[str] = (),
         world: bool = False,
         speed: float | None = None,
+        region: str = REGION,
+        stack_file: tuple[str, Path] | None = None,
     ) -> None:
         self.engine = engine
         self._program = program.resolve()
         self._folder = folder
         self._zones = tuple(zones)
+        self._region = region
+        self._stack_file = stack_file
         self._world = world
         self._speed = {SPEED_VARIABLE: str(speed)} if speed else {}
         self._clients: dict[tuple[str, str], Any] = {}
@@ -94,7 +102,8 @@ class Sandbox:
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
             if self._world:
-                self._start(undo, "rehearsal.world", {**self.environment(), **self._speed})
+                variables = {**self.environment(), **self._speed, "AWS_REGION": self._region}
+                self._start(undo, "rehearsal.world", variables)
             self._exit = undo.pop_all()
         return self
 
@@ -127,8 +136,9 @@ class Sandbox:
             PATH_VARIABLE: str(self.folder / "store.sqlite"),
         }
 
-    def aws(self, service: str, region: str = "ap-northeast-1") -> Any:
+    def aws(self, service: str, region: str = "") -> Any:
         """Return the boto3 client of the emulated AWS; it is made once, since that takes longer than most calls."""
+        region = region or self._region
         if (service, region) not in self._clients:
             # A session made like this reads neither the caller's profile nor a configuration file.
             session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))
@@ -174,16 +184,22 @@ class Sandbox:
             if source.name.startswith((".", "__pycache__")) or source.name in _NOT_THE_PROGRAM:
                 continue
             if source.match("Pulumi*.yaml"):
-                lines = source.read_text().splitlines(keepends=True)
-                kept = "".join(line for line in lines if not line.startswith(_OF_ANOTHER_BACKEND))
-                (self.project / source.name).write_text(kept)
+                self._copy(source, source.name)
             else:
                 (self.project / source.name).symlink_to(source)
+        if self._stack_file:
+            stack, source = self._stack_file
+            self._copy(source, f"Pulumi.{stack}.yaml")
         # A release of Pulumi runs the program in the virtual environment that the project names.
         runtime = dialect.load((self.project / "Pulumi.yaml").read_bytes())["runtime"]
         environment = runtime.get("options", {}).get("virtualenv") if isinstance(runtime, dict) else None
         if environment:
             (self.project / environment).symlink_to(sys.prefix)
+
+    def _copy(self, source: Path, name: str) -> None:
+        lines = source.read_text().splitlines(keepends=True)
+        kept = "".join(line for line in lines if not line.startswith(_OF_ANOTHER_BACKEND))
+        (self.project / name).write_text(kept)
 
     def _start_aws(self, undo: ExitStack) -> int:
         variables = {

@@ -42,7 +42,7 @@ SPEED_VARIABLE = "REHEARSAL_SPEED"
 PROPAGATION_SECONDS = 3.0
 """After that long a change of rules counts for every request: they are read each second, and held back for one."""
 
-_DEFAULT_SPEED = 10.0
+DEFAULT_SPEED = 10.0
 _HOLD_BACK_SECONDS = 1.0
 _CLUSTERS_SECONDS = 0.5
 _CONTROLLERS_SECONDS = 0.1
@@ -166,7 +166,7 @@ async def _every(seconds: float, beat: Callable[[], Awaitable[None]]) -> None:
 
 async def _until_stdin_ends(store: Store, home: str, speed: float) -> None:
     config = Config(user_agent_extra=INTERNAL_AGENT, proxies={})
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION", "ap-northeast-1"))
+    session = boto3.Session(region_name=os.environ["AWS_REGION"])
 
     def client(service: str) -> Any:
         return session.client(service, config=config)  # pyright: ignore[reportCallIssue,reportArgumentType]
@@ -187,7 +187,7 @@ async def _until_stdin_ends(store: Store, home: str, speed: float) -> None:
 def main() -> None:
     """Run until standard input ends."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    speed = float(os.environ.get(SPEED_VARIABLE, _DEFAULT_SPEED))
+    speed = float(os.environ.get(SPEED_VARIABLE, DEFAULT_SPEED))
     asyncio.run(_until_stdin_ends(Store.of_this_rehearsal(), os.environ[PATH_VARIABLE], speed))
 
 

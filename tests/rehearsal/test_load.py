@@ -80,24 +80,48 @@ def test_no_request_leaves_the_loopback(tmp_path: Path) -> None:
 
 def test_clients_ask_for_every_live_route_of_the_stack_files() -> None:
     assert destinations(stackfile.read(PROGRAM, "dev")) == [
-        Destination("web", "app.example.com", "/rehearsal", share=4),
-        Destination("grpc-api", "grpc.example.com", "/rehearsal.Echo/Call", grpc=True),
+        Destination("web", "app.example.com", "/rehearsal", share=4, balancer="public"),
+        Destination("grpc-api", "grpc.example.com", "/rehearsal.Echo/Call", grpc=True, balancer="public"),
     ]
     assert destinations(stackfile.read(PROGRAM, "prod")) == [
-        Destination("web", "www.example.com", "/rehearsal", share=4),
-        Destination("orders", "orders.example.com", "/rehearsal", share=4),
+        Destination("web", "www.example.com", "/rehearsal", share=4, balancer="public"),
+        Destination("orders", "orders.example.com", "/rehearsal", share=4, balancer="private"),
     ]
     config = stackfile.read(PROGRAM, "dev")
     config["eks-cutover:routes"]["web"]["live"] = False
     assert [destination.route for destination in destinations(config)] == ["grpc-api"]
 
 
-def test_a_route_that_no_client_can_ask_for_is_refused() -> None:
+def _asked(**routes: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    config = {
+        "eks-cutover:loadBalancers": {"edge": {"names": ["example.org"]}},
+        "eks-cutover:routes": {name: {"priority": at, **route} for at, (name, route) in enumerate(routes.items(), 1)},
+    }
+    return {to.route: (to.host, to.path) for to in destinations(config)}
+
+
+def test_clients_ask_for_what_no_earlier_route_answers() -> None:
+    api, rest = {"paths": ["/api/*"]}, {"paths": ["/api/v1/*", "/*"]}
+    assert _asked(api=api, rest=rest)["rest"] == ("example.org", "/rehearsal")
+    one, two = {"hosts": ["a.example.org"]}, {"hosts": ["A.example.org", "b.example.org"]}
+    assert _asked(one=one, two=two)["two"] == ("b.example.org", "/rehearsal")
+
+
+def test_a_client_calls_the_service_that_the_route_names() -> None:
+    catalog = {"protocolVersion": "GRPC", "paths": ["/shop.Catalog/*"]}
+    assert _asked(catalog=catalog)["catalog"] == ("example.org", "/shop.Catalog/rehearsal")
+
+
+def test_a_route_without_any_name_is_asked_for_by_the_load_balancers_own(tmp_path: Path) -> None:
     config = stackfile.read(PROGRAM, "dev")
     del config["eks-cutover:routes"]["web"]["hosts"]
     config["eks-cutover:loadBalancers"]["public"]["names"] = []
-    with pytest.raises(ValueError, match=r"eks-cutover:routes\.web has no host name"):
-        destinations(config)
+    web = destinations(config)[0]
+    store = Store(tmp_path / "store.sqlite")
+    for name, address in (("public-1a2b3c-1", "127.1.2.3"), ("private-public-1", "127.1.2.4")):
+        endpoint = {"address": address, "port": 1, "dnsName": f"{name}.elb.amazonaws.com"}
+        store.put("endpoint", f"{name}|80", endpoint)
+    assert names(store).resolve(web.host, grpc=False, balancer=web.balancer) == ("127.1.2.3", 1)
 
 
 def test_every_answer_is_noted_with_its_step_and_who_gave_it(tmp_path: Path) -> None:

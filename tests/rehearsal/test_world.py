@@ -162,7 +162,9 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Generator[Account]:
     keys = {"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal", PATH_VARIABLE: str(store)}
     with process("rehearsal.moto_server", tmp_path / "aws.log", **keys) as (_, port):
         endpoint = f"http://127.0.0.1:{port}"
-        with process("rehearsal.world", log, AWS_ENDPOINT_URL=endpoint, **keys, **{SPEED_VARIABLE: "60"}) as (
+        with process(
+            "rehearsal.world", log, AWS_ENDPOINT_URL=endpoint, **keys, AWS_REGION=REGION, **{SPEED_VARIABLE: "60"}
+        ) as (
             world,
             said,
         ):
