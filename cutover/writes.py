@@ -64,7 +64,7 @@ class Writes:
         :raises WriteError: AWS did not take it
         """
         with failing_as(WriteError):
-            self._ssm.put_parameter(
+            answer = self._ssm.put_parameter(
                 Name=hold_name(self._owner),
                 Value=json.dumps(asdict(hold), separators=(",", ":")),
                 Type="String",
@@ -72,6 +72,8 @@ class Writes:
                 Overwrite=True,
                 Description="A rollback holds the weights: `cutover release` lifts it",
             )
+        if "Version" not in answer:  # of a page that somebody answers in SSM's place botocore makes an empty answer
+            raise WriteError("what came in answer to ssm PutParameter is not SSM's")
 
     def release(self) -> None:
         """Lift the hold. It is no error if there is none.

@@ -786,6 +786,20 @@ def test_the_lock_of_a_dead_update_is_not_waited_for(scene: Scene) -> None:
     assert (_everywhere(scene, ALL_OLD), scene.file_weights(), scene.project.asked) == (True, ALL_OLD, [])
 
 
+@pytest.mark.parametrize("answer", [PAGE, b"{}", b""], ids=["a page", "nothing", "no body"])
+def test_a_hold_that_never_reached_ssm_is_not_told_as_left(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with spoiled(
+        scene.stack.cloud.endpoint, lambda _, action: answer if action == "PutParameter" else None
+    ) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = scene.run("rollback", "--yes")
+    assert _everywhere(scene, ALL_OLD)
+    assert said.exit_code == Code.UNFINISHED
+    assert "No hold could be left, so any `pulumi up` may move traffic again" in said.stderr
+
+
 def test_where_no_hold_can_be_left_traffic_moves_all_the_same(scene: Scene) -> None:
     fault = {"service": "ssm", "action": "PutParameter", "status": 400, "code": "AccessDeniedException"}
     scene.stack.cloud.store.put("fault", "no hold", {**fault, "message": "not allowed", "remaining": 100})
