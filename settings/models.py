@@ -454,7 +454,9 @@ class Settings(Model):
     retirement: Retirement = Field(default=Retirement(), description="when a cluster may be taken away")
     preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
     existing_namespaces: Several[DnsLabel] = Field(
-        default=(), description="Kubernetes namespaces that somebody else makes in every cluster"
+        default=(),
+        description="Kubernetes namespaces that somebody else makes, and labels, in every cluster; default and kube-* "
+        "are such without being named",
     )
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
@@ -526,7 +528,8 @@ class Settings(Model):
         """Return the Kubernetes namespaces that the stack makes in every cluster, and whether each is in the mesh."""
         meshed = {node.namespace for node in self.virtual_nodes().values()}
         wanted = meshed | {route.service.namespace for route in self.routes.values()}
-        return {name: name in meshed for name in sorted(wanted.difference(self.existing_namespaces))}
+        own = wanted.difference(self.existing_namespaces, ["default"])
+        return {name: name in meshed for name in sorted(own) if not name.startswith("kube-")}
 
     def virtual_nodes(self) -> dict[str, VirtualNode]:
         """Return the pods in the mesh by Cloud Map service; where there is no mesh, none may be described."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from components.namespaces import Namespaces, NamespacesArgs
+import pulumi
+import pytest
+from pulumi import ErrorHookArgs
+
+from components.namespaces import Namespaces, NamespacesArgs, explain
 from tests.conftest import Recorded, record, stand_in
 
 
@@ -34,3 +38,18 @@ def test_a_namespace_goes_with_its_cluster_and_in_no_other_way() -> None:
     for namespace in _namespaces().values():
         assert namespace.retained
         assert namespace.deleted_with.endswith("::cluster")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [('namespaces "web" already exists', True), ("the server is not there", False)]
+)
+def test_a_namespace_that_is_there_already_is_answered_with_the_key_to_write(
+    monkeypatch: pytest.MonkeyPatch, error: str, told: bool
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", said.append)
+    args = ErrorHookArgs(
+        "urn", "", "v1-36-web", "", {"metadata": {"name": "web"}}, failed_operation="create", errors=[error]
+    )
+    assert not explain(args)
+    assert ["existingNamespaces: [web]" in text for text in said] == [True] * told

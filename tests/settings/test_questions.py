@@ -121,6 +121,11 @@ def test_namespaces_that_somebody_else_makes_are_left_out() -> None:
     assert settings_of("dev", {"existingNamespaces": ["web", "kube-system"]}).namespaces() == {"api": True}
 
 
+@pytest.mark.parametrize("namespace", ["default", "kube-system", "kube-public"])
+def test_a_namespace_that_every_cluster_has_is_not_made(namespace: str) -> None:
+    assert settings_of("dev", {"routes.web.service.namespace": namespace}).namespaces() == {"api": True}
+
+
 def test_virtual_nodes_are_those_of_the_services_that_have_pods_in_the_mesh() -> None:
     settings = settings_of("dev", {"serviceDiscovery.services.billing": {}})
     assert {name: node.port for name, node in settings.virtual_nodes().items()} == {"grpc-api": 9000}
