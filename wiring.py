@@ -98,6 +98,7 @@ def cluster_layer(
             cluster=wanted,
             eks_name=settings.eks_name(key),
             partition=settings.aws.partition,
+            login=settings.aws.login,
             vpc_id=vpc_id,
             private_subnet_ids=shared.network.private_subnet_ids,
             load_balancers={

@@ -39,11 +39,15 @@ class LoadBalancerAccess:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's."""
+    """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's.
+
+    ``login`` is what `aws eks get-token` needs besides, to be whom the provider of AWS is: EKS knows nobody else yet.
+    """
 
     cluster: ClusterSettings
     eks_name: str
     partition: str
+    login: Sequence[str]
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, LoadBalancerAccess]
@@ -83,7 +87,7 @@ class Cluster(pulumi.ComponentResource):
             self._grant_access(entry, access)
         self.kubernetes = k8s.Provider(
             name,
-            kubeconfig=self.eks.kubeconfig_json,
+            kubeconfig=self._kubeconfig(),
             # Without it, a changed endpoint or certificate would replace the provider and all objects with it.
             cluster_identifier=args.eks_name,
             # One unreachable cluster must not stop a shift away from it.
@@ -91,6 +95,15 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})
+
+    def _kubeconfig(self) -> pulumi.Output[str]:
+        def logging_in(text: str) -> str:
+            config = json.loads(text)
+            config["users"][0]["user"]["exec"]["args"] += self._args.login
+            return json.dumps(config)
+
+        made = self.eks.kubeconfig_json
+        return made.apply(logging_in) if self._args.login else made
 
     def _control_plane(self) -> eks.Cluster:
         cluster = self._args.cluster

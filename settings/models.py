@@ -102,7 +102,9 @@ class AssumedRole(Model):
 
     role_arn: AssumableRoleArn = Field(description="the role")
     session_name: SessionName | None = Field(default=None, description="how the session is named in CloudTrail")
-    external_id: ExternalId | None = Field(default=None, description="the external id that the role's trust asks for")
+    external_id: ExternalId | None = Field(
+        default=None, description="refused here: an external id belongs into a profile"
+    )
 
 
 class DefaultTags(Model):
@@ -116,7 +118,7 @@ class Aws(Model):
 
     region: Region = Field(description="the region, such as ap-northeast-1")
     profile: str | None = Field(default=None, description="a profile of the AWS configuration files")
-    assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="roles to assume, one after the other")
+    assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="the role to assume")
     allowed_account_ids: Several[AccountId] = Field(default=(), description="refuse to run in any other account")
     default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
 
@@ -124,6 +126,12 @@ class Aws(Model):
     def partition(self) -> str:
         """The partition of the region, as ARNs begin with it."""
         return next((name for begin, name in _PARTITIONS.items() if self.region.startswith(begin)), "aws")
+
+    @property
+    def login(self) -> tuple[str, ...]:
+        """What `aws eks get-token` is given to log in to a cluster as whom the provider makes it."""
+        profile = ("--profile", self.profile) if self.profile else ()
+        return (*profile, *(word for role in self.assume_roles[-1:] for word in ("--role-arn", role.role_arn)))
 
     def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
         """Return the arguments of the explicit provider, which tags every resource with its project and stack."""

@@ -378,6 +378,19 @@ def _partition_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+def _login_mistakes(settings: Settings) -> Iterator[Mistake]:
+    roles = settings.aws.assume_roles
+    what = {"aws:assumeRoles": f"{len(roles)} roles, one after the other"} if len(roles) > 1 else {}
+    what |= {f"aws:assumeRoles[{n}].externalId": "an external id" for n, role in enumerate(roles) if role.external_id}
+    for key, more in what.items():
+        yield Mistake(
+            key,
+            f"{more}. The login to the clusters is `aws eks get-token`, which assumes one role and knows no external "
+            "id, and once the first cluster is up, its API would answer Unauthorized. Write role_arn, source_profile "
+            "and external_id into a profile of the AWS configuration files, and name that in aws:profile instead",
+        )
+
+
 def _security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
     ports = {
         (settings.load_balancer_of(name), route.target_type == "instance" or route.service.target_port)
@@ -454,6 +467,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _load_balancer_mistakes,
         _cluster_mistakes,
         _partition_mistakes,
+        _login_mistakes,
         _security_group_mistakes,
         _name_mistakes,
         _weight_mistakes,

@@ -39,7 +39,7 @@ _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 ROOT = Path(__file__).parents[1]
 PROJECT = "eks-cutover"
 UNKNOWN = "[unknown]"
-KUBECONFIG = "the kubeconfig of a cluster"
+KUBECONFIG = '{"users": [{"user": {"exec": {"args": ["eks", "get-token"]}}}]}'
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

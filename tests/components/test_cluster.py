@@ -23,6 +23,7 @@ def _recorded(
     balancers: dict[str, LoadBalancerAccess] | None = None,
     protect: bool = False,
     partition: str = "aws",
+    login: tuple[str, ...] = (),
     **changes: Any,
 ) -> Recorder:
     wanted = stack_config("prod")["eks-cutover:clusters"]["v1-36"] | changes
@@ -30,6 +31,7 @@ def _recorded(
         cluster=ClusterSettings.model_validate_json(json.dumps(wanted)),
         eks_name="prod-v1-36",
         partition=partition,
+        login=login,
         vpc_id="vpc-1",
         private_subnet_ids=["private-1", "private-2"],
         load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
@@ -165,6 +167,13 @@ def test_objects_in_the_cluster_wait_until_nodes_and_addons_work_and_an_unreacha
     assert {"v1-36-nodes", "v1-36-coredns", "v1-36-metrics-server"} <= recorder.waits_for(provider)
 
 
+def test_the_login_to_the_cluster_is_that_of_whom_made_it() -> None:
+    login = ("--profile", "team", "--role-arn", "arn:aws:iam::123456789012:role/deploy")
+    provider = _recorded(login=login).of("providers:kubernetes")["v1-36"]
+    [user] = json.loads(provider.inputs["kubeconfig"])["users"]
+    assert user["user"]["exec"]["args"] == ["eks", "get-token", *login]
+
+
 def test_protection_covers_the_whole_cluster_but_not_who_may_use_it_nor_a_port_that_its_routes_have_left() -> None:
     entry = {"principalArn": "arn:aws:iam::123456789012:role/sre"}
     recorder = _recorded(protect=True, accessEntries={"sre": entry})
@@ -188,6 +197,7 @@ def test_two_clusters_differ_in_their_data_only() -> None:
             cluster=cluster,
             eks_name=f"prod-{key}",
             partition="aws",
+            login=(),
             vpc_id="vpc-1",
             private_subnet_ids=["private-1"],
             load_balancers={"public": NODE_PORTS},

@@ -156,14 +156,16 @@ def test_the_aws_provider_is_given_all_that_the_file_says_of_aws() -> None:
     role = "arn:aws:iam::123456789012:role/deploy"
     said = {
         "aws:profile": "team",
-        "aws:assumeRoles": [{"roleArn": role, "externalId": "from-ci"}],
+        "aws:assumeRoles": [{"roleArn": role, "sessionName": "ci"}],
         "aws:allowedAccountIds": ["123456789012"],
         "aws:defaultTags": {"tags": {"team": "platform"}},
     }
-    assert settings_of("dev", said).aws.provider_arguments(PROJECT, "dev") == {
+    aws = settings_of("dev", said).aws
+    assert aws.login == ("--profile", "team", "--role-arn", role)
+    assert aws.provider_arguments(PROJECT, "dev") == {
         "region": "ap-northeast-1",
         "profile": "team",
-        "assume_roles": [{"roleArn": role, "externalId": "from-ci"}],
+        "assume_roles": [{"roleArn": role, "sessionName": "ci"}],
         "allowed_account_ids": ("123456789012",),
         "default_tags": {"tags": {"pulumi:project": PROJECT, "pulumi:stack": "dev", "team": "platform"}},
     }
