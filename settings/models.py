@@ -5,11 +5,13 @@ Refuses to own what a single value may be (fields.py) and rules over several key
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
+from settings.conditions import covers, shared
 from settings.fields import (
     MAX_PUBLIC_CIDRS,
     AccessPolicy,
@@ -75,7 +77,7 @@ from settings.fields import (
 from settings.owner import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 
 NODE_PORTS = (30000, 32767)  # the API server's default range
@@ -477,7 +479,19 @@ class Settings(Model):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user is told on every run although nothing is wrong."""
-        return (_APP_MESH_ENDED,) if self.mesh.kind == "appMesh" else ()
+        return (*([_APP_MESH_ENDED] if self.mesh.kind == "appMesh" else []), *self._shared_requests())
+
+    def _shared_requests(self) -> Iterator[str]:
+        in_order = sorted(self.routes, key=lambda name: self.routes[name].priority)
+        for first, other in combinations(in_order, 2):
+            one, two = self.routes[first], self.routes[other]
+            if self.load_balancer_of(first) != self.load_balancer_of(other) or covers(two, one):
+                continue  # where the later one takes whatever the first leaves, the order is the point
+            if both := shared(one, two):
+                yield (
+                    f"The routes {first} and {other} both match {both}. Such requests go to {first}, whose priority "
+                    f"{one.priority} comes before {two.priority}."
+                )
 
     def ingress_cidrs(self, load_balancer: str) -> tuple[str, ...]:
         """Return who may connect to a load balancer: whom it names, else everyone, or for an internal one the VPC."""

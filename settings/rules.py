@@ -10,8 +10,10 @@ import ipaddress
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
+from settings.conditions import covers
 from settings.fields import version_of
 from settings.models import ExistingNetwork, NewNetwork
 
@@ -231,11 +233,17 @@ def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iter
             f"{priorities[name]} is also the priority of {first}. Two rules would want one place, and ELB would refuse "
             "the second (PriorityInUse). Give each route of a load balancer a place of its own",
         )
-    for name, first in _alike({name: (set(route.hosts), set(route.paths)) for name, route in on_it.items()}):
+    told: set[str] = set()
+    named = sorted((name for name, route in on_it.items() if route.hosts or route.paths), key=priorities.__getitem__)
+    for first, name in combinations(named, 2):
+        if name in told or not covers(on_it[first], on_it[name]):
+            continue
+        told.add(name)
+        cure = f"Give {first} a priority above {priorities[name]} that no other has, or tell the two apart"
         yield Mistake(
             f"routes.{name}",
-            f"it has the hosts and paths of {first}. The one with the higher priority number would never get a "
-            "request. Tell them apart by hosts or paths",
+            f"all that it matches, {first} matches too, and comes first. It would never get a request, nor would its "
+            f"preview. {'Tell the two apart' if covers(on_it[name], on_it[first]) else cure} by hosts or paths",
         )
 
 

@@ -599,7 +599,7 @@ def test_a_cluster_is_compared_with_the_one_that_serves_most() -> None:
     ],
 )
 def test_the_request_is_one_that_the_route_serves(changes: Any, names: tuple[str, ...], asked: tuple[str, str]) -> None:
-    route = SETTINGS.routes["web"].model_copy(update={"paths": (), **changes})
+    route = SETTINGS.routes["web"].model_copy(update={"hosts": (), "paths": (), **changes})
     assert surroundings.asked_of(route, names) == asked
 
 

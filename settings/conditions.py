@@ -1,0 +1,66 @@
+"""Which requests a route's hosts and paths match, beside another's: all of them, some, or none.
+
+Pure, over patterns as ELB reads them: * is any text, ? one character, hosts without regard to case. Where two patterns
+are too entangled to say, neither is said to lie in the other. Refuses to own which route comes first (rules.py).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from settings.models import Route
+
+
+def covers(first: Route, other: Route) -> bool:
+    """Tell whether every request that ``other`` matches is one of ``first``."""
+    return all(
+        all(any(_within(one, wide) for wide in wides) for one in ones)
+        for ones, wides in zip(_conditions(other), _conditions(first), strict=True)
+    )
+
+
+def shared(first: Route, other: Route) -> str:
+    """Return what two routes both match, as the narrower of two hosts and paths; empty where no request is of both."""
+    found: list[str] = []
+    for ones, others in zip(_conditions(first), _conditions(other), strict=True):
+        both = next((pair for pair in product(ones, others) if _meet(*pair)), None)
+        if both is None:
+            return ""
+        found.append(_narrower(*both))
+    return "".join(found)
+
+
+def _conditions(route: Route) -> tuple[Sequence[str], Sequence[str]]:
+    return [host.lower() for host in route.hosts] or ["*"], route.paths or ["/*"]
+
+
+def _narrower(one: str, other: str) -> str:
+    return one if _within(one, other) else other
+
+
+@cache
+def _within(one: str, wide: str) -> bool:
+    """Tell whether all that ``one`` matches is matched by ``wide``; false, too, where that is not plain to see."""
+    if wide.startswith("*"):
+        return _within(one, wide[1:]) or (bool(one) and _within(one[1:], wide))
+    if not one or not wide:
+        return one == wide
+    same = one[0] == wide[0] or (wide[0] == "?" and one[0] != "*")
+    return same and _within(one[1:], wide[1:])
+
+
+@cache
+def _meet(one: str, other: str) -> bool:
+    """Tell whether there is a text that both match."""
+    if one.startswith("*"):
+        return _meet(one[1:], other) or (bool(other) and _meet(one, other[1:]))
+    if other.startswith("*"):
+        return _meet(other, one)
+    if not one or not other:
+        return one == other
+    return (one[0] == other[0] or "?" in (one[0], other[0])) and _meet(one[1:], other[1:])
