@@ -4,12 +4,13 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
-from cutover import hooks
+from cutover import ground, hooks
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
 for warning in settings.warnings:
     pulumi.log.warn(warning)
+ground.check(settings)
 hooks.install(settings)
 
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))

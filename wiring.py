@@ -31,6 +31,7 @@ from components.tags import CLUSTER_TAG
 
 if TYPE_CHECKING:
     from settings import Settings
+    from settings.models import Zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ def shared_layer(settings: Settings, cloud: aws.Provider) -> SharedLayer:
                 vpc_id=network.vpc_id,
                 subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
                 ingress_cidrs=settings.ingress_cidrs(name),
-                zone_id=_zone_id(wanted.zone, cloud) if wanted.zone else None,
+                zone_id=_zone_id(wanted.hosted_zone, cloud) if wanted.hosted_zone else None,
             ),
             ResourceOptions(providers=[cloud], protect=wanted.deletion_protection or settings.carries(name)),
         )
@@ -173,5 +174,6 @@ def cluster_layer(
     return cluster
 
 
-def _zone_id(zone: str, cloud: aws.Provider) -> pulumi.Output[str]:
-    return aws.route53.get_zone_output(name=zone, opts=InvokeOptions(provider=cloud)).zone_id
+def _zone_id(zone: Zone, cloud: aws.Provider) -> pulumi.Output[str]:
+    found = aws.route53.get_zone_output(name=zone.name, private_zone=zone.private, opts=InvokeOptions(provider=cloud))
+    return found.zone_id

@@ -45,6 +45,11 @@ def weighted_priority(route_priority: int) -> int:
     return _FIRST_WEIGHTED + route_priority
 
 
+def route_priority(place: int) -> int:
+    """Return the priority of the route to which a place on the listener belongs, whatever stands there."""
+    return place - _FIRST_WEIGHTED if place > _FIRST_WEIGHTED else (place - 1) // _SLOTS_PER_ROUTE + 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class RouteArgs:
     """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests."""

@@ -255,6 +255,32 @@ class Live:
                 if arn not in marked and not forwarded(rule["Actions"]).keys().isdisjoint(groups)
             ]
 
+    def listed(self) -> dict[str, dict[str, tuple[int, dict[str, str]]]]:
+        """Return by the name of each load balancer of the stack the rules on its listener for requests.
+
+        By ARN it is their priority and tags; those of somebody else have none.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            found: dict[str, dict[str, tuple[int, dict[str, str]]]] = {}
+            balancers = self._pages("describe_load_balancers", "LoadBalancers")
+            for balancer, tags in self._named(balancers, "LoadBalancerArn"):
+                arn = balancer["LoadBalancerArn"]
+                listeners = self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=arn)
+                if project_of(tags) not in {None, self._owner.project} or not listeners:
+                    continue
+                routed = max(listeners, key=lambda one: one["Port"])[
+                    "ListenerArn"
+                ]  # 80 sends to 443, where there is one
+                listed = self._unless_gone("describe_rules", "Rules", ListenerArn=routed)
+                rules = [rule for rule in listed if not rule["IsDefault"]]
+                own = {rule["RuleArn"]: tags for rule, tags in self._named(rules, "RuleArn")}
+                found[balancer["LoadBalancerName"]] = {
+                    rule["RuleArn"]: (int(rule["Priority"]), own.get(rule["RuleArn"], {})) for rule in rules
+                }
+            return found
+
     def hold(self) -> Hold | None:
         """Return the hold, if there is one.
 

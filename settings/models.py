@@ -177,11 +177,28 @@ Network = Annotated[
 ]
 
 
+class Zone(Model):
+    """A Route 53 hosted zone, and which one where there may be two of a name."""
+
+    name: DomainName = Field(description="its name")
+    private: bool = Field(description="the private zone of that name, not the public one")
+
+
+NamedZone = Annotated[
+    Annotated[DomainName, Tag("text")] | Annotated[Zone, Tag("map")],
+    Discriminator(lambda value: "map" if isinstance(value, dict | Zone) else "text"),
+]
+
+
 class LoadBalancer(Model):
     """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
 
     scheme: Literal["internet-facing", "internal"] = Field(description="who can reach it")
-    zone: DomainName | None = Field(default=None, description="the Route 53 hosted zone of the names; it must exist")
+    zone: NamedZone | None = Field(
+        default=None,
+        description="the Route 53 hosted zone of the names, which must exist: its name for a public one, else "
+        "{name, private}",
+    )
     names: Several[RecordName] = Field(default=(), description="the names that are made to point to it")
     certificate_arn: CertificateArn | None = Field(
         default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
@@ -193,6 +210,11 @@ class LoadBalancer(Model):
     )
     deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
     rule_quota: RuleQuota = Field(default=100, description="the account's quota of rules per load balancer")
+
+    @property
+    def hosted_zone(self) -> Zone | None:
+        """The hosted zone: a public one, unless the file says otherwise."""
+        return Zone(name=self.zone, private=False) if isinstance(self.zone, str) else self.zone
 
     @property
     def https(self) -> bool:

@@ -19,7 +19,7 @@ from settings.models import ExistingNetwork, Model, NewNetwork, Settings
 from settings.rules import Mistake, mistakes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from pydantic.fields import FieldInfo
 
@@ -122,9 +122,15 @@ def parse(
         details = _told_once(error.errors(include_url=False))
         found = [_field_mistake(dict(detail), project, sealed) for detail in details]
         raise _error(file, strangers + found) from None
-    if found := strangers + [Mistake(_full(m.key, project), m.text) for m in mistakes(settings)]:
+    if found := strangers + _in_full(mistakes(settings), project):
         raise _error(file, found)
     return settings
+
+
+def refusal(found: Sequence[Mistake], settings: Settings) -> SettingsError:
+    """Return the error of the running program that names mistakes by the project's keys."""
+    folder = Path(pulumi.get_root_directory() or Path.cwd())
+    return _error(called(folder, settings.stack), _in_full(found, settings.project))
 
 
 def called(folder: Path | None, stack: str) -> str:
@@ -186,6 +192,8 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
     path = list(detail["loc"])
     if path[0] == "network":
         del path[1:2]  # which of its two kinds pydantic took it for
+    if path[0] == "loadBalancers" and path[2:3] == ["zone"]:
+        del path[3:4]
     if path[-1] == "[key]":
         path.pop()  # a map's key is what is wrong
     key = _written(path, project)
@@ -202,8 +210,8 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
     return Mistake(key, f"{shown} does not belong here ({_description(path)}). Nothing can be built from it. {cure}")
 
 
-def _full(key: str, project: str) -> str:
-    return key if key.startswith("aws:") else f"{project}:{key}"
+def _in_full(found: Sequence[Mistake], project: str) -> list[Mistake]:
+    return [one if one.key.startswith("aws:") else Mistake(f"{project}:{one.key}", one.text) for one in found]
 
 
 def _written(path: list[str | int], project: str) -> str:

@@ -136,22 +136,22 @@ def _rollout_mistakes(settings: Settings) -> Iterator[Mistake]:
 def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     names: Counter[str] = Counter()
     for key, balancer in settings.load_balancers.items():
-        where = f"loadBalancers.{key}"
+        where, zone = f"loadBalancers.{key}", balancer.hosted_zone
         names.update(balancer.names)
-        if balancer.names and balancer.zone is None:
+        if balancer.names and zone is None:
             yield Mistake(
                 f"{where}.zone",
                 f"missing, but names has {', '.join(balancer.names)}. Nobody could make the records. "
                 "Give the hosted zone of the names",
             )
         for name in balancer.names:
-            if balancer.zone and not f".{name}".endswith(f".{balancer.zone}"):
+            if zone and not f".{name}".endswith(f".{zone.name}"):
                 yield Mistake(
                     f"{where}.names",
-                    f"{name} does not lie in the zone {balancer.zone}. The record would never be asked for. "
+                    f"{name} does not lie in the zone {zone.name}. The record would never be asked for. "
                     "Correct the name, or the zone",
                 )
-        yield from _size_mistakes(settings, key, balancer)
+        yield from _limit_mistakes(settings, key, balancer)
         if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
             yield Mistake(
                 f"{where}.certificateArn",
@@ -180,8 +180,14 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
-def _size_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+def _limit_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     names = () if balancer.certificate_arn else balancer.names
+    if names and balancer.hosted_zone and balancer.hosted_zone.private:
+        yield Mistake(
+            f"loadBalancers.{key}.certificateArn",
+            f"missing, and the zone {balancer.hosted_zone.name} is private. ACM looks for its records in public zones, "
+            "so the update would wait for a certificate until it fails. Give one that is valid for the names",
+        )
     if len(names) > MAX_CERTIFICATE_NAMES:
         yield Mistake(
             f"loadBalancers.{key}.names",
@@ -358,6 +364,19 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+def _discovery_mistakes(settings: Settings) -> Iterator[Mistake]:
+    if settings.service_discovery is None:
+        return
+    namespace = settings.service_discovery.namespace
+    for key, balancer in settings.load_balancers.items():
+        for name in (name for name in balancer.names if f".{name}".endswith(f".{namespace}")):
+            yield Mistake(
+                "serviceDiscovery.namespace",
+                f"{name}, a name of load balancer {key}, lies in {namespace}. Inside the VPC the namespace is a zone "
+                f"of its own, in which nobody would find that name. Choose another, such as svc.{namespace}",
+            )
+
+
 def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
     names = {key: settings.eks_name(key) for key in settings.clusters}
     for key, first in _alike(names):
@@ -481,6 +500,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _weight_mistakes,
         _rollout_mistakes,
         _route_mistakes,
+        _discovery_mistakes,
         _mesh_mistakes,
     )
     return [mistake for rule in rules for mistake in rule(settings)]

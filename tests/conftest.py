@@ -25,6 +25,7 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 import settings
+from cutover import ground
 from rehearsal import engine, fork_server
 from rehearsal.engine import EngineNotFoundError
 
@@ -273,8 +274,10 @@ def record(
 
 
 def record_program(config: dict[str, Any], **options: Any) -> Recorder:
-    """Run the whole program for a configuration under mocks; ``options`` are those of `record`."""
-    return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=config, **options)
+    """Run the whole program for a configuration under mocks; ``options`` are those of `record`. AWS is not asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ground, "read", lambda _: ground.Ground())  # pyright: ignore[reportUnknownLambdaType]
+        return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=config, **options)
 
 
 def _exporting(declare: Callable[[], object], recorder: Recorder) -> None:

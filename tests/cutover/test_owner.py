@@ -341,7 +341,7 @@ def test_a_maintenance_page_that_an_update_leaves_alone_refuses_nothing_and_stop
     stack.set_weights("web", {"v1-35": 90, "v1-36": 10})
     stack.heal("v1-35", 2, "web")
     stack.close("api")
-    api = {**stack_config("dev")["eks-cutover:routes"]["web"], "priority": 9, "paths": ["/api/*"]}
+    api = {**stack_config("dev")["eks-cutover:routes"]["web"], "priority": 9, "hosts": ["api.example.com"]}
     _asks_for(stack, weights, {"actions": []}, _outputs("forward"), **{"routes.api": api})
 
 

@@ -1,0 +1,285 @@
+"""What a stack file takes for granted in AWS: hosted zones, availability zones, access entries, places on listeners.
+
+Asked before the first resource of a preview, so that what is missing is told by its key, in one line, and not by a
+provider after an hour, or by nobody where the engine has stopped at something else first. Where AWS does not answer in
+time nothing is said, since the provider will. Refuses to own what the file alone shows to be wrong (settings/).
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import wait
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from botocore.exceptions import ClientError
+
+from components.route import preview_priority, route_priority, weighted_priority
+from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover.calls import OutsideError, client, threads
+from cutover.live import Live, session
+from settings.models import NewNetwork
+from settings.reading import refusal
+from settings.rules import Mistake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import boto3
+
+    from settings import Settings
+
+_PATIENCE_SECONDS = 15.0
+# Zones in which EKS places no control plane (user guide, network requirements), by their ids.
+_WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
+
+
+@dataclass(frozen=True)
+class Place:
+    """A rule that stands on a listener: of which route and cluster, or, with neither, somebody else's."""
+
+    arn: str
+    route: str | None = None
+    cluster: str | None = None
+
+    def __str__(self) -> str:
+        if self.route is None:
+            return f"the rule {self.arn}, which this stack has not made,"
+        return f"the {f'preview rule for {self.cluster}' if self.cluster else 'weighted rule'} of {self.route}"
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What was asked and answered; what could not be read is left out.
+
+    ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
+    name, ``entries`` by cluster and name why EKS would refuse an access entry, ``places`` what stands on listeners, by
+    load balancer and priority.
+    """
+
+    hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
+    zones: Mapping[str, str] = field(default_factory=dict[str, str])
+    entries: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
+
+
+def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
+    """Return what the stack file takes for granted and AWS does not have, or has already."""
+    rules = (_hosted_zones, _zones, _entries, _places)
+    return [mistake for rule in rules for mistake in rule(settings, ground)]
+
+
+def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for key, balancer in settings.load_balancers.items():
+        zone = balancer.hosted_zone
+        if zone is None or zone.name not in ground.hosted:
+            continue
+        kinds = ground.hosted[zone.name]
+        where, right = f"loadBalancers.{key}.zone", kinds.count(zone.private)
+        if right > 1:
+            yield Mistake(
+                where,
+                f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in this account. The provider "
+                "would not know which one is meant. Delete those that no registrar points to",
+            )
+        elif not right and kinds:
+            yield Mistake(
+                where,
+                f"the hosted zone {zone.name} in this account is {_kind(not zone.private)}. The records would be made "
+                f"nowhere. Write {{name: {zone.name}, private: {'false' if zone.private else 'true'}}} if it is meant, "
+                "or make the other",
+            )
+        elif not right:
+            yield Mistake(
+                where,
+                f"this account has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, "
+                "make the zone, or use the credentials of its account",
+            )
+        elif balancer.scheme == "internal" and isinstance(balancer.zone, str) and len(set(kinds)) > 1:
+            yield Mistake(
+                where,
+                f"this account has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
+                "Inside a VPC with the private one nobody would find names of the public one. Say which one is meant: "
+                f"{{name: {zone.name}, private: true}}, or private: false",
+            )
+
+
+def _kind(private: bool) -> str:
+    return "private" if private else "public"
+
+
+def _zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    if not isinstance(settings.network, NewNetwork) or not ground.zones:
+        return
+    for zone in settings.network.zones:
+        if zone not in ground.zones:
+            yield Mistake(
+                "network.zones",
+                f"this account has no zone {zone}. EC2 would refuse its subnets halfway through the update. Write some "
+                f"of {', '.join(sorted(ground.zones))}",
+            )
+        elif ground.zones[zone] in _WITHOUT_EKS:
+            yield Mistake(
+                "network.zones",
+                f"{zone} is {ground.zones[zone]} in this account, where EKS has no control planes. It would refuse "
+                "the first cluster. Write another zone",
+            )
+
+
+def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for key, cluster in settings.clusters.items():
+        for name, entry in cluster.access_entries.items():
+            if why := ground.entries.get((key, name)):
+                yield Mistake(
+                    f"clusters.{key}.accessEntries.{name}",
+                    f"{entry.principal_arn} {why}. EKS would refuse a second entry once the cluster is up. Leave it "
+                    "out: whoever makes a cluster is its administrator",
+                )
+
+
+def _places(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for name, route in settings.routes.items():
+        balancer = settings.load_balancer_of(name)
+        wanted = {preview_priority(route.priority, key): key for key in settings.clusters}
+        places: list[tuple[int, str | None]] = [*wanted.items()]
+        places += [(weighted_priority(route.priority), None)] if route.live else []
+        for priority, cluster in places:
+            there = ground.places.get((balancer, priority))
+            if there is None or (there.route, there.cluster) == (name, cluster):
+                continue
+            if there.route is None:
+                yield Mistake(
+                    f"routes.{name}.priority",
+                    f"{there} stands at place {priority} of load balancer {balancer}, where the "
+                    f"{f'preview rule for {cluster}' if cluster else 'weighted rule'} belongs. ELB would refuse it "
+                    "(PriorityInUse). Give that rule another place (aws elbv2 set-rule-priorities), or this route "
+                    "another priority",
+                )
+                continue
+            if there.route == name:
+                yield Mistake(
+                    f"clusters.{cluster}",
+                    f"the place of its preview rule of {name} is that of {there.cluster} until this update is through, "
+                    "and ELB has none for two rules (PriorityInUse). The update would stop halfway. Take "
+                    f"{there.cluster} away in an update of its own first",
+                )
+                continue
+            yield Mistake(
+                f"routes.{name}.priority",
+                f"{route.priority} is the place of {there.route} until this update is through, and ELB has none for "
+                "two rules (PriorityInUse). The update would stop halfway. Only the order counts: write "
+                f"{_in_order(settings, ground, balancer)[name]}",
+            )
+            break
+
+
+def _in_order(settings: Settings, ground: Ground, balancer: str) -> dict[str, int]:
+    """Return priorities for a load balancer's routes, in the wanted order, that all are free or their own already."""
+    now: dict[str, int] = {}
+    taken: set[int] = set()
+    for (where, priority), place in ground.places.items():
+        if where == balancer:
+            taken.add(route_priority(priority))
+            if place.route:
+                now[place.route] = route_priority(priority)
+    found: dict[str, int] = {}
+    last = 0
+    for name in sorted(settings.routes, key=lambda name: settings.routes[name].priority):
+        if settings.load_balancer_of(name) == balancer:
+            own = now.get(name, 0)
+            last = own if own > last else next(free for free in count(last + 1) if free not in taken)
+            found[name] = last
+    return found
+
+
+def read(settings: Settings) -> Ground:
+    """Ask AWS, all at once and for a short while; what cannot be read is left out."""
+    try:
+        account = session(settings.aws)
+    except OutsideError:
+        return Ground()
+    asks: dict[str, Callable[[], Any]] = {
+        "hosted": lambda: _read_hosted(settings, account),
+        "zones": lambda: _read_zones(settings, account),
+        "entries": lambda: _read_entries(settings, account),
+        "places": lambda: _read_places(settings, account),
+    }
+    with threads(len(asks)) as pool:
+        asked = {name: pool.submit(ask) for name, ask in asks.items()}
+        done, _ = wait(asked.values(), timeout=_PATIENCE_SECONDS)
+    answers = {name: one.result() for name, one in asked.items() if one in done and one.exception() is None}
+    return Ground(**answers)
+
+
+def _read_hosted(settings: Settings, account: boto3.Session) -> dict[str, list[bool]]:
+    zones = (balancer.hosted_zone for balancer in settings.load_balancers.values())
+    wanted = {zone.name for zone in zones if zone}
+    found: dict[str, list[bool]] = {name: [] for name in wanted}
+    if wanted:
+        for page in client(account, "route53").get_paginator("list_hosted_zones").paginate():
+            for zone in page["HostedZones"]:
+                if (name := zone["Name"].rstrip(".")) in wanted:
+                    found[name].append(zone["Config"]["PrivateZone"])
+    return found
+
+
+def _read_zones(settings: Settings, account: boto3.Session) -> dict[str, str]:
+    if not isinstance(settings.network, NewNetwork):
+        return {}
+    answer = client(account, "ec2").describe_availability_zones()
+    return {zone["ZoneName"]: zone["ZoneId"] for zone in answer["AvailabilityZones"]}
+
+
+def _read_entries(settings: Settings, account: boto3.Session) -> dict[tuple[str, str], str]:
+    wanted = {
+        (key, name): entry.principal_arn
+        for key, cluster in settings.clusters.items()
+        for name, entry in cluster.access_entries.items()
+    }
+    if not wanted:
+        return {}
+    caller, eks = client(account, "sts").get_caller_identity()["Arn"], client(account, "eks")
+    found: dict[tuple[str, str], str] = {}
+    for (key, name), principal in wanted.items():
+        cluster = settings.eks_name(key)
+        try:
+            eks.describe_cluster(name=cluster)
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ResourceNotFoundException" and is_principal(caller, principal):
+                found[key, name] = "runs this, and is to make the cluster"
+            continue
+        try:
+            entry = eks.describe_access_entry(clusterName=cluster, principalArn=principal)["accessEntry"]
+        except ClientError:
+            continue
+        if "pulumi:stack" not in entry.get("tags", {}):
+            found[key, name] = "has an entry that this stack has not made, as who made the cluster has"
+    return found
+
+
+def _read_places(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:
+    found: dict[tuple[str, int], Place] = {}
+    for name, rules in Live(account, settings.owner).listed().items():
+        balancer = name.rpartition("-")[0]  # which Pulumi has given its random end
+        for arn, (priority, tags) in rules.items():
+            found[balancer, priority] = Place(arn, tags.get(ROUTE_TAG), tags.get(CLUSTER_TAG))
+    return found
+
+
+def is_principal(caller: str, principal: str) -> bool:
+    """Tell whether a caller, as STS names it, is a principal of IAM; a session does not tell the path of its role."""
+    account, name = caller.split(":", 5)[4:]
+    kind, *path = name.split("/")
+    if kind != "assumed-role":
+        return caller.replace(":sts:", ":iam:") == principal
+    return principal.split(":")[4] == account and principal.rsplit("/", maxsplit=1)[-1] == path[0]
+
+
+def check(settings: Settings) -> None:
+    """End a preview whose stack file takes for granted what AWS does not have.
+
+    :raises SettingsError: it does; nothing has been changed
+    """
+    if pulumi.runtime.is_dry_run() and (found := mistakes(settings, read(settings))):
+        raise refusal(found, settings)

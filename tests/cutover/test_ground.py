@@ -1,0 +1,176 @@
+"""What the stack file takes for granted and AWS does not have is told by its key, before the first resource."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from components.route import preview_priority, weighted_priority
+from cutover import ground
+from cutover.ground import Ground, Place, is_principal, mistakes, read
+from settings import SettingsError
+from tests.conftest import record_program, stack_config
+from tests.cutover.tagged import STACK, reach, tagged
+from tests.rehearsal.cloud import REGION, running
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+    from pathlib import Path
+
+    from tests.rehearsal.cloud import Cloud
+
+ME = "arn:aws:iam::123456789012:role/ci/deploy"
+ZONE = "loadBalancers.private.zone"
+INTERNAL: dict[str, Any] = {
+    ZONE: {"name": "example.com", "private": True},
+    "loadBalancers.private.certificateArn": f"arn:aws:acm:{REGION}:123456789012:certificate/1",
+}
+
+
+def told(known: Ground, stack: str = "prod", changes: dict[str, Any] | None = None) -> list[str]:
+    """Return the mistakes of a stack file, as far as their key and first words go."""
+    found = mistakes(settings_of(stack, changes), known)
+    return [f"{one.key}: {one.text.split('. ')[0]}" for one in found]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "says"),
+    [
+        ([], "this account has no hosted zone example.com"),
+        ([True], "the hosted zone example.com in this account is private"),
+        ([False, False], "example.com is the name of 2 public hosted zones in this account"),
+    ],
+)
+def test_a_hosted_zone_that_no_record_could_be_made_in_is_told_by_its_key(kinds: Sequence[bool], says: str) -> None:
+    found = told(Ground(hosted={"example.com": kinds}))
+    assert found == [f"loadBalancers.{key}.zone: {says}" for key in ("public", "private")]
+
+
+def test_a_zone_that_is_there_once_or_was_not_asked_for_is_nothing_to_tell() -> None:
+    assert told(Ground(hosted={"example.com": [False]})) == told(Ground()) == []
+
+
+def test_of_a_public_and_a_private_zone_an_internal_load_balancer_must_say_which() -> None:
+    both = Ground(hosted={"example.com": [False, True]})
+    assert told(both) == [
+        "loadBalancers.private.zone: this account has a public and a private hosted zone example.com, and the load "
+        "balancer is internal"
+    ]
+    assert told(both, changes=INTERNAL) == []
+    assert told(both, changes={ZONE: {"name": "example.com", "private": False}}) == []
+    assert told(Ground(hosted={"example.com": [False]}), changes=INTERNAL) == [
+        "loadBalancers.private.zone: the hosted zone example.com in this account is public"
+    ]
+
+
+def test_a_zone_that_the_account_does_not_have_or_eks_does_not_take_is_told() -> None:
+    zones = {"ap-northeast-1a": "apne1-az4", "ap-northeast-1d": "use1-az3"}
+    assert told(Ground(zones=zones)) == [
+        "network.zones: this account has no zone ap-northeast-1c",
+        "network.zones: ap-northeast-1d is use1-az3 in this account, where EKS has no control planes",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("caller", "same"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/deploy/session", True),
+        (ME, True),
+        ("arn:aws:sts::123456789012:assumed-role/sre/deploy", False),
+        ("arn:aws:sts::210987654321:assumed-role/deploy/session", False),
+        ("arn:aws:iam::123456789012:root", False),
+        ("arn:aws:iam::123456789012:user/ci/deploy", False),
+    ],
+)
+def test_a_caller_is_known_as_a_principal_by_its_role(caller: str, same: bool) -> None:
+    assert is_principal(caller, ME) == same
+
+
+def test_an_access_entry_that_eks_has_already_is_told() -> None:
+    entries = {"clusters.v1-36.accessEntries": {"ci": {"principalArn": ME}}}
+    known = Ground(entries={("v1-36", "ci"): "runs this, and is to make the cluster"})
+    assert told(known, changes=entries) == [
+        f"clusters.v1-36.accessEntries.ci: {ME} runs this, and is to make the cluster"
+    ]
+
+
+def standing(**priorities: int) -> Ground:
+    """Return the ground on which the dev stack's routes stand with these priorities."""
+    places: dict[tuple[str, int], Place] = {}
+    for name, priority in priorities.items():
+        route = name.replace("_", "-")
+        places["public", weighted_priority(priority)] = Place(f"arn:{name}", route)
+        for key in ("v1-35", "v1-36"):
+            places["public", preview_priority(priority, key)] = Place(f"arn:{name}-{key}", route, key)
+    return Ground(places=places)
+
+
+def test_routes_that_swap_their_places_are_told_priorities_of_the_same_order_that_are_free() -> None:
+    now, swapped = standing(web=1, grpc_api=2), {"routes.web.priority": 2, "routes.grpc-api.priority": 1}
+    assert told(now, "dev") == []
+    texts = {one.key: one.text for one in mistakes(settings_of("dev", swapped), now)}
+    assert texts == {
+        f"routes.{name}.priority": f"{wanted} is the place of {other} until this update is through, and ELB has none "
+        "for two rules (PriorityInUse). The update would stop halfway. Only the order counts: write "
+        f"{free}"
+        for name, wanted, other, free in (("web", 2, "grpc-api", 3), ("grpc-api", 1, "web", 2))
+    }
+    assert told(now, "dev", {"routes.web.priority": 3}) == []
+
+
+def test_a_place_that_a_foreign_rule_holds_is_told_with_its_arn() -> None:
+    known = Ground(places={("public", preview_priority(1, "v1-36")): Place("arn:page")})
+    [mistake] = mistakes(settings_of("dev"), known)
+    assert mistake.key == "routes.web.priority"
+    assert mistake.text.startswith(
+        "the rule arn:page, which this stack has not made, stands at place 25 of load balancer public, where the "
+        "preview rule for v1-36 belongs. ELB would refuse it (PriorityInUse)."
+    )
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cloud]:
+    with running(tmp_path) as one:
+        reach(one, monkeypatch)
+        yield one
+
+
+def test_what_aws_has_is_read(cloud: Cloud) -> None:
+    cloud.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
+    with tagged(cloud, ["web"], {"v1-35": 90, "v1-36": 10}) as stack:
+        found = read(settings_of(STACK))
+    assert found.hosted == {"example.com": [False]}
+    assert found.zones[f"{REGION}a"] == "apne1-az4"
+    assert [place for place in found.places.values() if place.route] == [Place(stack.rules["web"], "web")]
+
+
+def test_a_silent_aws_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "session", lambda _: object())
+    assert read(settings_of("dev")) == Ground()
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_only_a_preview_is_ended_since_every_update_has_one(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
+    monkeypatch.setattr(ground.pulumi.runtime, "is_dry_run", lambda: preview)
+    monkeypatch.setattr(ground, "read", lambda _: Ground(hosted={"example.com": []}))
+    if not preview:
+        ground.check(settings_of("dev"))
+        return
+    with pytest.raises(SettingsError) as caught:
+        ground.check(settings_of("dev"))
+    assert (
+        str(caught.value)
+        .splitlines()[1]
+        .startswith("  eks-cutover:loadBalancers.public.zone: this account has no hosted zone example.com.")
+    )
+
+
+def test_the_program_asks_before_it_declares_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(_: object) -> None:
+        raise SettingsError("stopped")
+
+    monkeypatch.setattr(ground, "check", stop)
+    with pytest.raises(SettingsError, match="stopped"):
+        record_program(stack_config("dev"), preview=True)
