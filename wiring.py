@@ -7,7 +7,7 @@ No branch asks which cluster it is: clusters differ in their settings only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import pulumi
 import pulumi_aws as aws
@@ -32,6 +32,8 @@ from components.tags import CLUSTER_TAG
 if TYPE_CHECKING:
     from settings import Settings
     from settings.models import Zone
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +156,7 @@ def cluster_layer(
             AppMeshControllerArgs(
                 cluster_name=cluster.eks_name,
                 region=settings.aws.region,
-                account_id=aws.get_caller_identity_output(opts=InvokeOptions(provider=cloud)).account_id,
+                account_id=_told(aws.get_caller_identity_output(opts=InvokeOptions(provider=cloud))).account_id,
                 chart_version=wanted.controllers.app_mesh,
                 deleted_with=cluster.eks,
             ),
@@ -175,5 +177,18 @@ def cluster_layer(
 
 
 def _zone_id(zone: Zone, cloud: aws.Provider) -> pulumi.Output[str]:
-    found = aws.route53.get_zone_output(name=zone.name, private_zone=zone.private, opts=InvokeOptions(provider=cloud))
-    return found.zone_id
+    asked = aws.route53.get_zone_output(name=zone.name, private_zone=zone.private, opts=InvokeOptions(provider=cloud))
+    return _told(asked).zone_id
+
+
+def _told(asked: pulumi.Output[_T]) -> pulumi.Output[_T]:
+    """Say at once why AWS did not answer: when a program ends while hooks run, the engine may show their end alone."""
+
+    async def answer() -> _T:
+        try:
+            return cast("_T", await asked.future())
+        except Exception as error:
+            pulumi.log.error(str(error))
+            raise
+
+    return pulumi.Output.from_input(answer())

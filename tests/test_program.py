@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import logging
@@ -10,6 +11,8 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import pulumi
+import pulumi_aws as aws
 import pytest
 
 from tests.conftest import PROJECT, UNKNOWN, Recorded, Recorder, record_program, stack_config
@@ -364,6 +367,22 @@ def test_a_cluster_may_register_in_the_groups_that_bear_its_tags_and_these_are_i
             wanted = policy["Statement"][1]["Condition"]["StringEquals"]
             tags = {f"aws:ResourceTag/{key}": value for key, value in group.inputs["tags"].items()}
             assert (wanted.items() <= tags.items()) == name.endswith(cluster)
+
+
+def test_why_aws_did_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told, and not only raised: the engine hears of an exception when hooks that still run have ended its work."""
+
+    def silent(*_: object, **__: object) -> pulumi.Output[object]:
+        failed = asyncio.get_event_loop().create_future()
+        failed.set_exception(RuntimeError("Route 53 is silent"))
+        return pulumi.Output.from_input(failed)
+
+    said: list[str] = []
+    monkeypatch.setattr(pulumi.log, "error", lambda text, *_: said.append(text))
+    monkeypatch.setattr(aws.route53, "get_zone_output", silent)
+    with pytest.raises(RuntimeError):
+        record_program(stack_config("dev"))
+    assert "Route 53 is silent" in said
 
 
 def test_an_assumed_role_reaches_the_provider_under_the_names_that_it_reads() -> None:
