@@ -24,8 +24,11 @@ from rehearsal.migration import Outcome, Rehearsal
 from rehearsal.report import document, render, split, touched
 from rehearsal.sandbox import Sandbox
 from settings import files
+from settings.models import NewNetwork
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from settings import Settings
 
 PROGRAM = Path(__file__).resolve().parents[1]
@@ -61,10 +64,10 @@ def migrate(
     Exits with 1 where an invariant broke, and with 2 where there is nothing to rehearse.
     """
     stack, file = _stack_file(stack, file)
-    region = _checked(stack, file).aws.region
+    rehearsed = _sandbox(stack, file)
     report = _writable(report or Path(".rehearsal") / f"report-{stack}.html")
     outcomes: list[Outcome] = []
-    with Sandbox(_engine(), PROGRAM, world=True, region=region, stack_file=(stack, file)) as sandbox:
+    with rehearsed as sandbox:
         rehearsal = Rehearsal(sandbox, stack, rate=rate)
         for said in rehearsal.otherwise:
             messages.print(said, highlight=False, markup=False)
@@ -103,6 +106,21 @@ def _checked(stack: str, file: Path) -> Settings:
         _end(f"{file} cannot be read ({error.strerror}). There are {others} here, and FILE names any other.")
     except (ValueError, settings.SettingsError) as error:
         _end(f"{file} cannot be rehearsed: {error}")
+
+
+def _sandbox(stack: str, file: Path, hosted_zones: Sequence[str] = ()) -> Sandbox:
+    """Return a sandbox in the place that a stack file names, where its world goes on."""
+    settings = _checked(stack, file)
+    zones = settings.network.zones if isinstance(settings.network, NewNetwork) else ()
+    return Sandbox(
+        _engine(),
+        PROGRAM,
+        zones=hosted_zones,
+        world=True,
+        region=settings.aws.region,
+        availability_zones=zones,
+        stack_file=(stack, file),
+    )
 
 
 def _end(why: str) -> NoReturn:
@@ -146,8 +164,7 @@ def _table(title: str, outcomes: list[Outcome]) -> Table:
 def shell(stack: StackOption = "dev", file: FileOption = None) -> None:
     """Open a shell in which plain `pulumi` runs against the emulated AWS, until you leave it."""
     stack, file = _stack_file(stack, file)
-    region = _checked(stack, file).aws.region
-    with Sandbox(_engine(), PROGRAM, zones=ZONES, world=True, region=region, stack_file=(stack, file)) as sandbox:
+    with _sandbox(stack, file, ZONES) as sandbox:
         make_zones(sandbox, stackfile.read(sandbox.project, stack))
         for one in [*({"dev", "prod"} - {stack}), stack]:  # the last one is selected
             sandbox.stack(one)
@@ -160,7 +177,7 @@ def shell(stack: StackOption = "dev", file: FileOption = None) -> None:
             soft_wrap=True,
         )
         # For the aws CLI, of which the first major version reads the second variable.
-        environment = {**sandbox.environment(), "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+        environment = {**sandbox.environment(), **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), sandbox.region)}
         command = [os.environ.get("SHELL", "/bin/sh"), "-i"]
         raise typer.Exit(subprocess.run(command, cwd=sandbox.project, env=environment, check=False).returncode)
 

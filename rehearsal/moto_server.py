@@ -11,17 +11,21 @@ import os
 import sys
 import threading
 
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend, Zone
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from rehearsal.api import Api
 from rehearsal.kubernetes import api_server
+from rehearsal.regions import ZONE
 from rehearsal.store import Store
 
 
 def main() -> None:
     """Serve until standard input ends."""
     store = Store.of_this_rehearsal()
+    for zone, document in store.all(ZONE).items():
+        _add(zone, document["region"])
     api_server.serve(store)
     server = make_server(
         "127.0.0.1",
@@ -35,6 +39,12 @@ def main() -> None:
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()
     sys.stdin.read()
+
+
+def _add(zone: str, region: str) -> None:
+    known = RegionsAndZonesBackend.zones.setdefault(region, [])
+    if all(one.name != zone for one in known):
+        known.append(Zone(name=zone, region_name=region, zone_id=zone))
 
 
 if __name__ == "__main__":

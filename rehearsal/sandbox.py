@@ -24,6 +24,7 @@ from pulumi import automation
 from pulumi.automation.errors import create_command_error
 
 from rehearsal.engine import LANGUAGE_HOST_VARIABLE
+from rehearsal.regions import REGION, ZONE
 from rehearsal.store import PATH_VARIABLE, Store
 from rehearsal.world import SPEED_VARIABLE
 from settings import dialect
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 PLUGINS = {"aws": "pulumi-aws", "eks": "pulumi-eks", "kubernetes": "pulumi-kubernetes"}
 """The emulated plugins, and the package of the SDK whose version each takes."""
-
-REGION = "ap-northeast-1"
-"""Where a sandbox is, unless it is told otherwise; it is the region of both stack files that ship."""
 
 _KEY = "rehearsal"
 _NOWHERE = "http://127.0.0.1:9"
@@ -59,7 +57,8 @@ class Sandbox:
     empty, and is a temporary one by default. ``zones`` are the public hosted zones that the account has from the
     beginning. With ``world`` it lives: pods run, load balancers carry requests, targets are health-checked; then
     ``speed`` is how many seconds of AWS's time pass in one of ours, if not as many as usual. Clients and world are of
-    ``region``. ``stack_file`` is the name of a stack and a file from anywhere, which takes the place of that stack's.
+    ``region``, which has at least these ``availability_zones``. ``stack_file`` is the name of a stack and a file from
+    anywhere, which takes the place of that stack's.
     """
 
     def __init__(
@@ -72,13 +71,15 @@ class Sandbox:
         world: bool = False,
         speed: float | None = None,
         region: str = REGION,
+        availability_zones: Sequence[str] = (),
         stack_file: tuple[str, Path] | None = None,
     ) -> None:
         self.engine = engine
         self._program = program.resolve()
         self._folder = folder
         self._zones = tuple(zones)
-        self._region = region
+        self.region = region
+        self._availability_zones = availability_zones
         self._stack_file = stack_file
         self._world = world
         self._speed = {SPEED_VARIABLE: str(speed)} if speed else {}
@@ -97,12 +98,14 @@ class Sandbox:
             self.project = self.folder / "project"
             self._lay_out_project()
             self.store = Store(self.folder / "store.sqlite")
+            for zone in self._availability_zones:
+                self.store.put(ZONE, zone, {"region": self.region})
             self.endpoint = f"http://127.0.0.1:{self._start_aws(undo)}"
             self._install_commands(self._start_fork_server(undo))
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
             if self._world:
-                variables = {**self.environment(), **self._speed, "AWS_REGION": self._region}
+                variables = {**self.environment(), **self._speed, "AWS_REGION": self.region}
                 self._start(undo, "rehearsal.world", variables)
             self._exit = undo.pop_all()
         return self
@@ -138,7 +141,7 @@ class Sandbox:
 
     def aws(self, service: str, region: str = "") -> Any:
         """Return the boto3 client of the emulated AWS; it is made once, since that takes longer than most calls."""
-        region = region or self._region
+        region = region or self.region
         if (service, region) not in self._clients:
             # A session made like this reads neither the caller's profile nor a configuration file.
             session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))

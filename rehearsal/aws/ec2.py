@@ -58,7 +58,7 @@ def _one(aws: Aws, gone: str, operation: str, result: str, **which: Any) -> Prop
 
 
 def _arn(aws: Aws, owner: str, kind: str, made: str) -> str:
-    return f"arn:aws:ec2:{aws.region}:{owner}:{kind}/{made}"
+    return f"arn:{aws.partition}:ec2:{aws.region}:{owner}:{kind}/{made}"
 
 
 def _deleter(operation: str, parameter: str, gone: str, used: Callable[[Aws, str], str] | None = None) -> Any:

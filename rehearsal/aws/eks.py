@@ -376,7 +376,7 @@ def _scaling_rule(inputs: Props) -> Iterator[str]:
 
 
 def _arn(aws: Aws, kind: str, *parts: str) -> str:
-    return f"arn:aws:eks:{aws.region}:{aws.account}:{kind}/{'/'.join(parts)}"
+    return f"arn:{aws.partition}:eks:{aws.region}:{aws.account}:{kind}/{'/'.join(parts)}"
 
 
 def newest_addon_version(name: str) -> str:
@@ -485,7 +485,7 @@ def _delete_access_entry(aws: Aws, made: str, state: Props) -> None:
 def _create_access_policy(aws: Aws, inputs: Props) -> str:
     cluster, principal, policy = inputs["clusterName"], inputs["principalArn"], inputs["policyArn"]
     _needed(aws, "AssociateAccessPolicy", cluster)
-    if not policy.startswith("arn:aws:eks::aws:cluster-access-policy/"):
+    if not policy.startswith(f"arn:{aws.partition}:eks::aws:cluster-access-policy/"):
         raise _refuse(
             "AssociateAccessPolicy", "InvalidParameterException", "The policyArn parameter format is not valid"
         )

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def _partition(aws: Aws, args: Props) -> Props:  # noqa: ARG001
-    return {"id": "aws", "partition": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
+    china = aws.partition == "aws-cn"
+    return {
+        "id": aws.partition,
+        "partition": aws.partition,
+        "dnsSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        "reverseDnsPrefix": "cn.com.amazonaws" if china else "com.amazonaws",
+    }
 
 
 def _caller(aws: Aws, args: Props) -> Props:  # noqa: ARG001
@@ -54,7 +60,7 @@ def _zone(aws: Aws, args: Props) -> Props:
     return {
         "id": made,
         "zoneId": made,
-        "arn": f"arn:aws:route53:::hostedzone/{made}",
+        "arn": f"arn:{aws.partition}:route53:::hostedzone/{made}",
         "name": zone["Name"].rstrip("."),
         "privateZone": zone["Config"].get("PrivateZone", False),
         "comment": zone["Config"].get("Comment", ""),

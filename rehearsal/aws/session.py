@@ -41,6 +41,7 @@ INTERNAL_AGENT = "rehearsal-internal"
 """The user agents by which the emulated API (rehearsal.api) knows the provider, and the parts of AWS itself."""
 
 _KEY = "rehearsal"
+_PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
 class AwsError(Exception):
@@ -68,6 +69,11 @@ class Aws:
         self._endpoint = os.environ["AWS_ENDPOINT_URL"]  # without it a call would go to a real account
         self._clients: dict[str, Any] = {}
         self._making = threading.Lock()
+
+    @property
+    def partition(self) -> str:
+        """The partition of the region, as ARNs begin with it."""
+        return next((name for begins, name in _PARTITIONS.items() if self.region.startswith(begins)), "aws")
 
     @functools.cached_property
     def account(self) -> str:
