@@ -76,7 +76,7 @@ class Writes:
             raise WriteError("what came in answer to ssm PutParameter is not SSM's")
 
     def release(self) -> None:
-        """Lift the hold. It is no error if there is none.
+        """Lift the hold that counts, and no other. It is no error if there is none.
 
         :raises WriteError: AWS did not do it
         """
@@ -84,6 +84,7 @@ class Writes:
             for name in hold_names(self._owner):
                 with suppress(self._ssm.exceptions.ParameterNotFound):
                     self._ssm.delete_parameter(Name=name)
+                    return
 
     def set_weights(self, wanted: Mapping[str, Mapping[str, int]]) -> Outcome:
         """Give rules, by ARN and in this order, weights by target group ARN, and leave all else in them as it is.

@@ -73,7 +73,7 @@ def release(
             confirm(f"Lift the hold of {known.stack}?", yes=yes)
             Confirmed(file, found).check(known, live.traffic())
             _check_same(known, (hold, unreadable), _hold(live))
-            _lift(Writes(account, known.owner))
+            _lift(known, Writes(account, known.owner), live, (hold, unreadable))
         if as_json:
             document = {"stack": known.stack, "hold": hold and asdict(hold), **asdict(coming)}
             page = {route: rule.instead for route, rule in found.rules.items() if rule.instead}
@@ -151,9 +151,18 @@ def _kept(settings: Settings, route: str) -> bool:
     return route in settings.routes and settings.routes[route].live
 
 
-def _lift(writes: Writes) -> None:
+def _lift(known: Project, writes: Writes, live: Live, shown: tuple[Hold | None, str]) -> None:
+    """Lift the hold, and see that it is gone: SSM says nothing when it deletes, so a page in its place is no less."""
     try:
         writes.release()
     except WriteError as error:
         stop(Code.FAILED, f"The hold stands still, since AWS did not lift it: {error}. Run the same again")
-    say("The hold is lifted. Weights can be moved again.")
+    left = _hold(live)
+    if left == shown:
+        stop(Code.FAILED, "The hold stands still, although AWS seemed to lift it. Run the same again")
+    hold, unreadable = left
+    if hold or unreadable:
+        new = f"{hold} holds the weights now" if hold else unreadable
+        say(f"That hold is lifted, and {new}. Look, then lift it too: cutover release -s {known.named}", "yellow")
+    else:
+        say("The hold is lifted. Weights can be moved again.")

@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.commands import release as command
-from cutover.live import hold_name
+from cutover.live import hold_name, hold_names
 from cutover.project import Project
 from cutover.terminal import Code
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
+from tests.cutover.spoiled import PAGE, spoiled
 from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import running
 
@@ -79,6 +80,31 @@ def test_a_hold_that_came_while_somebody_thought_about_the_first_one_stays(
     assert says in said.stderr
     assert "cutover status -s dev" in said.stderr
     assert there(engine) == [new]
+
+
+def test_a_hold_whose_deletion_never_reached_ssm_is_not_told_as_lifted(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(engine, SHOWN)
+    cloud = engine.tagged.cloud
+    with spoiled(cloud.endpoint, lambda _, action: PAGE if action == "DeleteParameter" else None) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        said = release("--yes")
+    assert said.exit_code == Code.FAILED
+    assert "The hold stands still" in said.stderr
+    assert "is lifted" not in said.stderr
+    assert there(engine) == [SHOWN]
+
+
+def test_a_hold_at_the_old_name_which_may_be_another_projects_is_not_lifted_unseen(engine: Engine) -> None:
+    leave(engine, SHOWN)
+    former, ssm = hold_names(OWNER)[1], engine.tagged.cloud.client("ssm")
+    ssm.put_parameter(Name=former, Value=LATER, Type="String")
+    said = release("--yes")
+    assert said.exit_code == Code.DONE, said.stderr
+    assert ssm.get_parameter(Name=former)["Parameter"]["Value"] == LATER
+    assert "a rollback of 2026-11-24T04:00Z by sre (latency) holds the weights now" in said.stderr
+    assert "Weights can be moved again" not in said.stderr
 
 
 def test_what_changes_while_somebody_thinks_about_it_leaves_the_hold(
