@@ -5,6 +5,7 @@ Owns streams, exit codes, and the frame around JSON. Refuses to own what is said
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ SHAPE = 2
 class _Console(Console):
     """A console that nothing waits for: a closed pipe, a dead terminal or a full disk ends no command midway.
 
+    Nor does a letter that the stream's encoding does not have: it is escaped.
     ``lost`` is why something could not be written, but for a reader that has gone on purpose.
     """
 
@@ -40,6 +42,8 @@ class _Console(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, or be quiet from now on."""
         try:
+            if isinstance(self.file, io.TextIOWrapper) and self.file.errors == "strict":
+                self.file.reconfigure(errors="backslashreplace")
             super().print(*objects, **options)
         except OSError as error:
             self.lost = error

@@ -63,6 +63,14 @@ def test_the_hold_that_was_shown_is_lifted(engine: Engine) -> None:
     assert there(engine) == []
 
 
+def test_a_hold_whose_reason_no_terminal_can_write_is_shown_and_lifted(engine: Engine) -> None:
+    leave(engine, SHOWN.replace("5xx", r"caf\udce9 is down"))  # what argv makes of a letter in another encoding
+    said = release("--yes")
+    assert said.exit_code == Code.DONE, said.exception
+    assert r"caf\udce9 is down" in said.stdout
+    assert there(engine) == []
+
+
 @pytest.mark.parametrize(
     ("new", "says"),
     [
