@@ -199,7 +199,7 @@ class Live:
         """Find the stack's rules and groups, and leave the hold aside: a rollback must not wait for SSM.
 
         What is marked with the stack's name and is, or may be, of another project is left out, and told in ``doubts``;
-        so is a load balancer whose tags may not be read.
+        so is whatever has tags that may not be read.
         Another project's load balancers are nothing to doubt: two projects may have one stack name.
 
         :raises LiveError: AWS could not be read
@@ -387,8 +387,10 @@ class Live:
     ) -> tuple[list[tuple[dict[str, Any], dict[str, str]]], list[str]]:
         """Return the things on the stack's load balancer that are its own, with their tags, and doubts about others."""
         own: list[tuple[dict[str, Any], dict[str, str]]] = []
-        doubts: list[str] = []
-        for thing, tags in self._named(things, key):
+        denied: dict[str, ClientError] = {}
+        named = self._named(things, key, denied)
+        doubts = [_unread(arn, error) for arn, error in denied.items()]
+        for thing, tags in named:
             project = project_of(tags)
             if project in {None, self._owner.project}:
                 own.append((thing, tags))

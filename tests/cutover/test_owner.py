@@ -365,6 +365,30 @@ def test_a_strange_load_balancer_whose_tags_may_not_be_read_is_left_out_and_told
     assert f"the tags of {secret} may not be read" in told
 
 
+def test_a_strange_rule_or_group_whose_tags_may_not_be_read_stops_no_rollback(
+    stack: Tagged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = stack.cloud.group()
+    strange = {group, stack.cloud.attach(group)}
+    live = _live()
+    elb: Any = live._elb  # pyright: ignore[reportPrivateUsage]
+    ask = elb.describe_tags
+
+    def deny(ResourceArns: list[str]) -> Any:  # noqa: N803
+        if strange & set(ResourceArns):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not for you"}}, "DescribeTags")
+        return ask(ResourceArns=ResourceArns)
+
+    monkeypatch.setattr(elb, "describe_tags", deny)
+    found = live.traffic()
+    assert (set(found.rules), len(found.groups)) == ({"web", "api"}, 4)
+    assert {
+        arn for arn in strange if any(f"the tags of {arn} may not be read" in doubt for doubt in found.doubts)
+    } == strange
+    with pytest.raises(LiveError, match="may not be read"):
+        live.find()
+
+
 def test_a_service_that_goes_away_while_leftovers_are_looked_for_hides_no_other(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
