@@ -78,12 +78,15 @@ class Account:
     def _serves(self, balancer: str) -> bool:
         """Tell whether a weighted rule on the load balancer sends requests to a target that is healthy, or may be.
 
-        One that somebody made answer them otherwise, such as with a maintenance page, answers somebody.
+        One that somebody made answer them otherwise, such as with a maintenance page, answers somebody. So does that of
+        a route which the file has no more: it counts wherever it may stand.
         """
+        of = {name: self.settings.load_balancer_of(name) for name in self.found.rules if name in self.settings.routes}
+        elsewhere = {self.found.rules[name].load_balancer for name in of if of[name] != balancer}
         rules = [
             rule
             for name, rule in self.found.rules.items()
-            if name in self.settings.routes and self.settings.load_balancer_of(name) == balancer
+            if (of[name] == balancer if name in of else rule.load_balancer not in elsewhere)
         ]
         return any(rule.instead for rule in rules) or any(
             weight > 0 and (arn not in self.health or self.health[arn].unreadable or self.health[arn].units > 0)

@@ -59,6 +59,14 @@ def test_beside_a_maintenance_page_no_rule_is_a_first_one() -> None:
     assert "v1-35 has 0 healthy targets" in str(refusal)
 
 
+def test_beside_a_route_that_the_file_has_no_more_no_rule_is_a_first_one(  # it was renamed, say, and still serves
+) -> None:
+    account = _account(Group(cluster="v1-35", units=1))
+    account = replace(account, found=replace(account.found, rules={"shop": WEB}))
+    (refusal,) = judge([account.move("grpc-api", {"v1-35": 100, "v1-36": 0})], account.policy)
+    assert "v1-35 has 0 healthy targets" in str(refusal)
+
+
 def test_of_two_groups_of_a_cluster_the_one_in_the_rule_is_meant() -> None:
     new = TargetGroup("arn:another", "web", "v1-35", checked=True)
     found = Found({"web": WEB}, {"arn:another": new, **GROUPS}, None)
