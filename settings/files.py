@@ -112,7 +112,14 @@ def handed(config: Mapping[str, Any]) -> dict[str, str]:
 
     :raises ValueError: a number is none that JSON has
     """
-    return {key: _text(_open(value)) for key, value in config.items() if not _is_sealed(value)}
+    found: dict[str, str] = {}
+    for key, value in config.items():
+        if not _is_sealed(value):
+            try:
+                found[key] = _text(_open(value))
+            except ValueError as error:
+                raise DialectError(f"{key} has a number that is none ({error})") from None
+    return found
 
 
 def sealed(config: Mapping[str, Any]) -> list[str]:

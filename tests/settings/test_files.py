@@ -66,6 +66,12 @@ def test_what_cannot_be_read_is_an_error_and_no_guess(tmp_path: Path, text: byte
         config_of(tmp_path, text)
 
 
+def test_a_number_that_json_does_not_have_is_named_by_its_key(tmp_path: Path) -> None:
+    config = config_of(tmp_path, b"config:\n  gate: {headroom: .inf}\n")
+    with pytest.raises(dialect.DialectError, match=f"^{PROJECT}:gate has a number that is none"):
+        files.handed(config)
+
+
 @pytest.mark.parametrize(
     ("project", "says", "file"),
     [
