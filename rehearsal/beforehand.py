@@ -41,12 +41,17 @@ def prepare(sandbox: Sandbox, stack: str) -> list[str]:
 
 def make_zones(sandbox: Sandbox, config: Config) -> None:
     """Make the hosted zones that a stack file names, where they are not there yet."""
-    route53 = sandbox.aws("route53")
-    known = {zone["Name"] for zone in route53.list_hosted_zones()["HostedZones"]}
-    named = {balancer["zone"] for balancer in config["eks-cutover:loadBalancers"].values() if "zone" in balancer}
-    for zone in sorted(named):
-        if f"{zone}." not in known:
-            route53.create_hosted_zone(Name=zone, CallerReference=zone)
+    route53, ec2 = sandbox.aws("route53"), sandbox.aws("ec2")
+    zones = route53.list_hosted_zones()["HostedZones"]
+    known = {(zone["Name"].rstrip("."), zone["Config"]["PrivateZone"]) for zone in zones}
+    named = [balancer["zone"] for balancer in config["eks-cutover:loadBalancers"].values() if "zone" in balancer]
+    wanted = {(zone, False) if isinstance(zone, str) else (zone["name"], zone["private"]) for zone in named}
+    for name, private in sorted(wanted - known):
+        more: dict[str, Any] = {}
+        if private:  # such a zone is made for a VPC, and that of the stack does not stand yet
+            vpc = ec2.create_vpc(CidrBlock=_RANGE)["Vpc"]["VpcId"]
+            more = {"VPC": {"VPCRegion": ec2.meta.region_name, "VPCId": vpc}, "HostedZoneConfig": {"PrivateZone": True}}
+        route53.create_hosted_zone(Name=name, CallerReference=f"{name} {private}", **more)
 
 
 def played(config: Config) -> tuple[Config, list[str]]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from rehearsal import stackfile
-from rehearsal.beforehand import played
+from rehearsal.beforehand import make_zones, played
+from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
+    from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
 PROGRAM = Path(__file__).parents[2]
@@ -26,6 +29,20 @@ def _clusters(config: Config, *keys: str) -> None:
     one = config["eks-cutover:clusters"]["v1-35"]
     config["eks-cutover:clusters"] = {key: dict(one) for key in keys}
     config["eks-cutover:weights"] = dict.fromkeys(keys, 1)
+
+
+def test_public_and_private_zones_are_made_as_the_file_names_them(config: Config, tmp_path: Path) -> None:
+    balancers = config["eks-cutover:loadBalancers"]
+    balancers["private"] = {**balancers["public"], "zone": {"name": "example.com", "private": True}}
+    with running(tmp_path) as cloud:
+        account = cast("Sandbox", SimpleNamespace(aws=cloud.client))
+        for _ in range(2):
+            make_zones(account, config)
+        zones = cloud.client("route53").list_hosted_zones()["HostedZones"]
+    assert sorted((zone["Name"], zone["Config"]["PrivateZone"]) for zone in zones) == [
+        ("example.com.", False),
+        ("example.com.", True),
+    ]
 
 
 def test_a_next_cluster_is_made_where_there_is_only_one_and_it_is_said(config: Config) -> None:
