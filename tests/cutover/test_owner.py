@@ -291,7 +291,8 @@ def test_a_first_rule_is_refused_while_one_that_no_tag_shows_forwards_to_its_gro
     stack.cloud.client("elbv2").remove_tags(ResourceArns=[stack.rules["web"]], TagKeys=[STACK_TAG])
     with pytest.raises(RefusedError, match=f"{stack.rules['web']} forwards to its target groups"):
         _asks_for(stack, {"v1-35": 0, "v1-36": 100})
-    stack.cloud.client("elbv2").delete_rule(RuleArn=stack.rules["web"])
+    for rule in stack.rules.values():
+        stack.cloud.client("elbv2").delete_rule(RuleArn=rule)
     _asks_for(stack, {"v1-35": 0, "v1-36": 100})
 
 
