@@ -152,6 +152,8 @@ def go_back(
             f"Interrupted: {known.file_name} and the state may not say it yet, and an update that is under way may "
             "move traffic again"
         )
+    except Exception as error:  # whatever it is, it is told as what is left of a rollback that has moved traffic
+        left.append(f"{known.file_name} and the state may not say it yet: {error}")
     finally:
         failed = act.writes.set_weights(act.wanted).failed
     act = _landed(act)
@@ -263,7 +265,9 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     landed.sort(key=lambda landing: -requests.get(landing.route, 0))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
     lacking = absent(settings, found, key, routes) if settings else []
-    hold = held([*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason or "no reason given", now)
+    hold = held(
+        [*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason or "no reason given", now
+    )
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold
     again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"

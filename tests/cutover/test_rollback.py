@@ -800,6 +800,17 @@ def test_a_hold_that_never_reached_ssm_is_not_told_as_left(
     assert "No hold could be left, so any `pulumi up` may move traffic again" in said.stderr
 
 
+def test_a_fault_while_records_are_kept_is_told_as_what_is_left(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(scene.project, "alone", fail)
+    said = scene.run("rollback", "--yes", "--json")
+    assert said.exit_code == Code.UNFINISHED, said.exception
+    assert _everywhere(scene, ALL_OLD)
+    assert "the state may not say it yet: [Errno 30] Read-only file system" in " ".join(json.loads(said.stdout)["left"])
+
+
 def test_where_no_hold_can_be_left_traffic_moves_all_the_same(scene: Scene) -> None:
     fault = {"service": "ssm", "action": "PutParameter", "status": 400, "code": "AccessDeniedException"}
     scene.stack.cloud.store.put("fault", "no hold", {**fault, "message": "not allowed", "remaining": 100})
