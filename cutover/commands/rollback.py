@@ -87,6 +87,7 @@ _GROUPS_LOOKED_AT = 25  # of the 40 reads that ELB takes at once: the rules must
 _EVERY_SECONDS = 1.0
 _ATTEMPTS = 4
 _PAUSE_SECONDS = 1.0  # before what AWS has refused is tried again
+_LONGEST_REASON = 1000  # letters: SSM takes 8 KB, and the weights of fifty routes are half of that
 _FILE_SECONDS = 15.0  # for another command to leave the stack file alone: a shift verifies what it has done
 
 
@@ -266,7 +267,7 @@ def _plan(known: Project, to: str | None, routes: Collection[str] | None, *, par
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
     lacking = absent(settings, found, key, routes) if settings else []
     hold = held(
-        [*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason or "no reason given", now
+        [*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason[:_LONGEST_REASON] or "no reason given", now
     )
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold

@@ -811,6 +811,13 @@ def test_a_fault_while_records_are_kept_is_told_as_what_is_left(scene: Scene, mo
     assert "the state may not say it yet: [Errno 30] Read-only file system" in " ".join(json.loads(said.stdout)["left"])
 
 
+def test_a_reason_that_is_too_long_for_a_hold_is_cut(scene: Scene) -> None:
+    assert scene.run("rollback", "--yes", "--reason", "lost " * 2000).exit_code == Code.DONE
+    assert scene.hold
+    assert scene.hold.why.startswith("lost lost")
+    assert len(scene.hold.why) < 2000
+
+
 def test_where_no_hold_can_be_left_traffic_moves_all_the_same(scene: Scene) -> None:
     fault = {"service": "ssm", "action": "PutParameter", "status": 400, "code": "AccessDeniedException"}
     scene.stack.cloud.store.put("fault", "no hold", {**fault, "message": "not allowed", "remaining": 100})
