@@ -17,26 +17,38 @@ if TYPE_CHECKING:
     from rehearsal.sandbox import Sandbox
     from rehearsal.stackfile import Config
 
+_PREVIEW = "eks-cutover:preview"
 _OF_THE_CALLER = ("aws:profile", "aws:assumeRoles", "aws:allowedAccountIds")
 _SIZES = ("capacity", "weights")  # of a route, which its own number of pods and the stack's weights stand for
-_SEALED = "rehearsal"  # what stands for a value that only the stack's own backend could open
+_SEALED = "rehearsal-of-a-secret"  # what stands for a value that only the stack's own backend could open
 _RANGE, _SUBNET, _SUBNET_STEP = "10.0.0.0/16", "10.0.{}.0/20", 16
 _ISSUED_WITHIN_SECONDS = 15.0
 
 
-def prepare(sandbox: Sandbox, stack: str) -> list[str]:
-    """Make what a stack file takes for granted, edit its copy, and return what is played otherwise, as sentences."""
+def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
+    """Make what a stack file takes for granted, and edit its copy, of a stack that is there already.
+
+    Return the configuration that is played, with nothing sealed, and what it says otherwise, as sentences.
+    """
     config, said = played(stackfile.read(sandbox.project, stack))
     make_zones(sandbox, config)
     _make_certificates(sandbox, config)
     _make_network(sandbox, config)
 
+    secret = config.get(_PREVIEW, {}).get("secret")
+
     def rewrite(written: Config) -> None:
         written.clear()
-        written.update(config)
+        written.update(copy.deepcopy(config))
+        if secret:
+            del written[_PREVIEW]["secret"]
 
     stackfile.edit(sandbox.project, stack, rewrite)
-    return said
+    if secret:
+        sealed = sandbox.pulumi("config", "set", "--secret", "--path", f"{_PREVIEW}.secret", secret, "-s", stack)
+        if sealed.returncode != 0:
+            raise RuntimeError(f"the preview's secret could not be sealed: {sealed.stdout}")
+    return config, said
 
 
 def make_zones(sandbox: Sandbox, config: Config) -> None:
@@ -59,7 +71,7 @@ def played(config: Config) -> tuple[Config, list[str]]:
     found, said = _opened(copy.deepcopy(config)), list[str]()
     if left := [key for key in _OF_THE_CALLER if found.pop(key, None) is not None]:
         said.append(f"{', '.join(left)}: left out, since the emulated account asks nobody who calls.")
-    if "sourceCidrs" in (preview := found.get("eks-cutover:preview", {})):
+    if "sourceCidrs" in (preview := found.get(_PREVIEW, {})):
         preview["sourceCidrs"] = ["127.0.0.0/8"]
         said.append("preview.sourceCidrs: the rehearsal's own clients.")
     sizes = [

@@ -95,8 +95,7 @@ class Rehearsal:
         self._name = stack
         self._hold = hold
         self._stack = sandbox.stack(stack)
-        self.otherwise = prepare(sandbox, stack)
-        self._config = stackfile.read(sandbox.project, stack)
+        self._config, self.otherwise = prepare(sandbox, stack)
         self._old = min(self._config["eks-cutover:clusters"], key=version_of)
         self._rate = rate
         self._names = Names(sandbox.store, sandbox.aws("route53"))

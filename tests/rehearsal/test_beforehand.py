@@ -70,7 +70,7 @@ def test_what_only_its_account_and_backend_know_has_something_in_its_place(confi
     }
     found, said = played(config)
     assert not found.keys() & {"aws:profile", "aws:assumeRoles"}
-    assert found["eks-cutover:preview"] == {"secret": "rehearsal", "sourceCidrs": ["127.0.0.0/8"]}
+    assert found["eks-cutover:preview"] == {"secret": "rehearsal-of-a-secret", "sourceCidrs": ["127.0.0.0/8"]}
     assert said[0].startswith("aws:profile, aws:assumeRoles: left out")
 
 
