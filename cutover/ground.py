@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from components.route import preview_priority, route_priority, weighted_priority
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover.calls import OutsideError, client, threads
+from cutover.calls import OutsideError, at_once, client, threads
 from cutover.live import Live, session
 from settings.models import NewNetwork
 from settings.reading import refusal
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     import boto3
 
     from settings import Settings
+    from settings.models import Cluster
 
 _PATIENCE_SECONDS = 15.0
+_AT_ONCE = 5
 # Zones in which EKS places no control plane (user guide, network requirements), by their ids.
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
@@ -54,19 +56,20 @@ class Ground:
     """What was asked and answered; what could not be read is left out.
 
     ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
-    name, ``entries`` by cluster and name why EKS would refuse an access entry, ``places`` what stands on listeners, by
-    load balancer and priority.
+    name, ``addons`` the versions that EKS has, by cluster that does not stand yet and add-on, ``entries`` by cluster
+    and name why EKS would refuse an access entry, ``places`` what stands on listeners, by load balancer and priority.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
     zones: Mapping[str, str] = field(default_factory=dict[str, str])
+    addons: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], "Sequence[str]"])
     entries: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _entries, _places)
+    rules = (_hosted_zones, _zones, _addons, _entries, _places)
     return [mistake for rule in rules for mistake in rule(settings, ground)]
 
 
@@ -125,6 +128,31 @@ def _zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
                 f"{zone} is {ground.zones[zone]} in this account, where EKS has no control planes. It would refuse "
                 "the first cluster. Write another zone",
             )
+
+
+def _addons(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for (key, addon), versions in ground.addons.items():
+        cluster = settings.clusters[key]
+        wanted = _pinned(cluster)[addon]
+        if wanted not in versions:
+            there = f"Write one of {', '.join(versions[:3])}" if versions else "There is none at all"
+            yield Mistake(
+                f"clusters.{key}.addons",
+                f"{wanted} is no version of {addon} that EKS has for {cluster.version}. It would refuse the add-on "
+                f"once the cluster is up. {there} (aws eks describe-addon-versions)",
+            )
+
+
+def _pinned(cluster: Cluster) -> dict[str, str]:
+    """Return the versions of a cluster's add-ons, by EKS's names."""
+    addons = cluster.addons
+    return {
+        "vpc-cni": addons.vpc_cni,
+        "kube-proxy": addons.kube_proxy,
+        "eks-pod-identity-agent": addons.pod_identity_agent,
+        "coredns": addons.coredns,
+        "metrics-server": addons.metrics_server,
+    }
 
 
 def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
@@ -202,6 +230,7 @@ def read(settings: Settings) -> Ground:
     asks: dict[str, Callable[[], Any]] = {
         "hosted": lambda: _read_hosted(settings, account),
         "zones": lambda: _read_zones(settings, account),
+        "addons": lambda: _read_addons(settings, account),
         "entries": lambda: _read_entries(settings, account),
         "places": lambda: _read_places(settings, account),
     }
@@ -231,6 +260,32 @@ def _read_zones(settings: Settings, account: boto3.Session) -> dict[str, str]:
     return {zone["ZoneName"]: zone["ZoneId"] for zone in answer["AvailabilityZones"]}
 
 
+def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, str], list[str]]:
+    eks = client(account, "eks")
+
+    def versions(place: tuple[str, str]) -> list[str]:
+        key, addon = place
+        pages = eks.get_paginator("describe_addon_versions").paginate(
+            addonName=addon, kubernetesVersion=settings.clusters[key].version
+        )
+        return [one["addonVersion"] for page in pages for made in page["addons"] for one in made["addonVersions"]]
+
+    # EKS withdraws old versions, and a cluster that stands keeps its own.
+    new = [key for key in settings.clusters if not _stands(eks, settings.eks_name(key))]
+    places = [(key, addon) for key in new for addon in _pinned(settings.clusters[key])]
+    return dict(zip(places, at_once(versions, places, _AT_ONCE), strict=True))
+
+
+def _stands(eks: Any, cluster: str) -> bool:
+    try:
+        eks.describe_cluster(name=cluster)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
 def _read_entries(settings: Settings, account: boto3.Session) -> dict[tuple[str, str], str]:
     wanted = {
         (key, name): entry.principal_arn
@@ -243,10 +298,8 @@ def _read_entries(settings: Settings, account: boto3.Session) -> dict[tuple[str,
     found: dict[tuple[str, str], str] = {}
     for (key, name), principal in wanted.items():
         cluster = settings.eks_name(key)
-        try:
-            eks.describe_cluster(name=cluster)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ResourceNotFoundException" and is_principal(caller, principal):
+        if not _stands(eks, cluster):
+            if is_principal(caller, principal):
                 found[key, name] = "runs this, and is to make the cluster"
             continue
         try:

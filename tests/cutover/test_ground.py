@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from components.route import preview_priority, weighted_priority
 from cutover import ground
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from tests.rehearsal.cloud import Cloud
 
 ME = "arn:aws:iam::123456789012:role/ci/deploy"
+ADDONS = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server")
 ZONE = "loadBalancers.private.zone"
 INTERNAL: dict[str, Any] = {
     ZONE: {"name": "example.com", "private": True},
@@ -71,6 +75,39 @@ def test_a_zone_that_the_account_does_not_have_or_eks_does_not_take_is_told() ->
         "network.zones: this account has no zone ap-northeast-1c",
         "network.zones: ap-northeast-1d is use1-az3 in this account, where EKS has no control planes",
     ]
+
+
+def test_an_add_on_that_eks_does_not_have_for_a_new_cluster_is_told_with_some_that_it_has() -> None:
+    known = Ground(addons={("v1-36", "coredns"): ["v1.14.0-eksbuild.1"], ("v1-36", "vpc-cni"): ["v1.21.1-eksbuild.1"]})
+    [mistake] = mistakes(settings_of("prod"), known)
+    assert mistake.key == "clusters.v1-36.addons"
+    assert mistake.text == (
+        "v1.13.1-eksbuild.1 is no version of coredns that EKS has for 1.36. It would refuse the add-on once the "
+        "cluster is up. Write one of v1.14.0-eksbuild.1 (aws eks describe-addon-versions)"
+    )
+
+
+class _Eks(boto3.Session):
+    """An account whose EKS has the old cluster, and of each add-on one version for each version of Kubernetes."""
+
+    def client(self, *_: object, **__: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        def describe(name: str) -> None:
+            if name != "prod-v1-35":
+                raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeCluster")
+
+        def pages(addonName: str, kubernetesVersion: str) -> list[Any]:  # noqa: N803
+            return [{"addons": [{"addonVersions": [{"addonVersion": f"{addonName} for {kubernetesVersion}"}]}]}]
+
+        return SimpleNamespace(
+            describe_cluster=describe,
+            get_paginator=lambda _: SimpleNamespace(paginate=pages),  # pyright: ignore[reportUnknownLambdaType]
+        )
+
+
+def test_add_ons_are_asked_for_of_clusters_that_do_not_stand_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ground, "session", lambda _: _Eks())
+    found = read(settings_of("prod")).addons
+    assert found == {("v1-36", addon): [f"{addon} for 1.36"] for addon in ADDONS}
 
 
 @pytest.mark.parametrize(
