@@ -34,10 +34,12 @@ class _Console(Console):
     """A console that nothing waits for: a closed pipe, a dead terminal or a full disk ends no command midway.
 
     Nor does a letter that the stream's encoding does not have: it is escaped.
-    ``lost`` is why something could not be written, but for a reader that has gone on purpose.
+    ``lost`` is why something could not be written, but for a reader that has gone on purpose. ``shown`` is whether a
+    command has printed its JSON.
     """
 
     lost: OSError | None = None
+    shown: bool = False
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print, or be quiet from now on."""
@@ -94,14 +96,23 @@ def say(text: str, style: str = "") -> None:
     messages.print(text, style=style, markup=False)
 
 
+class _StoppedError(typer.Exit):
+    """The end of a command by an error, and what it said."""
+
+    def __init__(self, code: Code, text: str) -> None:
+        super().__init__(code)
+        self.text = text
+
+
 def stop(code: Code, text: str) -> NoReturn:
     """End the command with an error: what is wrong, what would have happened, what to do now."""
     say(text, "red")
-    raise typer.Exit(code)
+    raise _StoppedError(code, text)
 
 
 def show_json(kind: str, document: Mapping[str, Any]) -> None:
     """Print a result as JSON: the document with its ``kind`` and the version of its shape."""
+    results.shown = True
     results.print(json.dumps({"kind": kind, "shape": SHAPE, **document}, indent=2), markup=False)
 
 
@@ -118,6 +129,19 @@ def confirm(question: str, *, yes: bool) -> None:
         stop(Code.USAGE, f"{question} Nobody is here to answer: run it again with --yes")
     if not typer.confirm(question, err=True):
         stop(Code.REFUSED, "Nothing was changed.")
+
+
+@contextmanager
+def documented(kind: str, *, as_json: bool) -> Generator[None]:
+    """Do as `told`, and print a document of the failure where a command that owes JSON ends without its own."""
+    results.shown = False
+    try:
+        with told():
+            yield
+    except _StoppedError as end:
+        if as_json and not results.shown:
+            show_json(kind, {"exitCode": end.exit_code, "failure": end.text})
+        raise
 
 
 @contextmanager

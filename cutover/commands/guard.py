@@ -87,7 +87,7 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
     JSON: docs/json.md
     """
     code = Code.REFUSED
-    with terminal.told():
+    with terminal.documented("guard", as_json=as_json):
         project = terminal.project(cwd, stack)
         if unconfirmed := project.unconfirmed():
             terminal.say(str(unconfirmed), "yellow")

@@ -34,6 +34,7 @@ from cutover.terminal import (
     StackOption,
     YesOption,
     confirm,
+    documented,
     project,
     results,
     say,
@@ -135,7 +136,7 @@ def promote(
     Example: cutover promote v1-36 -s prod --yes
     JSON: docs/json.md
     """
-    with told(), asked_rightly():
+    with documented("promote", as_json=as_json), asked_rightly():
         here = project(folder, stack)
         check_settled(here)
         file, settings = here.content(), here.settings()

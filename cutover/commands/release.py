@@ -17,13 +17,13 @@ from cutover.terminal import (
     StackOption,
     YesOption,
     confirm,
+    documented,
     messages,
     project,
     results,
     say,
     show_json,
     stop,
-    told,
 )
 from cutover.writes import WriteError, Writes
 from settings import SettingsError
@@ -48,7 +48,7 @@ def release(
     Example: cutover release -s prod
     JSON: docs/json.md
     """
-    with told():
+    with documented("release", as_json=as_json):
         known = project(cwd, stack)
         if unconfirmed := known.unconfirmed():
             say(str(unconfirmed), "yellow")

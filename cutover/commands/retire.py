@@ -39,13 +39,13 @@ from cutover.terminal import (
     JsonOption,
     StackOption,
     attended,
+    documented,
     messages,
     project,
     results,
     say,
     show_json,
     stop,
-    told,
 )
 from cutover.usage import Usage, inside
 from cutover.writes import WriteError, Writes
@@ -90,7 +90,7 @@ def retire(
     Example: cutover retire v1-35 -s prod --acknowledge jobs
     JSON: docs/json.md
     """
-    with told():
+    with documented("retire", as_json=as_json):
         its_project = project(folder, stack)
         with its_project.alone():
             check_settled(its_project)

@@ -50,13 +50,13 @@ from cutover.terminal import (
     StackOption,
     YesOption,
     confirm,
+    documented,
     messages,
     project,
     results,
     say,
     show_json,
     stop,
-    told,
 )
 from cutover.writes import Writes
 from settings import SettingsError
@@ -112,7 +112,7 @@ def rollback(
     Example: cutover rollback -s prod --reason "5xx on checkout" --yes
     JSON: docs/json.md
     """
-    with told():
+    with documented("rollback", as_json=as_json):
         go_back(project(cwd, stack), to, partial=partial, reason=reason, as_json=as_json, yes=yes)
 
 

@@ -40,13 +40,13 @@ from cutover.terminal import (
     StackOption,
     YesOption,
     confirm,
+    documented,
     messages,
     project,
     results,
     say,
     show_json,
     stop,
-    told,
 )
 from settings.fields import version_of
 
@@ -98,7 +98,7 @@ def shift(
     Example: cutover shift v1-36=10 -s prod
     JSON: docs/json.md
     """
-    with told(), asked_rightly():
+    with documented("shift", as_json=as_json), asked_rightly():
         asked, here = parse(shares), project(folder, stack)
         if write_only:
             after, moved = write(here, asked, route), list[Row]()
@@ -176,6 +176,7 @@ def carry_out(
             plan = here.preview_outside()
             _check_plan(here, plan, seen)
             _show(rows)
+            _tell_short(here, rows)
             confirm(f"Move {', '.join(moving)}?", yes=yes)
             judged.check(here, aws.find())
             keep()
@@ -191,7 +192,7 @@ def carry_out(
                 _stop_midway(here, run, after, route, live=live, moving=moving)
             if failure := here.follow(plan.kept):
                 say(f"The next pulumi up protects what begins to serve inside the clusters. Now: {failure}", "yellow")
-        _verify(here, aws, after, moving)
+        _verify(here, aws, after, rows)
     return after, rows
 
 
@@ -357,7 +358,7 @@ def _late(after: Settings, live: Mapping[str, Mapping[str, int]], moving: Sequen
     return [name for name in moving if not alike(live.get(name, {}), after.weights_of(name))]
 
 
-def _verify(here: Project, aws: Live, after: Settings, moving: Sequence[str]) -> None:
+def _verify(here: Project, aws: Live, after: Settings, rows: Sequence[Row]) -> None:
     """See that what has a share still has healthy targets once the weights count: ELB fails open where none is."""
     say(f"AWS has the new weights. Waiting {PROPAGATION_SECONDS:g} s until they count everywhere.")
     time.sleep(PROPAGATION_SECONDS)
@@ -369,17 +370,21 @@ def _verify(here: Project, aws: Live, after: Settings, moving: Sequence[str]) ->
             f"the weights have moved, and AWS could not be read since: {error}. So nothing tells whether targets are "
             f"healthy. Look with cutover status -s {here.named}. To go back: cutover rollback -s {here.named}",
         )
-    empty = [
-        f"{name}: {row.cluster}"
-        for name in moving
-        for row in _rows(seen, name, after.weights_of(name))
-        if row.after and not row.healthy
-    ]
-    if empty:
+    moving = dict.fromkeys(row.route for row in rows)
+    there = [row for name in moving for row in _rows(seen, name, after.weights_of(name))]
+    lost = {f"{row.route}: {row.cluster}" for row in there if row.after and not row.healthy}
+    already = {f"{row.route}: {row.cluster}" for row in rows if row.before and not row.healthy}
+    if new := sorted(lost - already):
         stop(
             Code.FAILED,
-            f"the weights have moved, and no target is healthy any more in {', '.join(empty)}: requests are being "
+            f"the weights have moved, and no target is healthy any more in {', '.join(new)}: requests are being "
             f"lost. To go back: cutover rollback -s {here.named}",
+        )
+    if lost:
+        stop(
+            Code.FAILED,
+            f"the weights have moved, and as before no target is healthy in {', '.join(sorted(lost))}: requests that "
+            f"go there are lost. To see why: cutover status {there[0].cluster} -s {here.named}",
         )
 
 
@@ -401,6 +406,19 @@ def _show(rows: Sequence[Row]) -> None:
         for row in rows
     ]
     tables.show(messages, ("route", "cluster", *numbers), cells, numbers=numbers, spare=numbers[-1:])
+
+
+def _tell_short(here: Project, rows: Sequence[Row]) -> None:
+    """Say before the question which clusters have too few healthy targets for what they are to get."""
+    for row in rows:
+        if not row.after or row.healthy >= row.needed:
+            continue
+        lost = "" if row.healthy else ", and requests that go there are lost"
+        say(
+            f"{row.route}: {row.cluster} has {row.healthy} of {row.needed} healthy targets that its share needs"
+            f"{lost}{', as before' if row.before else ''}. To see why: cutover status {row.cluster} -s {here.named}",
+            "yellow",
+        )
 
 
 def _next(here: Project, settings: Settings, weights: Mapping[str, int], route: str | None) -> str:

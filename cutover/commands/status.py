@@ -19,7 +19,18 @@ from cutover.live import Live, LiveError, session
 from cutover.missing import TARGETS
 from cutover.project import ProjectError
 from cutover.status import WINDOW, document, judge, weights
-from cutover.terminal import Code, FolderOption, JsonOption, StackOption, project, results, say, show_json, stop, told
+from cutover.terminal import (
+    Code,
+    FolderOption,
+    JsonOption,
+    StackOption,
+    documented,
+    project,
+    results,
+    say,
+    show_json,
+    stop,
+)
 from cutover.verdict import Verdict
 from settings import SettingsError
 
@@ -58,7 +69,7 @@ def status(
     Example: cutover status v1-36 -s prod
     JSON: docs/json.md
     """
-    with told():
+    with documented("status", as_json=as_json):
         known = project(cwd, stack)
         unconfirmed = known.unconfirmed()
         try:

@@ -465,3 +465,30 @@ def test_a_maintenance_page_is_no_missing_rule_and_is_not_taken_away(engine: Eng
     assert said.exit_code == Code.REFUSED
     assert "web (fixed-response 503) are there and forward to no cluster" in said.stderr
     assert engine.asked == []
+
+
+def test_requests_that_are_lost_already_are_told_before_the_question_and_not_laid_to_the_shift(engine: Engine) -> None:
+    for cluster in ("v1-35", "v1-36"):
+        engine.tagged.heal(cluster, 0)
+    before = refused(engine, Code.USAGE, "v1-36=10").partition("Move web, grpc-api?")[0]
+    told = "web: v1-35 has 0 of 1 healthy targets that its share needs, and requests that go there are lost, as"
+    assert told in before
+    said = run("v1-36=10", "--yes")
+    assert said.exit_code == Code.FAILED
+    last = " ".join(said.stderr.split()).partition("Waiting")[2]
+    assert "as before no target is healthy in grpc-api: v1-35, grpc-api: v1-36, web: v1-35, web: v1-36" in last
+    assert "rollback" not in last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["v1-36=ten"], Code.USAGE), (["v1-36=10"], Code.USAGE), (["v1-36=10", "--yes"], Code.FAILED)],
+)
+def test_a_shift_that_fails_prints_a_document_all_the_same(engine: Engine, arguments: list[str], code: Code) -> None:
+    engine.stops_after = 0
+    said = run(*arguments, "--json")
+    assert said.exit_code == code
+    document = json.loads(said.stdout)
+    assert list(document) == ["kind", "shape", "exitCode", "failure"]
+    assert (document["kind"], document["exitCode"]) == ("shift", code)
+    assert " ".join(document["failure"].split()) in " ".join(said.stderr.split())
