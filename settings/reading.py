@@ -1,4 +1,4 @@
-"""From what Pulumi hands over to `Settings`, or to one error that names every mistake of a layer.
+"""From what Pulumi hands over to `Settings`, or to one error that names every mistake.
 
 Refuses to own what is a mistake (fields.py, rules.py).
 """
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from settings import files
 from settings.models import ExistingNetwork, Model, NewNetwork, Settings
+from settings.partial import known
 from settings.rules import Mistake, mistakes
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _NOT_WRITTEN = {"project", "stack", "aws"}  # fields of Settings that are not ke
 
 
 class SettingsError(pulumi.RunError):
-    """The stack file is wrong. The message names every mistake of one layer: key, value, consequence and cure.
+    """The stack file is wrong. The message names every mistake that can be told: key, value, consequence and cure.
 
     It promises that nothing has been changed; ``found`` is the same for those who go on without the file.
     """
@@ -117,12 +118,12 @@ def parse(
     if opened := _opened(sealed, project, raw.get("preview")):
         raise _error(file, strangers + opened)
     try:
-        settings = Settings.model_validate_json(json.dumps(raw))
+        settings, wrong = Settings.model_validate_json(json.dumps(raw)), list[Mistake]()
     except ValidationError as error:
         details = _told_once(error.errors(include_url=False))
-        found = [_field_mistake(dict(detail), project, sealed) for detail in details]
-        raise _error(file, strangers + found) from None
-    if found := strangers + _in_full(mistakes(settings), project):
+        settings = known(raw, [_unknown(dict(detail)) for detail in details])
+        wrong = [_field_mistake(dict(detail), project, sealed) for detail in details]
+    if found := strangers + wrong + _in_full(mistakes(settings), project):
         raise _error(file, found)
     return settings
 
@@ -188,12 +189,21 @@ def _told_once(details: list[Any]) -> list[Any]:
     ]
 
 
+def _path(loc: Sequence[str | int]) -> tuple[str | int, ...]:
+    """Return where pydantic found something, without which of two kinds it took a network or a zone for."""
+    kind = 1 if loc[0] == "network" else 3 if loc[0] == "loadBalancers" and loc[2:3] == ("zone",) else len(loc)
+    return (*loc[:kind], *loc[kind + 1 :])
+
+
+def _unknown(detail: dict[str, Any]) -> tuple[str | int, ...]:
+    """Return the path of the value that is not known because of a mistake."""
+    path = _path(detail["loc"])
+    # Of a network, a key that nobody reads leaves in doubt which of its two kinds it is.
+    return path[:1] if path[0] == "network" and detail["type"] == "extra_forbidden" else path
+
+
 def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]) -> Mistake:
-    path = list(detail["loc"])
-    if path[0] == "network":
-        del path[1:2]  # which of its two kinds pydantic took it for
-    if path[0] == "loadBalancers" and path[2:3] == ["zone"]:
-        del path[3:4]
+    path = list(_path(detail["loc"]))
     if path[-1] == "[key]":
         path.pop()  # a map's key is what is wrong
     key = _written(path, project)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import wraps
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from settings.conditions import covers
-from settings.fields import version_of
 from settings.models import ExistingNetwork, NewNetwork
+from settings.partial import UNKNOWN, UnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from settings.models import LoadBalancer, Preview, Route, Settings
+    from settings.models import Cluster, LoadBalancer, Preview, Route, Settings
 
 # Not adjustable limits of an Application Load Balancer (AWS quotas), but for rules, which a user can have raised.
 MAX_GROUPS_PER_ACTION = 5
@@ -35,6 +37,9 @@ MAX_SECURITY_RULES = 60  # of one direction in a security group
 MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take one priority
 
 
+P = ParamSpec("P")
+
+
 @dataclass(frozen=True)
 class Mistake:
     """One thing that is wrong: where it stands, and what is wrong with it, what would follow, what to do."""
@@ -43,50 +48,28 @@ class Mistake:
     text: str
 
 
+def _as_far_as_known(rule: Callable[P, Iterator[Mistake]]) -> Callable[P, Iterator[Mistake]]:
+    """Let a rule end where it needs a value that is wrong itself; what it has found until then stands."""
+
+    @wraps(rule)
+    def until_unknown(*args: P.args, **kwargs: P.kwargs) -> Iterator[Mistake]:
+        with suppress(UnknownError):
+            yield from rule(*args, **kwargs)
+
+    return until_unknown
+
+
+@_as_far_as_known
 def _cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
     for key, cluster in settings.clusters.items():
-        begins = "v" + cluster.version.replace(".", "-")
-        if key != begins and not key.startswith(f"{begins}-"):
-            yield Mistake(
-                f"clusters.{key}.version",
-                f"{cluster.version} does not go with the key {key}. EKS changes a version in place, so the cluster "
-                "that serves would be upgraded, with no way back. Put the key's version back, and add "
-                f"{cluster.version} as a new cluster under the key {begins}",
-            )
-        minor, proxy = (int(version.split(".")[1]) for version in (cluster.version, cluster.addons.kube_proxy))
-        if proxy > minor:
-            yield Mistake(
-                f"clusters.{key}.addons.kubeProxy",
-                f"{cluster.addons.kube_proxy} is newer than the cluster's {cluster.version}. EKS has none such for it, "
-                f"and would refuse the add-on once the cluster is up. Write one that begins with v{cluster.version}",
-            )
-        nodes = cluster.nodes
-        if not nodes.min_size <= nodes.desired_size <= nodes.max_size:
-            yield Mistake(
-                f"clusters.{key}.nodes",
-                f"minSize {nodes.min_size}, desiredSize {nodes.desired_size}, maxSize {nodes.max_size} are not in "
-                "order. EKS would refuse the node group once the cluster is up. Order them",
-            )
-        principals = {name: entry.principal_arn for name, entry in cluster.access_entries.items()}
-        for name, first in _alike(principals):
-            yield Mistake(
-                f"clusters.{key}.accessEntries.{name}.principalArn",
-                f"{principals[name]} is also the principal of {first}. EKS would refuse a second entry once the "
-                "cluster is up. Leave one out",
-            )
-        if settings.mesh.kind == "appMesh" and cluster.controllers.app_mesh is None:
-            yield Mistake(
-                f"clusters.{key}.controllers.appMesh",
-                "missing while mesh.kind is appMesh. The mesh's objects would find no controller. "
-                "Give the chart version of appmesh-controller, or set mesh.kind to none",
-            )
+        yield from _mistakes_of_cluster(settings, key, cluster)
     if len(settings.clusters) > MAX_GROUPS_PER_ACTION:
         yield Mistake(
             "clusters",
             f"{len(settings.clusters)} clusters, and a weighted rule holds {MAX_GROUPS_PER_ACTION} target groups. ELB "
             "would refuse every rule. Retire a cluster first",
         )
-    minors = [version_of(key)[1] for key in settings.clusters]
+    minors = [int(cluster.version.split(".")[1]) for cluster in settings.clusters.values()]
     if max(minors) - min(minors) > MAX_MINORS_APART:
         yield Mistake(
             "clusters",
@@ -95,6 +78,46 @@ def _cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
+def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iterator[Mistake]:
+    begins = "v" + cluster.version.replace(".", "-")
+    if key != begins and not key.startswith(f"{begins}-"):
+        yield Mistake(
+            f"clusters.{key}.version",
+            f"{cluster.version} does not go with the key {key}. EKS changes a version in place, so the cluster "
+            "that serves would be upgraded, with no way back. Put the key's version back, and add "
+            f"{cluster.version} as a new cluster under the key {begins}",
+        )
+    minor, proxy = (int(version.split(".")[1]) for version in (cluster.version, cluster.addons.kube_proxy))
+    if proxy > minor:
+        yield Mistake(
+            f"clusters.{key}.addons.kubeProxy",
+            f"{cluster.addons.kube_proxy} is newer than the cluster's {cluster.version}. EKS has none such for it, "
+            f"and would refuse the add-on once the cluster is up. Write one that begins with v{cluster.version}",
+        )
+    nodes = cluster.nodes
+    if not nodes.min_size <= nodes.desired_size <= nodes.max_size:
+        yield Mistake(
+            f"clusters.{key}.nodes",
+            f"minSize {nodes.min_size}, desiredSize {nodes.desired_size}, maxSize {nodes.max_size} are not in "
+            "order. EKS would refuse the node group once the cluster is up. Order them",
+        )
+    principals = {name: entry.principal_arn for name, entry in cluster.access_entries.items()}
+    for name, first in _alike(principals):
+        yield Mistake(
+            f"clusters.{key}.accessEntries.{name}.principalArn",
+            f"{principals[name]} is also the principal of {first}. EKS would refuse a second entry once the "
+            "cluster is up. Leave one out",
+        )
+    if settings.mesh.kind == "appMesh" and cluster.controllers.app_mesh is None:
+        yield Mistake(
+            f"clusters.{key}.controllers.appMesh",
+            "missing while mesh.kind is appMesh. The mesh's objects would find no controller. "
+            "Give the chart version of appmesh-controller, or set mesh.kind to none",
+        )
+
+
+@_as_far_as_known
 def _weight_mistakes(settings: Settings) -> Iterator[Mistake]:
     maps = {"weights": settings.weights} | {
         f"routes.{name}.weights": route.weights for name, route in settings.routes.items() if route.weights is not None
@@ -103,26 +126,32 @@ def _weight_mistakes(settings: Settings) -> Iterator[Mistake]:
     if override and override.weights:
         maps["gate.override.weights"] = override.weights
     for key, weights in maps.items():
-        for cluster in (cluster for cluster in settings.clusters if cluster not in weights):
-            yield Mistake(
-                f"{key}.{cluster}",
-                "missing. A target group that no rule names is not health-checked, and could not be told from a "
-                "forgotten one. Every cluster stands in weights: write 0 for one that does not serve",
-            )
-        for cluster in (cluster for cluster in weights if cluster not in settings.clusters):
-            yield Mistake(
-                f"{key}.{cluster}",
-                f"there is no cluster {cluster} (there are {', '.join(settings.clusters)}). Its share would go "
-                "nowhere. Correct the key, or add the cluster",
-            )
-        if sum(weights.values()) == 0:
-            yield Mistake(
-                key,
-                "the weights add up to 0. What a load balancer does then is documented nowhere. "
-                "Give at least one cluster a weight above 0",
-            )
+        yield from _mistakes_of_weights(settings, key, weights)
 
 
+@_as_far_as_known
+def _mistakes_of_weights(settings: Settings, key: str, weights: Mapping[str, int]) -> Iterator[Mistake]:
+    for cluster in (cluster for cluster in settings.clusters if cluster not in weights):
+        yield Mistake(
+            f"{key}.{cluster}",
+            "missing. A target group that no rule names is not health-checked, and could not be told from a "
+            "forgotten one. Every cluster stands in weights: write 0 for one that does not serve",
+        )
+    for cluster in (cluster for cluster in weights if cluster not in settings.clusters):
+        yield Mistake(
+            f"{key}.{cluster}",
+            f"there is no cluster {cluster} (there are {', '.join(settings.clusters)}). Its share would go "
+            "nowhere. Correct the key, or add the cluster",
+        )
+    if sum(weights.values()) == 0:
+        yield Mistake(
+            key,
+            "the weights add up to 0. What a load balancer does then is documented nowhere. "
+            "Give at least one cluster a weight above 0",
+        )
+
+
+@_as_far_as_known
 def _rollout_mistakes(settings: Settings) -> Iterator[Mistake]:
     steps = settings.rollout.steps
     if list(steps) != sorted(steps) or steps[-1] != 100:  # noqa: PLR2004 - percent
@@ -133,45 +162,13 @@ def _rollout_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
 def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
-    names: Counter[str] = Counter()
     for key, balancer in settings.load_balancers.items():
-        where, zone = f"loadBalancers.{key}", balancer.hosted_zone
-        names.update(balancer.names)
-        if balancer.names and zone is None:
-            yield Mistake(
-                f"{where}.zone",
-                f"missing, but names has {', '.join(balancer.names)}. Nobody could make the records. "
-                "Give the hosted zone of the names",
-            )
-        for name in balancer.names:
-            if zone and not f".{name}".endswith(f".{zone.name}"):
-                yield Mistake(
-                    f"{where}.names",
-                    f"{name} does not lie in the zone {zone.name}. The record would never be asked for. "
-                    "Correct the name, or the zone",
-                )
+        yield from _mistakes_of_load_balancer(settings, key, balancer)
         yield from _limit_mistakes(settings, key, balancer)
-        if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
-            yield Mistake(
-                f"{where}.certificateArn",
-                f"{balancer.certificate_arn} does not lie in {settings.aws.region}. ELB would refuse the listener. "
-                "Give a certificate of that region",
-            )
-        if isinstance(settings.network, ExistingNetwork):
-            if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
-                yield Mistake(
-                    "network.publicSubnetIds",
-                    f"fewer than two, and load balancer {key} is internet-facing. ELB wants two zones. "
-                    "Give a public subnet in each of two zones",
-                )
-            if balancer.scheme == "internal" and balancer.ingress_cidrs is None:
-                yield Mistake(
-                    f"{where}.ingressCidrs",
-                    "missing for an internal load balancer in an existing VPC, whose range is not known here. Nobody "
-                    "could connect. Give the ranges of the clients",
-                )
         yield from _rule_mistakes(settings, key, balancer)
+    names = Counter(name for balancer in settings.load_balancers.values() for name in balancer.names)
     for name in (name for name, count in names.items() if count > 1):
         yield Mistake(
             "loadBalancers",
@@ -180,6 +177,44 @@ def _load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
+def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+    where, zone = f"loadBalancers.{key}", balancer.hosted_zone
+    if balancer.names and zone is None:
+        yield Mistake(
+            f"{where}.zone",
+            f"missing, but names has {', '.join(balancer.names)}. Nobody could make the records. "
+            "Give the hosted zone of the names",
+        )
+    for name in balancer.names:
+        if zone and not f".{name}".endswith(f".{zone.name}"):
+            yield Mistake(
+                f"{where}.names",
+                f"{name} does not lie in the zone {zone.name}. The record would never be asked for. "
+                "Correct the name, or the zone",
+            )
+    if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
+        yield Mistake(
+            f"{where}.certificateArn",
+            f"{balancer.certificate_arn} does not lie in {settings.aws.region}. ELB would refuse the listener. "
+            "Give a certificate of that region",
+        )
+    if isinstance(settings.network, ExistingNetwork):
+        if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
+            yield Mistake(
+                "network.publicSubnetIds",
+                f"fewer than two, and load balancer {key} is internet-facing. ELB wants two zones. "
+                "Give a public subnet in each of two zones",
+            )
+        if balancer.scheme == "internal" and balancer.ingress_cidrs is None:
+            yield Mistake(
+                f"{where}.ingressCidrs",
+                "missing for an internal load balancer in an existing VPC, whose range is not known here. Nobody "
+                "could connect. Give the ranges of the clients",
+            )
+
+
+@_as_far_as_known
 def _limit_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     names = () if balancer.certificate_arn else balancer.names
     if names and balancer.hosted_zone and balancer.hosted_zone.private:
@@ -210,6 +245,7 @@ def _limit_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Ite
         )
 
 
+@_as_far_as_known
 def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     alone = len(settings.load_balancers) == 1  # where there are several, a route that names none lies on none
     on_it = {
@@ -253,38 +289,46 @@ def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iter
         )
 
 
+@_as_far_as_known
 def _route_mistakes(settings: Settings) -> Iterator[Mistake]:
     for name, route in settings.routes.items():
         where = f"routes.{name}"
-        if route.load_balancer is None and len(settings.load_balancers) > 1:
-            yield Mistake(
-                f"{where}.loadBalancer",
-                f"missing, and there are {', '.join(settings.load_balancers)}. It would land on the first of them. "
-                "Name one",
-            )
-        balancer = settings.load_balancers.get(settings.load_balancer_of(name))
-        if balancer is None:
-            yield Mistake(
-                f"{where}.loadBalancer",
-                f"there is no load balancer {route.load_balancer} (there are {', '.join(settings.load_balancers)}). "
-                "The route would have no listener. Correct the name",
-            )
-        elif route.protocol_version != "HTTP1" and not balancer.https:
-            yield Mistake(
-                f"{where}.protocolVersion",
-                f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
-                "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
-            )
-        if not route.hosts and not route.paths:
-            yield Mistake(
-                where,
-                "it has neither hosts nor paths. A rule without a condition does not exist. "
-                'Write paths: ["/*"] for every request',
-            )
+        yield from _mistakes_of_route(settings, name, route)
         yield from _condition_mistakes(where, route, settings.preview)
         yield from _target_mistakes(where, route)
 
 
+@_as_far_as_known
+def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[Mistake]:
+    where = f"routes.{name}"
+    if route.load_balancer is None and len(settings.load_balancers) > 1:
+        yield Mistake(
+            f"{where}.loadBalancer",
+            f"missing, and there are {', '.join(settings.load_balancers)}. It would land on the first of them. "
+            "Name one",
+        )
+    balancer = settings.load_balancers.get(settings.load_balancer_of(name))
+    if balancer is None:
+        yield Mistake(
+            f"{where}.loadBalancer",
+            f"there is no load balancer {route.load_balancer} (there are {', '.join(settings.load_balancers)}). "
+            "The route would have no listener. Correct the name",
+        )
+    elif route.protocol_version != "HTTP1" and not balancer.https:
+        yield Mistake(
+            f"{where}.protocolVersion",
+            f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
+            "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
+        )
+    if not route.hosts and not route.paths:
+        yield Mistake(
+            where,
+            "it has neither hosts nor paths. A rule without a condition does not exist. "
+            'Write paths: ["/*"] for every request',
+        )
+
+
+@_as_far_as_known
 def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
     if route.slow_start and route.algorithm != "round_robin":
         yield Mistake(
@@ -301,7 +345,7 @@ def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
             "target group. Correct it, or leave it out",
         )
     path = route.health_check.path
-    if route.protocol_version == "GRPC" and not re.fullmatch("/[^/]+/[^/]+", path):
+    if route.protocol_version == "GRPC" and not re.fullmatch("/[^/]+/[^/]+", f"{path}"):
         yield Mistake(
             f"{where}.healthCheck.path",
             f"{path} is no method. Over GRPC every target would answer 12 (unimplemented), and count as unhealthy. "
@@ -321,6 +365,7 @@ def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
 def _condition_mistakes(where: str, route: Route, preview: Preview) -> Iterator[Mistake]:
     values = [*route.hosts, *route.paths]
     count = len(values) + 1 + len(preview.source_cidrs)
@@ -340,6 +385,7 @@ def _condition_mistakes(where: str, route: Route, preview: Preview) -> Iterator[
         )
 
 
+@_as_far_as_known
 def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
     if not isinstance(settings.network, NewNetwork):
         return
@@ -364,6 +410,7 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+@_as_far_as_known
 def _discovery_mistakes(settings: Settings) -> Iterator[Mistake]:
     if settings.service_discovery is None:
         return
@@ -377,6 +424,7 @@ def _discovery_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+@_as_far_as_known
 def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
     names = {key: settings.eks_name(key) for key in settings.clusters}
     for key, first in _alike(names):
@@ -387,6 +435,7 @@ def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
 def _partition_mistakes(settings: Settings) -> Iterator[Mistake]:
     arns = {f"aws:assumeRoles[{place}].roleArn": role.role_arn for place, role in enumerate(settings.aws.assume_roles)}
     for key, balancer in settings.load_balancers.items():
@@ -405,6 +454,7 @@ def _partition_mistakes(settings: Settings) -> Iterator[Mistake]:
             )
 
 
+@_as_far_as_known
 def _login_mistakes(settings: Settings) -> Iterator[Mistake]:
     roles = settings.aws.assume_roles
     what = {"aws:assumeRoles": f"{len(roles)} roles, one after the other"} if len(roles) > 1 else {}
@@ -418,6 +468,7 @@ def _login_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
 def _security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
     ports = {
         (settings.load_balancer_of(name), route.target_type == "instance" or route.service.target_port)
@@ -433,6 +484,7 @@ def _security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
         )
 
 
+@_as_far_as_known
 def _mesh_mistakes(settings: Settings) -> Iterator[Mistake]:
     where = "serviceDiscovery"
     discovery = settings.service_discovery
@@ -480,7 +532,7 @@ def _mesh_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 def _alike(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     """Yield every key whose value an earlier key has already, and that earlier key."""
-    keys = list(values)
+    keys = [key for key, value in values.items() if value is not UNKNOWN]
     for place, key in enumerate(keys):
         first = next((earlier for earlier in keys[:place] if values[earlier] == values[key]), None)
         if first is not None:
@@ -488,7 +540,7 @@ def _alike(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def mistakes(settings: Settings) -> list[Mistake]:
-    """Return everything that is wrong between fields, in the order of the configuration."""
+    """Return everything that is wrong between fields, as far as they are known, in the order of the configuration."""
     rules = (
         _network_mistakes,
         _load_balancer_mistakes,

@@ -5,9 +5,10 @@ refusals.yaml is the table; here are the cases that are too long for it, and the
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -15,6 +16,9 @@ import yaml
 from settings import parse
 from tests.conftest import PROJECT, stack_config
 from tests.settings.editing import EXISTING, edited, message, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 REFUSALS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "refusals.yaml").read_text())
 
@@ -290,12 +294,74 @@ def test_mistakes_between_fields_are_told_all_at_once() -> None:
     ]
 
 
-def test_mistakes_in_fields_come_first_since_rules_between_fields_need_them() -> None:
-    between = {"routes.grpc-api.priority": 1}
-    [line] = lines("dev", edited("dev", {**between, "routes.web.service.port": "80"}))
-    assert line.startswith("eks-cutover:routes.web.service.port:")
-    [line] = lines("dev", edited("dev", between))
-    assert line.startswith("eks-cutover:routes.grpc-api.priority:")
+def test_mistakes_in_fields_and_between_fields_are_told_together() -> None:
+    config = edited(
+        "prod",
+        {
+            "aws:region": "tokyo",
+            "network.cidr": "10.40.0.0/15",
+            "loadBalancers.public.certificateArn": "none",
+            "clusters.v1-35.version": 1.3,
+            "clusters.v1-36.nodes.minSize": 9,
+            "weights.v1-37": 0,
+            "rollout": {"steps": [10, 1], "hold": 5},
+            "routes.web.hosts": ["no host"],
+            "routes.web.healthCheck.timeout": 60,
+            "routes.orders.loadBalancer": "inside",
+            "routes.orders.service.port": "80",
+        },
+    )
+    assert [line.split(": ")[0].removeprefix("eks-cutover:") for line in lines("prod", config)] == [
+        "aws:region",
+        "network.cidr",
+        "loadBalancers.public.certificateArn",
+        "clusters.v1-35.version",
+        "routes.web.hosts[0]",
+        "routes.orders.service.port",
+        "rollout.hold",
+        "clusters.v1-36.nodes",
+        "weights.v1-37",
+        "rollout.steps",
+        "routes.web.healthCheck.timeout",
+        "routes.orders.loadBalancer",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "told"),
+    [
+        ("loadBalancers.public", {"zoen": "example.com"}, ["loadBalancers.public.zoen"]),
+        ("loadBalancers.public", {"zone": 1}, ["loadBalancers.public.zone"]),
+    ],
+)
+def test_a_mistake_in_a_field_is_no_mistake_between_fields_as_well(
+    key: str, wrong: dict[str, Any], told: list[str]
+) -> None:
+    config = edited("dev", drop=[f"{key}.zone"])
+    config["eks-cutover:loadBalancers"]["public"] |= wrong
+    assert [line.split(": ")[0].removeprefix("eks-cutover:") for line in lines("dev", config)] == told
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_whatever_one_value_is_the_answer_is_a_list_of_mistakes(stack: str) -> None:
+    refused, right = 0, stack_config(stack)
+    for path in paths(right):
+        for value in ("x", {"x": "x"}):
+            config = copy.deepcopy(right)
+            holder: Any = config
+            for part in path[:-1]:
+                holder = holder[part]
+            holder[path[-1]] = value
+            refused += bool(message(stack, config))
+    assert refused > 150
+
+
+def paths(holder: Any) -> Iterator[list[Any]]:
+    """Yield the way to every value, and to what holds others."""
+    for key, value in holder.items() if isinstance(holder, dict) else enumerate(holder):
+        yield [key]
+        if isinstance(value, dict | list):
+            yield from ([key, *rest] for rest in paths(value))
 
 
 @pytest.mark.parametrize("name", ["new", "existing", "secret", "service"])
