@@ -35,6 +35,11 @@ def shared(first: Route, other: Route) -> str:
     return "".join(found)
 
 
+def meet(host: str, names: Sequence[str]) -> bool:
+    """Tell whether there is a request to a host pattern and to one of some names."""
+    return any(_meet(host.lower(), name) for name in names)
+
+
 def _conditions(route: Route) -> tuple[Sequence[str], Sequence[str]]:
     return [host.lower() for host in route.hosts] or ["*"], route.paths or ["/*"]
 

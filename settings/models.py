@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.alias_generators import to_camel
 
-from settings.conditions import covers, shared
+from settings.conditions import covers, meet, shared
 from settings.fields import (
     MAX_PUBLIC_CIDRS,
     AccessPolicy,
@@ -501,7 +501,24 @@ class Settings(Model):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user is told on every run although nothing is wrong."""
-        return (*([_APP_MESH_ENDED] if self.mesh.kind == "appMesh" else []), *self._shared_requests())
+        return (
+            *([_APP_MESH_ENDED] if self.mesh.kind == "appMesh" else []),
+            *self._strange_hosts(),
+            *self._shared_requests(),
+        )
+
+    def _strange_hosts(self) -> Iterator[str]:
+        for name, route in self.routes.items():
+            key = self.load_balancer_of(name)
+            balancer = self.load_balancers[key]
+            strange = [host for host in route.hosts if not meet(host, balancer.names)]
+            if balancer.names and strange:
+                unsure = "" if balancer.certificate_arn else ", and the certificate made for them is not valid for it"
+                yield (
+                    f"The route {name} has the host {', '.join(strange)}, which loadBalancers.{key}.names has not. No "
+                    f"record that is made here leads to it{unsure}. Add it to the names, unless a record, or something "
+                    "in front, that is kept elsewhere brings its requests."
+                )
 
     def _shared_requests(self) -> Iterator[str]:
         in_order = sorted(self.routes, key=lambda name: self.routes[name].priority)

@@ -74,3 +74,31 @@ def test_routes_of_two_load_balancers_take_nothing_from_each_other() -> None:
     everything = {"routes.web.hosts": [], "routes.orders.hosts": [], "routes.orders.paths": ["/*"]}
     assert message("prod", edited("prod", everything)) == ""
     assert settings_of("prod", everything).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"routes.web.hosts": ["App.Example.com"]}, ()),
+        ({"routes.web.hosts": ["a*.example.com"]}, ()),
+        ({"loadBalancers.public.names": ["*.example.com"], "routes.web.hosts": ["shop.example.com"]}, ()),
+        (
+            {"routes.web.hosts": ["app.example.com", "shop.example.com"]},
+            ("the host shop.example.com, which loadBalancers.public.names has not.", "the certificate made for them"),
+        ),
+        (
+            {
+                "routes.web.hosts": ["shop.example.com"],
+                "loadBalancers.public.certificateArn": "arn:aws:acm:ap-northeast-1:123456789012:certificate/a",
+            },
+            ("No record that is made here leads to it. Add it to the names, unless",),
+        ),
+    ],
+)
+def test_a_host_that_no_name_of_its_load_balancer_brings_is_told(
+    changes: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    assert message("dev", edited("dev", changes)) == ""
+    warnings = [one for one in settings_of("dev", changes).warnings if one.startswith("The route web has")]
+    assert len(warnings) == bool(told)
+    assert all(words in warnings[0] for words in told)
