@@ -107,7 +107,7 @@ def read(aws: Live, settings: Settings, *, everything: bool = False, found: Foun
     routes = [name for name in settings.routes if everything or _moves(found, settings, name)]
     asked = [group for arn, group in found.groups.items() if everything or _counts(found, settings, routes, arn)]
     with threads(1) as pool:
-        proven = pool.submit(prove, aws, found, [name for name in routes if settings.routes[name].capacity is None])
+        proven = pool.submit(prove, aws, found, routes)
         return Account(settings, found, aws.health(asked), proven.result())
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
 SECONDS = 300
@@ -25,6 +25,7 @@ _LATELY = 3  # full buckets, of which the busiest is the rate of now: CloudWatch
 _HOUR = timedelta(hours=1)
 _ENOUGH = 100  # requests, without which a part of them is chance
 _FAILING = 0.05  # of the requests of a bucket in which a group was not well
+_MANY_FAILURES = 10  # in an hour, of a group that has less than `_ENOUGH` requests
 _UNHEALTHY = 0.2  # of the targets of a bucket in which a group was not well
 
 
@@ -124,10 +125,16 @@ def _most(arn: str, had: Mapping[datetime, Bucket]) -> Carried | None:
 
 def _failing(groups: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> frozenset[str]:
     """Return the groups that fail while another does not; where all of them fail, it is what they share."""
-    hour = {arn: [one for at, one in had.items() if at > now - _HOUR] for arn, had in groups.items()}
-    asked = {arn: had for arn, had in hour.items() if sum(one.requests for one in had) >= _ENOUGH}
-    ill = frozenset(arn for arn, had in asked.items() if not any(one.answered for one in had))
-    return ill if len(ill) < len(asked) else frozenset()
+    hour = {arn: [one for at, one in had.items() if at > now - _HOUR and one.requests] for arn, had in groups.items()}
+    well = {arn for arn, had in hour.items() if any(one.answered for one in had)}
+    ill = frozenset(arn for arn in hour.keys() - well if _is_no_chance(hour[arn]))
+    return ill if well else frozenset()
+
+
+def _is_no_chance(had: Collection[Bucket]) -> bool:
+    """Tell whether so many failed that it cannot be chance: of few requests it must be most."""
+    requests, failures = sum(one.requests for one in had), sum(one.failures for one in had)
+    return requests >= _ENOUGH or (failures >= _MANY_FAILURES and failures >= requests / 2)
 
 
 def _parts(

@@ -154,6 +154,19 @@ def coverage(move: Move, policy: Policy, arn: str, share: float | Fraction) -> F
     return min(full, _HALF) if _lacks_a_zone(move, arn) or _fails(move, arn) else full
 
 
+def flaws(move: Move, arn: str) -> dict[str, str]:
+    """Return what halves the worth of a group's targets, as clauses, and what each must do."""
+    found: dict[str, str] = {}
+    if _lacks_a_zone(move, arn):
+        zones = ", ".join(sorted(_zones(move, arn)))
+        found[f"all stand in {zones}, while two zones serve now"] = "run pods in a second zone"
+    if _fails(move, arn):
+        found["it failed more than one request in twenty all of the last hour, while others were well"] = (
+            "answer for five minutes without failures (requests by its preview rule count)"
+        )
+    return found
+
+
 def furthest(move: Move, policy: Policy, arn: str) -> int:
     """Return up to which share of a group that takes, in whole percent, a move in the same direction passes.
 
@@ -323,12 +336,9 @@ def _short(move: Move, policy: Policy, arn: str, share: Fraction) -> Refusal:
     cures = list[str]()
     if units < wants:
         cures.append(f"reach {wants} first (an autoscaler at a small share stays at its minimum: raise the minimum)")
-    if _lacks_a_zone(move, arn):
-        said += f"; all stand in {', '.join(sorted(group.zones))}, while two zones serve now"
-        cures.append("run pods in a second zone")
-    if _fails(move, arn):
-        said += "; it failed more than one request in twenty all of the last hour, while others were well"
-        cures.append("answer without failures")
+    for flaw, cure in flaws(move, arn).items():
+        said += f"; {flaw}"
+        cures.append(cure)
     percent = furthest(move, policy, arn)
     live = shares(move.live or {})  # where nothing serves, nothing would take the rest
     further = f"; up to {percent}% passes as it is" if live and percent > 100 * live.get(arn, 0) else ""

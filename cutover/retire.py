@@ -15,7 +15,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from cutover.gate import Group, coverage, need
+from cutover.gate import Group, coverage, flaws, need
 from cutover.missing import missing
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def _not_covered(case: Case) -> Iterator[Reason]:
             healthy = f"{group.units} healthy {'target' if group.units == 1 else 'targets'}"
             seen = f"{group.cluster} has {healthy} and needs {wants} for its {weight / total:.0%}"
             if group.units >= wants:
-                seen = f"{seen}, but they all stand in one zone"
+                seen = f"{seen}, but {'; '.join(flaws(move, arn))}"
             if group.unreadable:
                 seen = f"the health of {group.cluster} could not be read ({group.unreadable})"
             yield Reason(

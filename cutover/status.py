@@ -293,7 +293,7 @@ def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
     if gate.coverage(move, policy, arn, 1) >= 1:
         return ""
     needed = gate.need(move, policy, arn, 1)
-    return f"{group.units} of {needed}" if group.units < needed else f"all in {', '.join(group.zones)}"
+    return f"{group.units} of {needed}" if group.units < needed else "; ".join(gate.flaws(move, arn))
 
 
 def _per_second(count: int) -> float:

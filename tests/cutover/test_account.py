@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,6 +13,7 @@ import pytest
 from cutover.account import Account, read
 from cutover.gate import Group, judge
 from cutover.live import Found, Live, TargetGroup, WeightedRule
+from rehearsal.metrics import NAMESPACE, past
 from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of
@@ -97,6 +99,26 @@ def test_health_and_history_are_asked_only_of_routes_that_move(
         found = {name: asked[name] for name in ("DescribeTargetHealth", "GetMetricData") if asked[name]}
         assert found == calls
         assert asked.total() - sum(calls.values()) <= 10
+
+
+def test_a_declared_capacity_does_not_hide_that_a_cluster_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of("dev", {"weights": {"v1-35": 0, "v1-36": 100}, "routes.web.capacity": 2})
+    with running(tmp_path) as cloud, tagged(cloud, ["web"], {"v1-35": 90, "v1-36": 10}) as stack:
+        reach(cloud, monkeypatch)
+        for cluster in CLUSTERS:
+            stack.heal(cluster, 2)
+        (balancer,) = cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        now = datetime.now(UTC)
+        for cluster, failures in (("v1-35", 0), ("v1-36", 3000)):
+            points = past(balancer["LoadBalancerArn"], stack.groups["web", cluster], 2, [10.0], now)
+            failed = {**points[0], "MetricName": "HTTPCode_Target_5XX_Count", "Value": failures}
+            cloud.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=[*points, failed])
+        account = read(Live(boto3.Session(region_name=REGION), OWNER), settings)
+    move = account.move("web", settings.weights_of("web"))
+    (refusal,) = judge([move], account.policy)
+    assert "it failed more than one request in twenty" in refusal.reason
 
 
 def _settings(names: Sequence[str]) -> Settings:

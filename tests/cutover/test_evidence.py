@@ -53,6 +53,16 @@ def test_a_group_fails_only_where_another_is_well() -> None:
         evidence({**both, NEW: ill}, NOON)
 
 
+@pytest.mark.parametrize(
+    ("requests", "failures", "fails"), [(12, 12, True), (30, 15, True), (30, 10, False), (9, 9, False)]
+)
+def test_of_few_requests_most_must_have_failed(requests: int, failures: int, *, fails: bool) -> None:
+    week = alone().buckets(NOON)
+    at = max(week[OLD])
+    canary = {at: Bucket(requests, requests / 2, failures, healthy=2)}
+    assert evidence({**week, NEW: canary}, NOON).failing == ({NEW} if fails else set())
+
+
 def test_a_group_that_answers_beside_unhealthy_targets_proves_nothing_and_does_not_fail() -> None:
     week = migrating(6, to=50).buckets(NOON)
     half = {
