@@ -55,6 +55,9 @@ class World:
         """Let seconds pass."""
         self.second += int(seconds)
 
+    def unconfirmed(self) -> None:
+        """Tell what a killed command has left: nothing."""
+
     def content(self) -> bytes:
         """Return what stands in the stack file, which nobody else edits."""
         return b""
