@@ -24,7 +24,7 @@ from settings.reading import refusal
 from settings.rules import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     import boto3
 
@@ -56,14 +56,16 @@ class Ground:
     """What was asked and answered; what could not be read is left out.
 
     ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
-    name, ``addons`` the versions that EKS has, by cluster that does not stand yet and add-on, ``entries`` by cluster
-    and name why EKS would refuse an access entry, ``places`` what stands on listeners, by load balancer and priority.
+    name, ``addons`` the versions that EKS has, by cluster that does not stand yet and add-on, ``entries`` the (cluster,
+    name) of access entries that EKS has and this stack has not made, ``callers`` those of who runs this, in clusters
+    that do not stand yet, ``places`` what stands on listeners, by load balancer and priority.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
     zones: Mapping[str, str] = field(default_factory=dict[str, str])
     addons: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], "Sequence[str]"])
-    entries: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    entries: Collection[tuple[str, str]] = ()
+    callers: Collection[tuple[str, str]] = ()
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
 
 
@@ -158,12 +160,22 @@ def _pinned(cluster: Cluster) -> dict[str, str]:
 def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for key, cluster in settings.clusters.items():
         for name, entry in cluster.access_entries.items():
-            if why := ground.entries.get((key, name)):
+            if (key, name) in ground.entries:
                 yield Mistake(
                     f"clusters.{key}.accessEntries.{name}",
-                    f"{entry.principal_arn} {why}. EKS would refuse a second entry once the cluster is up. Leave it "
-                    "out: whoever makes a cluster is its administrator",
+                    f"{entry.principal_arn} has an entry that this stack has not made, as who made the cluster has. "
+                    "EKS would refuse a second one. Leave it out: whoever makes a cluster is its administrator",
                 )
+
+
+def warnings(settings: Settings, ground: Ground) -> list[str]:
+    """Return what is a mistake only if whoever previews this is who applies it."""
+    return [
+        f"clusters.{key}.accessEntries.{name}: you are {settings.clusters[key].access_entries[name].principal_arn}. If "
+        f"you make {key}, EKS makes you its administrator, and refuses this entry once the cluster is up: then leave "
+        "it out. Where another role applies this, such as that of CI, it is right."
+        for key, name in ground.callers
+    ]
 
 
 def _places(settings: Settings, ground: Ground) -> Iterator[Mistake]:
@@ -231,14 +243,15 @@ def read(settings: Settings) -> Ground:
         "hosted": lambda: _read_hosted(settings, account),
         "zones": lambda: _read_zones(settings, account),
         "addons": lambda: _read_addons(settings, account),
-        "entries": lambda: _read_entries(settings, account),
+        "people": lambda: _read_entries(settings, account),
         "places": lambda: _read_places(settings, account),
     }
     with threads(len(asks)) as pool:
         asked = {name: pool.submit(ask) for name, ask in asks.items()}
         done, _ = wait(asked.values(), timeout=_PATIENCE_SECONDS)
     answers = {name: one.result() for name, one in asked.items() if one in done and one.exception() is None}
-    return Ground(**answers)
+    entries, callers = answers.pop("people", ((), ()))
+    return Ground(**answers, entries=entries, callers=callers)
 
 
 def _read_hosted(settings: Settings, account: boto3.Session) -> dict[str, list[bool]]:
@@ -286,29 +299,31 @@ def _stands(eks: Any, cluster: str) -> bool:
     return True
 
 
-def _read_entries(settings: Settings, account: boto3.Session) -> dict[tuple[str, str], str]:
+def _read_entries(
+    settings: Settings, account: boto3.Session
+) -> tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]]:
+    """Return the access entries that EKS has and this stack has not made, and those of who asks."""
     wanted = {
         (key, name): entry.principal_arn
         for key, cluster in settings.clusters.items()
         for name, entry in cluster.access_entries.items()
     }
     if not wanted:
-        return {}
+        return (), ()
     caller, eks = client(account, "sts").get_caller_identity()["Arn"], client(account, "eks")
-    found: dict[tuple[str, str], str] = {}
+    entries, callers = list[tuple[str, str]](), list[tuple[str, str]]()
     for (key, name), principal in wanted.items():
         cluster = settings.eks_name(key)
         if not _stands(eks, cluster):
-            if is_principal(caller, principal):
-                found[key, name] = "runs this, and is to make the cluster"
+            callers += [(key, name)] if is_principal(caller, principal) else []
             continue
         try:
             entry = eks.describe_access_entry(clusterName=cluster, principalArn=principal)["accessEntry"]
         except ClientError:
             continue
         if "pulumi:stack" not in entry.get("tags", {}):
-            found[key, name] = "has an entry that this stack has not made, as who made the cluster has"
-    return found
+            entries.append((key, name))
+    return entries, callers
 
 
 def _read_places(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:
@@ -334,5 +349,10 @@ def check(settings: Settings) -> None:
 
     :raises SettingsError: it does; nothing has been changed
     """
-    if pulumi.runtime.is_dry_run() and (found := mistakes(settings, read(settings))):
+    if not pulumi.runtime.is_dry_run():
+        return
+    ground = read(settings)
+    for text in warnings(settings, ground):
+        pulumi.log.warn(text)
+    if found := mistakes(settings, ground):
         raise refusal(found, settings)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from components.route import preview_priority, weighted_priority
 from cutover import ground
-from cutover.ground import Ground, Place, is_principal, mistakes, read
+from cutover.ground import Ground, Place, is_principal, mistakes, read, warnings
 from settings import SettingsError
 from tests.conftest import record_program, stack_config
 from tests.cutover.tagged import STACK, reach, tagged
@@ -127,10 +127,17 @@ def test_a_caller_is_known_as_a_principal_by_its_role(caller: str, same: bool) -
 
 def test_an_access_entry_that_eks_has_already_is_told() -> None:
     entries = {"clusters.v1-36.accessEntries": {"ci": {"principalArn": ME}}}
-    known = Ground(entries={("v1-36", "ci"): "runs this, and is to make the cluster"})
-    assert told(known, changes=entries) == [
-        f"clusters.v1-36.accessEntries.ci: {ME} runs this, and is to make the cluster"
+    assert told(Ground(entries=[("v1-36", "ci")]), changes=entries) == [
+        f"clusters.v1-36.accessEntries.ci: {ME} has an entry that this stack has not made, as who made the cluster has"
     ]
+
+
+def test_who_previews_and_has_an_entry_is_warned_and_not_refused_since_another_may_apply_it() -> None:
+    settings = settings_of("dev", {"clusters.v1-36.accessEntries": {"ci": {"principalArn": ME}}})
+    known = Ground(callers=[("v1-36", "ci")])
+    assert mistakes(settings, known) == []
+    (said,) = warnings(settings, known)
+    assert said.startswith(f"clusters.v1-36.accessEntries.ci: you are {ME}. If you make v1-36,")
 
 
 def standing(**priorities: int) -> Ground:
