@@ -319,7 +319,7 @@ def _insights(facts: Facts) -> _Judged:
 
 
 def _cli(said: str) -> _Judged:
-    cure = "Install the aws CLI 2: every preview runs it"
+    cure = "Install the aws CLI 2.7 or newer, or of version 1 1.24 or newer: every preview runs it"
     match = re.match(r"aws-cli/(\d+)\.(\d+)\.(\d+)", said)
     if match is None:
         return Verdict.BAD, "it is not on PATH" if not said else f"`aws --version` says: {said}", cure

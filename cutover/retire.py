@@ -109,7 +109,7 @@ _LEFT = {
 
 def reasons(case: Case) -> list[Reason]:
     """Return every reason why the cluster may not be taken away; none: it may."""
-    serves = list(_serves(case))
+    serves = list(_alone(case)) or list(_serves(case))
     return [
         *_no_forward(case),
         *_lacking(case),
@@ -118,6 +118,14 @@ def reasons(case: Case) -> list[Reason]:
         *_unseen(case),
         *_left(case),
     ]
+
+
+def _alone(case: Case) -> Iterator[Reason]:
+    if list(case.account.settings.clusters) == [case.cluster]:
+        yield Reason(
+            f"{case.cluster} is the only cluster of the stack, and nothing could serve in its place",
+            f"Add the next one, bring it up, and give it all traffic first: cutover promote KEY -s {case.stack}",
+        )
 
 
 def _no_forward(case: Case) -> Iterator[Reason]:

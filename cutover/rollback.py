@@ -89,9 +89,10 @@ def goal(found: Found, *, unsure: bool = False) -> str:
     newest = max(serving, key=version_of, default=None)
     older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
     if not older:
+        others = ", ".join(cluster for cluster in clusters if cluster != newest)
         raise RollbackError(
             f"no cluster is older than {newest}, the newest that serves. Nothing was moved. "
-            f"Name where to go with --to ({', '.join(clusters)})"
+            + (f"Name where to go with --to ({others})" if others else "There is no other either")
         )
     beside = [cluster for cluster in older if cluster in serving]
     if len(beside) > 1:

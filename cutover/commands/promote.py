@@ -144,6 +144,12 @@ def promote(
             stop(
                 Code.USAGE, f"there is no cluster {key}. Nothing was changed. There are {', '.join(settings.clusters)}"
             )
+        if len(settings.clusters) == 1:
+            stop(
+                Code.USAGE,
+                f"{key} is the only cluster in {here.file_name}, so there is nothing to take its traffic from. Nothing "
+                "was changed. Add the next cluster, bring it up with pulumi up, and promote that",
+            )
         rollout = _Rollout(here, settings, session(settings.aws), key, routes_of(settings, None), _now())
         found = rollout.live.find()
         _check_hold(here, found)
@@ -531,7 +537,8 @@ def _report(rollout: _Rollout, code: int | None, *, as_json: bool) -> None:
         )
         return
     rows = [(f"{one.step} %", one.judgement.route, one.judgement.verdict, one.judgement.said) for one in rollout.told]
-    tables.show(results, ("step", "route", "verdict", "by which numbers"), rows, spare=("verdict",))
+    if rows:
+        tables.show(results, ("step", "route", "verdict", "by which numbers"), rows, spare=("verdict",))
     old = [cluster for cluster in rollout.settings.clusters if cluster != rollout.key]
     to = f" --to {rollout.way_back}" if rollout.way_back else ""
     but = ", but for what is told above" if code == Code.UNFINISHED else ""

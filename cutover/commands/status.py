@@ -305,6 +305,11 @@ def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
 
 def _back(known: Project, state: Status) -> str:
     if state.back is None:
+        serving = sorted({place.cluster for place in state.places if place.live})
+        others = sorted({place.cluster for place in state.places if place.wanted is not None}.difference(serving))
+        if len(serving) == 1 and not state.unheld and not state.instead:
+            newer = f"; to go to a newer one: `cutover rollback --to {others[0]} -s {known.named}`" if others else ""
+            return f"has nothing to go back to: {serving[0]} serves alone, and no cluster is older{newer}"
         unheld = " without the hold" if state.unheld else ""
         return f"would not know where to go{unheld}. `cutover rollback --to KEY -s {known.named}` does"
     if unknown := _by_route(state.back.unknown):

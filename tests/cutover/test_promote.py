@@ -27,6 +27,7 @@ from cutover.shift import ShiftError
 from cutover.terminal import Code
 from rehearsal.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
+from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
 from tests.cutover.tagged import OWNER, reach, tagged
@@ -596,3 +597,18 @@ def test_what_cannot_be_judged_is_said_at_the_start(clock: Clock) -> None:
     said = promote().stderr
     assert "web: has weights of its own, and stays. To move it: cutover shift v1-36=... --route web -s dev" in said
     assert "grpc-api: a gRPC failure is HTTP 200 to the load balancer, and cannot be judged here" in said
+
+
+def test_the_only_cluster_is_not_promoted_at_all(clock: Clock) -> None:
+    clock.engine.changes |= {"clusters": {NEW: stack_config("dev")[f"{PROJECT}:clusters"][NEW]}}
+    clock.engine.write_weights({NEW: 100})
+    said = promote()
+    assert said.exit_code == Code.USAGE
+    assert "v1-36 is the only cluster in Pulumi.dev.yaml" in said.stderr
+    assert "Add the next cluster" in said.stderr
+
+
+def test_one_that_ends_before_a_judgement_shows_no_table(clock: Clock) -> None:
+    clock.patience = 0
+    said = promote()
+    assert said.stdout.splitlines() == ["Promotion of v1-36 ended at 10 %, before its time."]

@@ -27,7 +27,7 @@ from cutover.project import Project, Update
 from cutover.run import Run, Step
 from cutover.terminal import Code
 from rehearsal.targets import Targets
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented
 from tests.cutover.tagged import OWNER
 from tests.rehearsal.cloud import REGION, Cloud, running
@@ -851,3 +851,10 @@ def test_since_when_a_cluster_has_no_weight_is_read_from_the_updates(updates: li
     found = rules.zero_since(updates, OLD, PROJECT)
     hours = None if found is None else round((datetime.now(UTC) - found) / timedelta(hours=1))
     assert hours == since
+
+
+def test_the_only_cluster_stays_and_nobody_is_told_to_empty_it(stage: Stage) -> None:
+    only = {OLD: stack_config("dev")[f"{PROJECT}:clusters"][OLD]}
+    stage.engine.changes = {"clusters": only, "weights": {OLD: 100}}
+    said = _refused(stage, "v1-35 is the only cluster of the stack", "cutover promote KEY -s dev")
+    assert "cutover shift v1-35=0" not in said

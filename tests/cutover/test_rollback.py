@@ -1056,3 +1056,10 @@ def test_where_it_finds_nothing_without_its_role_it_is_no_mistake_and_worth_anot
         said = scene.run("rollback", "--yes")
     assert said.exit_code == Code.FAILED, said.output
     assert f"Use credentials of {role}, or run the same again" in said.stderr
+
+
+def test_where_nothing_is_older_the_cluster_that_serves_alone_is_not_offered() -> None:
+    with pytest.raises(RollbackError, match=rf"Name where to go with --to \({NEW}\)$"):
+        goal(_found(web={OLD: 100, NEW: 0}))
+    with pytest.raises(RollbackError, match=r"There is no other either$"):
+        goal(_found(web={OLD: 100}))

@@ -277,7 +277,9 @@ def test_nothing_is_older_than_the_only_cluster_that_serves(stack: Tagged, monke
         stack.set_weights(route, {OLD: 100, NEW: 0})
     _file(monkeypatch, {OLD: 100, NEW: 0})
     assert _json()["rollback"] is None
-    assert "would not know where to go" in _run().stdout
+    said = " ".join(_run(columns=1000).stdout.split())
+    assert "has nothing to go back to: v1-35 serves alone, and no cluster is older; to go to a newer one:" in said
+    assert "`cutover rollback --to v1-36 -s dev`" in said
 
 
 def test_a_cluster_below_what_its_share_needs_is_named(stack: Tagged) -> None:
