@@ -90,8 +90,13 @@ def goal(found: Found, *, unsure: bool = False) -> str:
     older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
     if not older:
         others = ", ".join(cluster for cluster in clusters if cluster != newest)
+        why = (
+            f"no cluster is older than {newest}, the newest that serves"
+            if newest
+            else "no cluster has a weight above 0"
+        )
         raise RollbackError(
-            f"no cluster is older than {newest}, the newest that serves. Nothing was moved. "
+            f"{why}. Nothing was moved. "
             + (f"Name where to go with --to ({others})" if others else "There is no other either")
         )
     beside = [cluster for cluster in older if cluster in serving]

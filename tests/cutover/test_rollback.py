@@ -104,6 +104,11 @@ def test_without_one_way_back_it_asks_for_a_name(weights: dict[str, int]) -> Non
         goal(_found(web=weights))
 
 
+def test_where_no_cluster_has_a_weight_it_says_so() -> None:
+    with pytest.raises(RollbackError, match=r"no cluster has a weight above 0\. Nothing was moved\. Name where"):
+        goal(_found(web={OLD: 0, NEW: 0}))
+
+
 def test_where_every_rule_is_a_maintenance_page_it_says_so() -> None:
     found = _found(web={OLD: -1, NEW: -1})
     closed = replace(found, rules={"web": replace(found.rules["web"], instead="fixed-response 503")})
