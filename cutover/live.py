@@ -270,10 +270,8 @@ class Live:
                 listeners = self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=arn)
                 if project_of(tags) not in {None, self._owner.project} or not listeners:
                     continue
-                routed = max(listeners, key=lambda one: one["Port"])[
-                    "ListenerArn"
-                ]  # 80 sends to 443, where there is one
-                listed = self._unless_gone("describe_rules", "Rules", ListenerArn=routed)
+                routed = max(listeners, key=lambda one: one["Port"])  # 80 sends to 443, where there is one
+                listed = self._unless_gone("describe_rules", "Rules", ListenerArn=routed["ListenerArn"])
                 rules = [rule for rule in listed if not rule["IsDefault"]]
                 own = {rule["RuleArn"]: tags for rule, tags in self._named(rules, "RuleArn")}
                 found[balancer["LoadBalancerName"]] = {

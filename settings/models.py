@@ -559,8 +559,9 @@ class Settings(Model):
         return self.routes[route].load_balancer or next(iter(self.load_balancers))
 
     def eks_name(self, cluster: str) -> str:
-        """Return the name of a cluster in EKS, unique in account and region."""
-        return self.clusters[cluster].name or f"{self.stack}-{cluster}"
+        """Return the name of a cluster in EKS, unique in account and region; one that is not in the file has no own."""
+        own = self.clusters[cluster].name if cluster in self.clusters else None
+        return own or f"{self.stack}-{cluster}"
 
     def mesh_name(self, cluster: str) -> str:
         """Return the name of the cluster's mesh: one name in two clusters would be adopted, silently, by both."""

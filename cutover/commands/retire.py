@@ -121,8 +121,8 @@ class _Retirement:
     account: boto3.Session
 
     def __post_init__(self) -> None:
-        past = self.entry.get("name") or f"{self.settings.stack}-{self.key}"
-        self._name = self.settings.eks_name(self.key) if self._in_file else past
+        past = None if self._in_file else self.entry.get("name")
+        self._name = past or self.settings.eks_name(self.key)
         self._eks = Usage(self.account).cluster(self._name)
         self._live = Live(self.account, self.settings.owner)
         self._writes = Writes(self.account, self.settings.owner)
