@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
-from cutover import ground, hooks
+from cutover import ground, hooks, object_hooks
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
@@ -12,6 +12,7 @@ for warning in settings.warnings:
     pulumi.log.warn(warning)
 ground.check(settings)
 hooks.install(settings)
+object_hooks.install()
 
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)

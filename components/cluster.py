@@ -92,6 +92,8 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=args.eks_name,
             # One unreachable cluster must not stop a shift away from it.
             skip_update_unreachable=True,
+            # A field that somebody has edited would stop every update of its object; cutover/edits.py tells of it.
+            enable_patch_force=True,
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})

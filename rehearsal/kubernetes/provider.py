@@ -22,12 +22,13 @@ from urllib.parse import urlsplit
 
 from rehearsal.aws import session
 from rehearsal.aws.session import Aws
-from rehearsal.kubernetes import admission, helm, schemas
+from rehearsal.kubernetes import admission, helm, managers, schemas
 from rehearsal.kubernetes.cluster import KINDS, NAMESPACES, Cluster, Kind, at
 from rehearsal.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource, compare, unknown
 from rehearsal.store import Store
 
 AUTONAMED = "pulumi.com/autonamed"
+_FORCED = "pulumi.com/patchForce"
 _RANDOM_DIGITS = 7
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _TYPES = {
@@ -37,13 +38,13 @@ _TYPES = {
 _FLAGS = {
     "deleteUnreachable": "PULUMI_K8S_DELETE_UNREACHABLE",
     "enableConfigMapMutable": "PULUMI_K8S_ENABLE_CONFIGMAP_MUTABLE",
+    "enablePatchForce": "PULUMI_K8S_ENABLE_PATCH_FORCE",
     "skipUpdateUnreachable": "PULUMI_K8S_SKIP_UPDATE_UNREACHABLE",
     "upsertExistingObjects": "PULUMI_K8S_UPSERT_EXISTING_OBJECTS",
 }
 _WITHOUT_EFFECT_HERE = frozenset(
     {
         "clusterIdentifier",
-        "enablePatchForce",
         "enableSecretMutable",
         "helmReleaseSettings",
         "kubeClientSettings",
@@ -185,7 +186,7 @@ class KubernetesProvider:
             if preview:
                 return "", inputs
             raise Refused(f'{failed}: {kind.resource} "{name}" already exists')
-        applied = self._admitted(kind, _applied(inputs, live or {}, {}), live, failed)
+        applied = self._admitted(kind, inputs, live, {}, failed, force=preview)
         if preview:
             return "", applied
         self._cluster.put(kind.name, namespace, name, applied)
@@ -229,7 +230,7 @@ class KubernetesProvider:
         if live is None:
             raise Refused(f'update of resource "{resource.urn}" failed: {kind.resource} "{name}" not found')
         failed = f'the Kubernetes API server reported that "{resource.id}" failed to fully initialize or become live'
-        applied = self._admitted(kind, _applied(news, live, old_inputs), live, failed)
+        applied = self._admitted(kind, news, live, old_inputs, failed)
         if not preview:
             self._cluster.put(kind.name, namespace, name, applied)
         return applied
@@ -269,9 +270,17 @@ class KubernetesProvider:
             raise Refused(f'can\'t create Helm Release with unreachable cluster. Reason: "{self._unreachable}"')
         return f"{inputs['namespace']}/{inputs['name']}", helm.install(self._cluster, inputs)
 
-    def _admitted(self, kind: Kind, manifest: Props, live: Props | None, failed: str) -> Props:
+    def _admitted(
+        self, kind: Kind, inputs: Props, live: Props | None, before: Props, failed: str, *, force: bool = False
+    ) -> Props:
+        forced = at(inputs, "metadata", "annotations", _FORCED) == "true" or self._flags["enablePatchForce"]
+        manifest = _applied(inputs, live or {}, before)
         manifest["metadata"]["uid"] = at(live, "metadata", "uid") or str(uuid.uuid4())
         try:
+            if others := managers.agreed(inputs, live, force=force or forced):
+                manifest["metadata"]["managedFields"] = others
+            else:
+                manifest["metadata"].pop("managedFields", None)
             schemas.validate(kind, manifest)
             return admission.admit(manifest, live, self._cluster, self._target_group)
         except Refused as refused:

@@ -163,6 +163,7 @@ def test_objects_in_the_cluster_wait_until_nodes_and_addons_work_and_an_unreacha
     provider = recorder.of("providers:kubernetes")["v1-36"]
     assert provider.inputs["kubeconfig"] == KUBECONFIG
     assert provider.inputs["skipUpdateUnreachable"] == "true"
+    assert provider.inputs["enablePatchForce"] == "true", "else one edit by hand would stop every update"
     assert provider.inputs["clusterIdentifier"] == "prod-v1-36", "else a new endpoint would replace all objects"
     assert {"v1-36-nodes", "v1-36-coredns", "v1-36-metrics-server"} <= recorder.waits_for(provider)
 

@@ -14,6 +14,7 @@ import pytest
 from rehearsal.aws import session
 from rehearsal.controllers import annotate, let_go
 from rehearsal.kubernetes.cluster import Cluster, set_reachable
+from rehearsal.kubernetes.managers import edit_by_hand
 from rehearsal.kubernetes.provider import KubernetesProvider, replacing_settings
 from rehearsal.plugin import UNKNOWN, Diff, Props, Refused, Resource
 from rehearsal.store import Store
@@ -88,6 +89,11 @@ class Kube:
     def delete(self, applied: Applied) -> None:
         """Delete."""
         self.provider.delete(applied.resource, applied.state)
+
+    @property
+    def cluster(self) -> Cluster:
+        """What the API server knows."""
+        return Cluster(Store.of_this_rehearsal(), self.name)
 
     def namespace(self, name: str = "web", **labels: str) -> Applied:
         """Make a namespace."""
@@ -398,6 +404,43 @@ def test_a_release_makes_its_namespace_if_asked(kube: Kube) -> None:
     assert kube.create(CONFIG_MAP, "settings", metadata={"namespace": "appmesh-system"})
 
 
+# Fields that somebody else has written
+
+
+def test_a_field_that_somebody_has_edited_is_a_conflict_unless_it_is_forced(kube: Kube) -> None:
+    wanted: Props = {"metadata": {"name": "web", "labels": {"team": "one"}}}
+    applied = kube.namespace(team="one")
+    edit_by_hand(kube.cluster, "Namespace", "", "web", fields={("metadata", "labels", "team"): "two"})
+    for change in (kube.update, kube.preview_update):
+        with pytest.raises(Refused, match="Apply failed with 1 conflict") as refused:
+            change(applied, **wanted)
+        assert 'conflict with "kubectl-edit" using v1: .metadata.labels.team' in str(refused.value)
+    kube.configure(enablePatchForce="true")
+    assert kube.update(applied, **wanted).state["metadata"]["labels"] == {"team": "one"}
+    kube.configure()
+    assert kube.update(applied, metadata={"name": "web", "labels": {"team": "three"}}), "what was taken is taken"
+
+
+def test_an_annotation_forces_one_object(kube: Kube) -> None:
+    applied = kube.namespace(team="one")
+    edit_by_hand(kube.cluster, "Namespace", "", "web", fields={("metadata", "labels", "team"): "two"})
+    forced = {"name": "web", "labels": {"team": "one"}, "annotations": {"pulumi.com/patchForce": "true"}}
+    assert kube.update(applied, metadata=forced).state["metadata"]["labels"] == {"team": "one"}
+
+
+def test_what_somebody_has_added_or_set_to_the_same_is_no_conflict_and_stays(kube: Kube) -> None:
+    applied = kube.namespace(team="one")
+    edit_by_hand(
+        kube.cluster,
+        "Namespace",
+        "",
+        "web",
+        fields={("metadata", "labels", "own"): "1", ("metadata", "labels", "team"): "two"},
+    )
+    changed = kube.update(applied, metadata={"name": "web", "labels": {"team": "two"}})
+    assert changed.state["metadata"]["labels"] == {"own": "1", "team": "two"}
+
+
 # Target group bindings
 
 
@@ -633,7 +676,7 @@ def test_a_deletion_waits_until_the_controller_has_let_go(
 ) -> None:
     monkeypatch.setattr(session, "PATIENCE_SECONDS", 60.0)
     applied = ready.create(BINDING, "web", **binding(group))
-    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    cluster = ready.cluster
     annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"])
     deleting = threading.Thread(target=lambda: ready.delete(applied))
     deleting.start()
@@ -647,7 +690,7 @@ def test_a_deletion_waits_until_the_controller_has_let_go(
 
 def test_a_controller_that_does_not_let_go_fails_the_deletion_and_the_object_stays(ready: Kube, group: Props) -> None:
     applied = ready.create(BINDING, "web", **binding(group))
-    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    cluster = ready.cluster
     annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"])
     with pytest.raises(Refused, match=r"its controller has not removed elbv2\.k8s\.aws/resources"):
         ready.delete(applied)
@@ -658,7 +701,7 @@ def test_what_a_controller_wrote_on_an_object_survives_an_update_and_is_no_diffe
     ready: Kube, group: Props
 ) -> None:
     applied = ready.create(BINDING, "web", **binding(group))
-    cluster = Cluster(Store.of_this_rehearsal(), ready.name)
+    cluster = ready.cluster
     mark = {"elbv2.k8s.aws/checkpoint": "seen"}
     annotate(cluster, applied.state, finalizers=["elbv2.k8s.aws/resources"], annotations=mark)
     changed = ready.update(applied, **binding(group, serviceRef={"name": "web", "port": 8080}))
