@@ -1,9 +1,9 @@
 """What EKS's API tells beyond moto: the support of versions, insights, Pod Identity, and where a cluster answers.
 
 Owns the answers to DescribeClusterVersions, ListInsights, DescribeInsight, StartInsightsRefresh,
-DescribeInsightsRefresh, ListPodIdentityAssociations and DescribePodIdentityAssociation, and adds to moto's answer to
-DescribeCluster what the `aws` plugin keeps of a cluster. Refuses to own every other call, which is moto's. Every list
-comes in one page.
+DescribeInsightsRefresh, ListPodIdentityAssociations and DescribePodIdentityAssociation, and adds to moto's answers to
+DescribeCluster and DescribeNodegroup what the `aws` plugin keeps of a cluster, and a node group's tags. Refuses to own
+every other call, which is moto's. Every list comes in one page.
 
 EKS finds nothing in a cluster unless a test plays it: a document of the kind ``eks/insight``, its key the insight's id,
 with ``clusterName`` and all that DescribeInsight tells but the id. A refresh has completed when it is asked for.
@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from rehearsal.aws.eks import CLUSTERS, DEFAULT_VERSION, POD_IDENTITIES
+from rehearsal.aws.eks import CLUSTERS, DEFAULT_VERSION, NODE_GROUP_TAGS, POD_IDENTITIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,6 +45,7 @@ _CALLS = Map(
     [
         Rule("/cluster-versions", endpoint="versions", methods=["GET"]),
         Rule("/clusters/<name>", endpoint="cluster", methods=["GET"]),
+        Rule("/clusters/<name>/node-groups/<group>", endpoint="node-group", methods=["GET"]),
         Rule("/clusters/<name>/insights", endpoint="insights", methods=["POST"]),
         Rule("/clusters/<name>/insights/<insight>", endpoint="insight", methods=["GET"]),
         Rule("/clusters/<name>/insights-refresh", endpoint="refresh", methods=["POST"]),
@@ -76,9 +77,12 @@ class EksApi:
             return self._moto(environ, start_response)
         request = Request(environ)
         try:
-            response = (
-                self._cluster(request, **named) if call == "cluster" else _json(self._answer(call, named, request))
-            )
+            if call == "cluster":
+                response = self._cluster(request, **named)
+            elif call == "node-group":
+                response = self._node_group(request, **named)
+            else:
+                response = _json(self._answer(call, named, request))
         except _Refusal as refusal:
             response = _json({"message": str(refusal)}, refusal.status)
             response.headers["x-amzn-ErrorType"] = refusal.code
@@ -112,6 +116,15 @@ class EksApi:
                     "version": own["version"],
                 }
                 response.set_data(json.dumps(answer))
+        return response
+
+    def _node_group(self, request: Request, name: str, group: str) -> Response:
+        """Return moto's answer with the tags that the store has."""
+        response = Response.from_app(self._moto, request.environ)
+        answer: Any = response.get_json()
+        if "nodegroup" in answer and (tags := self._store.get(NODE_GROUP_TAGS, f"{name}:{group}")) is not None:
+            answer["nodegroup"]["tags"] = tags
+            response.set_data(json.dumps(answer))
         return response
 
     def _insights(self, name: str, wanted: Mapping[str, list[str]]) -> Iterable[Any]:

@@ -45,6 +45,7 @@ ADDONS = "eks/addon"
 ACCESS_ENTRIES = "eks/access-entry"
 ACCESS_POLICIES = "eks/access-policy"
 POD_IDENTITIES = "eks/pod-identity"
+NODE_GROUP_TAGS = "eks/node-group-tags"  # moto changes those of clusters alone
 _GONE = ("ResourceNotFoundException",)
 DEFAULT_VERSION = "1.35"  # of a cluster that names none
 _ALPHANUMERIC = string.ascii_lowercase + string.digits
@@ -287,6 +288,7 @@ def _create_node_group(aws: Aws, inputs: Props) -> str:
             "InvalidParameterException",
             f"The role with arn {inputs['nodeRoleArn']} cannot be found.",
         )
+    _judge_sizes("CreateNodegroup", inputs["scalingConfig"])
     asked = ("amiType", "capacityType", "diskSize", "instanceTypes", "labels", "launchTemplate", "releaseVersion")
     aws.ask(
         "eks",
@@ -301,6 +303,7 @@ def _create_node_group(aws: Aws, inputs: Props) -> str:
         version=inputs.get("version", own["version"]),
         **{key: inputs[key] for key in asked if key in inputs},
     )
+    aws.store.put(NODE_GROUP_TAGS, f"{cluster}:{name}", inputs["tagsAll"])
     return f"{cluster}:{name}"
 
 
@@ -340,7 +343,10 @@ def _update_node_group(aws: Aws, made: str, old: Props, new: Props, changed: fro
             "InvalidRequestException",
             f"Nodegroup Kubernetes version {version} is newer than the version of cluster {cluster}, {own['version']}",
         )
+    # Before all else, as the provider does.
+    aws.store.put(NODE_GROUP_TAGS, made, new["tagsAll"])
     if changed & {"scalingConfig", "labels", "taints", "updateConfig"}:
+        _judge_sizes("UpdateNodegroupConfig", new["scalingConfig"])
         labels = new.get("labels", {})
         gone = [key for key in old.get("labels", {}) if key not in labels]
         old_taints, taints = old.get("taints", []), new.get("taints", [])
@@ -361,15 +367,18 @@ def _update_node_group(aws: Aws, made: str, old: Props, new: Props, changed: fro
 def _delete_node_group(aws: Aws, made: str, state: Props) -> None:  # noqa: ARG001
     cluster, name = made.split(":", 1)
     aws.found(_GONE, "eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
+    aws.store.delete(NODE_GROUP_TAGS, made)
 
 
-def _scaling_rule(inputs: Props) -> Iterator[str]:
-    scaling = inputs["scalingConfig"]
-    if not scaling["minSize"] <= scaling["desiredSize"] <= scaling["maxSize"]:
-        yield (
-            f"scalingConfig: minSize ({scaling['minSize']}), desiredSize ({scaling['desiredSize']}) and maxSize "
-            f"({scaling['maxSize']}) must be in this order"
-        )
+def _judge_sizes(operation: str, scaling: Props) -> None:
+    """Refuse sizes that are out of order, in EKS's words; the provider plans whatever it is given."""
+    least, desired, most = scaling["minSize"], scaling["desiredSize"], scaling["maxSize"]
+    if least > desired:
+        said = f"Minimum capacity {least} can't be greater than desired size {desired}"
+        raise _refuse(operation, "InvalidParameterException", said)
+    if desired > most:
+        said = f"desired capacity {desired} can't be greater than max size {most}"
+        raise _refuse(operation, "InvalidParameterException", said)
 
 
 # What lies in the store alone
@@ -654,7 +663,6 @@ TYPES = (
         delete=_delete_node_group,
         named="nodeGroupName",
         longest=63,
-        rule=_scaling_rule,
     ),
     Type(
         "aws:eks/addon:Addon",

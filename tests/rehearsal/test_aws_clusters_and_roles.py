@@ -174,13 +174,26 @@ def test_a_node_group_scales_and_labels_in_place(account: Account, network: Netw
         account.update(nodes, **wanted, version="1.36")
 
 
-def test_a_node_group_s_sizes_are_in_order(account: Account, network: Network, role: Made) -> None:
-    with pytest.raises(Refused, match="must be in this order"):
-        account.create(
-            NODE_GROUP,
-            "nodes",
-            **node_group_inputs(network, role, "any", scalingConfig={**SCALING, "desiredSize": 9}),
-        )
+@pytest.mark.parametrize(
+    ("sizes", "says"),
+    [
+        ({"minSize": 3, "maxSize": 6}, "Minimum capacity 3 can't be greater than desired size 2"),
+        ({"desiredSize": 9}, "desired capacity 9 can't be greater than max size 3"),
+    ],
+)
+def test_eks_and_no_plan_refuses_sizes_of_a_node_group_that_are_not_in_order(
+    account: Account, network: Network, role: Made, sizes: dict[str, int], says: str
+) -> None:
+    made = cluster(account, network, role)
+    wanted = node_group_inputs(network, role, made.id, scalingConfig={**SCALING, **sizes})
+    with pytest.raises(Refused, match=f"CreateNodegroup, .*InvalidParameterException: {says}"):
+        account.create(NODE_GROUP, "nodes", **wanted)
+    nodes = account.create(NODE_GROUP, "nodes", **node_group_inputs(network, role, made.id))
+    assert not any(change.replace for change in account.diff(nodes, **wanted).changes)
+    with pytest.raises(Refused, match=f"UpdateNodegroupConfig, .*InvalidParameterException: {says}"):
+        account.update(nodes, **wanted)
+    told = account.client("eks").describe_nodegroup(clusterName=made.id, nodegroupName=nodes.state["nodeGroupName"])
+    assert told["nodegroup"]["scalingConfig"] == SCALING
 
 
 def test_addons_live_and_die_with_their_cluster(account: Account, network: Network, role: Made) -> None:

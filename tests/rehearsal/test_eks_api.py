@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from test_aws_clusters_and_roles import ASSUME, POD_IDENTITY, ROLE, cluster
+from test_aws_clusters_and_roles import ASSUME, NODE_GROUP, POD_IDENTITY, ROLE, cluster, node_group_inputs
 
 from rehearsal.eks_api import INSIGHT
 
@@ -34,6 +34,18 @@ def test_a_cluster_is_told_as_the_provider_knows_it(front: Front, made: Made) ->
     assert told["identity"]["oidc"]["issuer"] == known["identities"][0]["oidcs"][0]["issuer"]
     assert (told["version"], told["status"], told["arn"]) == ("1.36", "ACTIVE", known["arn"])
     assert refused(front.client("eks").describe_cluster, name="none") == "ResourceNotFoundException"
+
+
+def test_a_node_group_has_the_tags_that_the_provider_gave_it_last(front: Front, made: Made, network: Network) -> None:
+    role = front.account.create(ROLE, "nodes", assumeRolePolicy=ASSUME)
+    given, eks = node_group_inputs(network, role, made.id), front.client("eks")
+    nodes = front.account.create(NODE_GROUP, "nodes", **given, tags={"a": "1", "b": "2"})
+    asked = {"clusterName": made.id, "nodegroupName": nodes.state["nodeGroupName"]}
+    assert eks.describe_nodegroup(**asked)["nodegroup"]["tags"] == {"Stack": "test", "a": "1", "b": "2"}
+    nodes = front.account.update(nodes, **given, tags={"a": "3"})
+    assert eks.describe_nodegroup(**asked)["nodegroup"]["tags"] == {"Stack": "test", "a": "3"}
+    front.account.delete(nodes)
+    assert refused(eks.describe_nodegroup, **asked) == "ResourceNotFoundException"
 
 
 def test_the_rest_of_eks_stays_with_moto(front: Front, made: Made) -> None:
