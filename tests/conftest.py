@@ -17,6 +17,7 @@ import pytest
 import yaml
 from botocore.loaders import JSONFileLoader
 from google.protobuf import json_format
+from hypothesis import settings as of_hypothesis
 from pulumi.runtime import mocks as pulumi_mocks
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor
@@ -25,12 +26,17 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 import settings
-from cutover import ground
+from cutover import ground, node_counts
+from cutover.calls import OutsideError
 from rehearsal import engine, fork_server
 from rehearsal.engine import EngineNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
+
+# How long an example takes tells of the machine, and of no fault.
+of_hypothesis.register_profile("any machine", deadline=None)
+of_hypothesis.load_profile("any machine")
 
 # The SDK loads them at the first use, and breaks one for good when two threads use it first at the same time.
 fork_server.load_lazy()
@@ -277,7 +283,12 @@ def record_program(config: dict[str, Any], **options: Any) -> Recorder:
     """Run the whole program for a configuration under mocks; ``options`` are those of `record`. AWS is not asked."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ground, "read", lambda _: ground.Ground())  # pyright: ignore[reportUnknownLambdaType]
+        patch.setattr(node_counts, "session", _unreachable)
         return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=config, **options)
+
+
+def _unreachable(_: object) -> Any:
+    raise OutsideError("no call leaves the mocks")
 
 
 def _exporting(declare: Callable[[], object], recorder: Recorder) -> None:
