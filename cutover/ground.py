@@ -8,6 +8,7 @@ time nothing is said, since the provider will. Refuses to own what the file alon
 from __future__ import annotations
 
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _PATIENCE_SECONDS = 15.0
 _AT_ONCE = 5
 # Zones in which EKS places no control plane (user guide, network requirements), by their ids.
+_SERVICE_RANGES = frozenset({"10.100.0.0/16", "172.20.0.0/16"})  # of which EKS chooses by itself
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
@@ -58,7 +60,8 @@ class Ground:
     ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
     name, ``addons`` the versions that EKS has, by cluster that does not stand yet and add-on, ``entries`` the (cluster,
     name) of access entries that EKS has and this stack has not made, ``callers`` those of who runs this, in clusters
-    that do not stand yet, ``places`` what stands on listeners, by load balancer and priority.
+    that do not stand yet, ``ranges`` the range of Services by cluster, ``places`` what stands on listeners, by load
+    balancer and priority.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -66,6 +69,7 @@ class Ground:
     addons: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], "Sequence[str]"])
     entries: Collection[tuple[str, str]] = ()
     callers: Collection[tuple[str, str]] = ()
+    ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
 
 
@@ -169,12 +173,22 @@ def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
 
 
 def warnings(settings: Settings, ground: Ground) -> list[str]:
-    """Return what is a mistake only if whoever previews this is who applies it."""
+    """Return what is a mistake only if whoever previews this is who applies it, and what an edit does not do."""
+    kept = [
+        f"clusters.{key}.serviceCidr is left out, and {key} keeps {there}: EKS changes no cluster's range. Write it "
+        "back, so that the file says what is so."
+        for key, there in ground.ranges.items()
+        if settings.clusters[key].service_cidr is None and there not in _SERVICE_RANGES
+    ]
     return [
-        f"clusters.{key}.accessEntries.{name}: you are {settings.clusters[key].access_entries[name].principal_arn}. If "
-        f"you make {key}, EKS makes you its administrator, and refuses this entry once the cluster is up: then leave "
-        "it out. Where another role applies this, such as that of CI, it is right."
-        for key, name in ground.callers
+        *kept,
+        *(
+            f"clusters.{key}.accessEntries.{name}: you are "
+            f"{settings.clusters[key].access_entries[name].principal_arn}. If you make {key}, EKS makes you its "
+            "administrator, and refuses this entry once the cluster is up: then leave it out. Where another role "
+            "applies this, such as that of CI, it is right."
+            for key, name in ground.callers
+        ),
     ]
 
 
@@ -244,6 +258,7 @@ def read(settings: Settings) -> Ground:
         "zones": lambda: _read_zones(settings, account),
         "addons": lambda: _read_addons(settings, account),
         "people": lambda: _read_entries(settings, account),
+        "ranges": lambda: _read_ranges(settings, account),
         "places": lambda: _read_places(settings, account),
     }
     with threads(len(asks)) as pool:
@@ -324,6 +339,16 @@ def _read_entries(
         if "pulumi:stack" not in entry.get("tags", {}):
             entries.append((key, name))
     return entries, callers
+
+
+def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:
+    eks, found = client(account, "eks"), dict[str, str]()
+    for key in settings.clusters:
+        with suppress(ClientError):
+            told = eks.describe_cluster(name=settings.eks_name(key))["cluster"].get("kubernetesNetworkConfig", {})
+            if "serviceIpv4Cidr" in told:
+                found[key] = told["serviceIpv4Cidr"]
+    return found
 
 
 def _read_places(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:

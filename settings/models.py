@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 from pydantic.alias_generators import to_camel
 
 from settings.conditions import covers, meet, shared
@@ -93,6 +93,11 @@ _PARTITIONS = {  # by how the names of their regions begin
 }
 
 
+def _edited(words: str) -> dict[str, JsonValue]:
+    """Return, for the reference, what an edit of a key does that is not applied in place."""
+    return {"edited": words}
+
+
 class Model(BaseModel):
     """What all parts of the configuration share: frozen, camelCase in YAML, no key that nobody reads."""
 
@@ -150,11 +155,15 @@ class Aws(Model):
 class NewNetwork(Model):
     """A VPC of the stack's own, with a public and a private subnet in every zone."""
 
-    cidr: VpcCidr = Field(description="the range of the VPC, /16 to /21; it cannot be changed later")
+    cidr: VpcCidr = Field(
+        description="the range of the VPC, /16 to /21; it cannot be changed later",
+        json_schema_extra=_edited("replaces the VPC and all in it, which is refused while anything serves"),
+    )
     zones: Several[str] = Field(
         min_length=2,
         max_length=6,
         description="2 to 6 availability zones, for good: another one replaces the nodes of every cluster",
+        json_schema_extra=_edited("replaces the nodes of every cluster, which is refused while one serves"),
     )
     nat_gateways: Literal["single", "perZone"] = Field(
         default="single", description="one NAT gateway, or one in every zone"
@@ -164,10 +173,15 @@ class NewNetwork(Model):
 class ExistingNetwork(Model):
     """A VPC that was made elsewhere and is only read."""
 
-    vpc_id: VpcId = Field(description="the VPC")
+    vpc_id: VpcId = Field(
+        description="the VPC",
+        json_schema_extra=_edited("replaces all that stands in it, which is refused while anything serves"),
+    )
     public_subnet_ids: Several[SubnetId] = Field(default=(), description="subnets of internet-facing load balancers")
     private_subnet_ids: Several[SubnetId] = Field(
-        min_length=2, description="subnets of nodes, control planes and internal load balancers"
+        min_length=2,
+        description="subnets of nodes, control planes and internal load balancers",
+        json_schema_extra=_edited("replaces the nodes of every cluster, which is refused while one serves"),
     )
 
 
@@ -193,13 +207,21 @@ NamedZone = Annotated[
 class LoadBalancer(Model):
     """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
 
-    scheme: Literal["internet-facing", "internal"] = Field(description="who can reach it")
+    scheme: Literal["internet-facing", "internal"] = Field(
+        description="who can reach it",
+        json_schema_extra=_edited("replaces the load balancer, which is refused while a live route lies on it"),
+    )
     zone: NamedZone | None = Field(
         default=None,
         description="the Route 53 hosted zone of the names, which must exist: its name for a public one, else "
         "{name, private}",
+        json_schema_extra=_edited("replaces the records; without names nothing reads it, which every run says"),
     )
-    names: Several[RecordName] = Field(default=(), description="the names that are made to point to it")
+    names: Several[RecordName] = Field(
+        default=(),
+        description="the names that are made to point to it",
+        json_schema_extra=_edited("replaces the certificate that is made for them, the new one first"),
+    )
     certificate_arn: CertificateArn | None = Field(
         default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
     )
@@ -225,12 +247,41 @@ class LoadBalancer(Model):
 class Nodes(Model):
     """The managed node group of a cluster."""
 
-    instance_types: InstanceTypes = Field(min_length=1, description="EC2 instance types; a change replaces the group")
-    min_size: NodeMinimum = Field(description="the least number of nodes")
-    desired_size: NodeCount = Field(description="the number of nodes at the start; later an autoscaler's")
-    max_size: NodeCount = Field(description="the greatest number of nodes")
-    operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(default="AL2023", description="the node image")
-    capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(default="ON_DEMAND", description="how the nodes are bought")
+    instance_types: InstanceTypes = Field(
+        min_length=1,
+        description="EC2 instance types; a change replaces the group",
+        json_schema_extra=_edited("replaces the nodes, which is refused while the cluster serves"),
+    )
+    min_size: NodeMinimum = Field(
+        description="the least number of nodes",
+        json_schema_extra=_edited("in place; where there are fewer nodes, that many come"),
+    )
+    desired_size: NodeCount = Field(
+        description="the number of nodes at the start, and again when it is edited; in between an autoscaler's",
+        json_schema_extra=_edited(
+            "gives that many nodes; where somebody has changed their number meanwhile, it takes none away, which the "
+            "preview says"
+        ),
+    )
+    max_size: NodeCount = Field(
+        description="the greatest number of nodes",
+        json_schema_extra=_edited("in place; where there are more nodes, the others go"),
+    )
+    operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(
+        default="AL2023",
+        description="the node image",
+        json_schema_extra=_edited("replaces the nodes, which is refused while the cluster serves"),
+    )
+    capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(
+        default="ON_DEMAND",
+        description="how the nodes are bought",
+        json_schema_extra=_edited("replaces the nodes, which is refused while the cluster serves"),
+    )
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """The least, the desired and the greatest number of nodes."""
+        return self.min_size, self.desired_size, self.max_size
 
 
 class Addons(Model):
@@ -247,7 +298,11 @@ class Controllers(Model):
     """Chart versions of what runs in the cluster."""
 
     load_balancer: ChartVersion = Field(description="chart aws-load-balancer-controller")
-    app_mesh: ChartVersion | None = Field(default=None, description="chart appmesh-controller, for mesh.kind appMesh")
+    app_mesh: ChartVersion | None = Field(
+        default=None,
+        description="chart appmesh-controller, for mesh.kind appMesh",
+        json_schema_extra=_edited("in place; without a mesh nothing reads it, which every run says"),
+    )
 
 
 class Endpoint(Model):
@@ -263,7 +318,7 @@ class Endpoint(Model):
 class AccessEntry(Model):
     """A principal that may use the Kubernetes API. The role that runs `pulumi up` is an administrator already."""
 
-    principal_arn: RoleArn = Field(description="the IAM role or user")
+    principal_arn: RoleArn = Field(description="the IAM role or user", json_schema_extra=_edited("replaces the entry"))
     policies: Several[AccessPolicy] = Field(
         default=("AmazonEKSClusterAdminPolicy",), description="EKS access policies, cluster-wide"
     )
@@ -272,7 +327,10 @@ class AccessEntry(Model):
 class Cluster(Model):
     """One EKS cluster. Clusters differ in this data only."""
 
-    version: Version = Field(description="the Kubernetes version; a new version is a new key")
+    version: Version = Field(
+        description="the Kubernetes version; a new version is a new key",
+        json_schema_extra=_edited("refused: it would upgrade the cluster in place"),
+    )
     nodes: Nodes = Field(description="its nodes")
     addons: Addons = Field(description="its add-ons")
     controllers: Controllers = Field(description="its controllers")
@@ -287,22 +345,35 @@ class Cluster(Model):
     )
     deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
     service_cidr: ServiceCidr | None = Field(
-        default=None, description="the range of Services; left out: EKS chooses; it cannot be changed later"
+        default=None,
+        description="the range of Services; left out: EKS chooses; it cannot be changed later",
+        json_schema_extra=_edited(
+            "replaces the cluster, which is refused while it serves; left out later, it changes nothing, which the "
+            "preview says"
+        ),
     )
     name: ClusterName | None = Field(
         default=None,
         description="its name in EKS, unique in account and region; left out: <stack>-<cluster>; to change it, add a "
         "new cluster",
+        json_schema_extra=_edited("replaces the cluster, which is refused while it serves"),
     )
     mesh_name: DnsLabel | None = Field(
-        default=None, description="the name of its App Mesh mesh; left out: its name in EKS"
+        default=None,
+        description="the name of its App Mesh mesh; left out: its name in EKS",
+        json_schema_extra=_edited("replaces the mesh; without one nothing reads it, which every run says"),
     )
 
 
 class Service(Model):
     """The Kubernetes Service behind a route."""
 
-    namespace: DnsLabel = Field(description="its namespace")
+    namespace: DnsLabel = Field(
+        description="its namespace",
+        json_schema_extra=_edited(
+            "replaces the binding, which is refused while it serves; the old namespace stays in the clusters"
+        ),
+    )
     name: DnsLabel = Field(description="its name")
     port: Port = Field(description="its port")
     pod_port: Port | None = Field(
@@ -344,10 +415,13 @@ class Route(Model):
     hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
     paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
     target_type: Literal["instance", "ip"] = Field(
-        description="register nodes (instance) or pods (ip); to change it, add a new route"
+        description="register nodes (instance) or pods (ip); to change it, add a new route",
+        json_schema_extra=_edited("replaces its target groups, which is refused while they serve"),
     )
     protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
-        default="HTTP1", description="what the targets speak; to change it, add a new route"
+        default="HTTP1",
+        description="what the targets speak; to change it, add a new route",
+        json_schema_extra=_edited("replaces its target groups, which is refused while they serve"),
     )
     service: Service = Field(description="the Service behind it")
     health_check: HealthCheck = Field(description="its health check")
@@ -435,7 +509,7 @@ class Preview(Model):
 class VirtualNode(Model):
     """The pods of a Cloud Map service, as the mesh sees them."""
 
-    namespace: DnsLabel = Field(description="their namespace")
+    namespace: DnsLabel = Field(description="their namespace", json_schema_extra=_edited("replaces the virtual node"))
     pod_labels: dict[str, str] = Field(min_length=1, description="the labels that select them")
     port: Port = Field(description="the port that they listen on")
     protocol: Literal["http", "http2", "grpc", "tcp"] = Field(description="what they speak")
@@ -450,11 +524,15 @@ class CloudMapService(Model):
 class ServiceDiscovery(Model):
     """The Cloud Map namespace that all clusters share."""
 
-    namespace: DomainName = Field(description="its name, unique in account and region; a private DNS name in the VPC")
+    namespace: DomainName = Field(
+        description="its name, unique in account and region; a private DNS name in the VPC",
+        json_schema_extra=_edited("replaces it, without its instances"),
+    )
     services: dict[Name, CloudMapService] = Field(default={}, description="its services")
     attributes: dict[AttributeKey, AttributeValue] = Field(
         default={},
         description="attributes of every instance, beside ver (the cluster's key); env is the stack unless given here",
+        json_schema_extra=_edited("replaces the virtual nodes, one after the other"),
     )
 
 
@@ -489,6 +567,9 @@ class Settings(Model):
         default=(),
         description="Kubernetes namespaces that somebody else makes, and labels, in every cluster; default and kube-* "
         "are such without being named",
+        json_schema_extra=_edited(
+            "a namespace that the stack has made stays in the clusters, with its labels, and is nobody's then"
+        ),
     )
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
@@ -505,7 +586,23 @@ class Settings(Model):
             *([_APP_MESH_ENDED] if self.mesh.kind == "appMesh" else []),
             *self._strange_hosts(),
             *self._shared_requests(),
+            *self._unread(),
         )
+
+    def _unread(self) -> Iterator[str]:
+        """Yield what stands in the file and is read by nothing, as the rest of the file is."""
+        if self.mesh.kind == "none":
+            controllers = [
+                f"clusters.{key}.controllers.appMesh" for key, one in self.clusters.items() if one.controllers.app_mesh
+            ]
+            for key in [
+                *controllers,
+                *(f"clusters.{key}.meshName" for key, one in self.clusters.items() if one.mesh_name),
+            ]:
+                yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
+        for key, balancer in self.load_balancers.items():
+            if balancer.zone and not balancer.names:
+                yield f"loadBalancers.{key}.zone changes nothing: there are no names to make in it."
 
     def _strange_hosts(self) -> Iterator[str]:
         for name, route in self.routes.items():

@@ -36,7 +36,8 @@ _SINGLE = {str: "text", int: "whole number", float: "number", bool: "`true` or `
 
 def page() -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, *(part for model, at in _sections() for part in _section(model, at))])
+    parts = [part for model, at in _sections() for part in _section(model, at)]
+    return "\n".join([_HEAD, *parts, *_edits()])
 
 
 def _sections() -> Iterator[tuple[type[Model], str]]:
@@ -61,6 +62,17 @@ def _section(model: type[Model], at: str) -> Iterator[str]:
     yield "| key | takes | left out | what it is for |\n|---|---|---|---|"
     for name, field in _fields(model):
         yield f"| `{name}` | {_takes(field.annotation)} | {_default(field)} | {_text(field.description or '')} |"
+    yield ""
+
+
+def _edits() -> Iterator[str]:
+    yield "## What an edit does\n"
+    yield "A change of any other key is applied in place, and shown by the preview.\n"
+    yield "| key | an edit |\n|---|---|"
+    for model, at in _sections():
+        for name, field in _fields(model):
+            if isinstance(field.json_schema_extra, dict) and "edited" in field.json_schema_extra:
+                yield f"| `{f'{at}.{name}'.removeprefix('.')}` | {field.json_schema_extra['edited']} |"
     yield ""
 
 

@@ -87,6 +87,13 @@ def test_an_add_on_that_eks_does_not_have_for_a_new_cluster_is_told_with_some_th
     )
 
 
+def test_a_range_of_services_that_is_left_out_later_is_told_since_the_cluster_keeps_it() -> None:
+    [told] = warnings(settings_of("prod"), Ground(ranges={"v1-35": "10.96.0.0/16", "v1-36": "172.20.0.0/16"}))
+    assert told.startswith("clusters.v1-35.serviceCidr is left out, and v1-35 keeps 10.96.0.0/16")
+    written = settings_of("prod", {"clusters.v1-35.serviceCidr": "10.96.0.0/16"})
+    assert warnings(written, Ground(ranges={"v1-35": "10.96.0.0/16"})) == []
+
+
 class _Eks(boto3.Session):
     """An account whose EKS has the old cluster, and of each add-on one version for each version of Kubernetes."""
 

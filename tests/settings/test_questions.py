@@ -135,6 +135,20 @@ def test_without_a_mesh_there_are_no_virtual_nodes() -> None:
     assert settings_of("prod", {"serviceDiscovery": {"namespace": "a.example.com"}}).virtual_nodes() == {}
 
 
+def test_what_nothing_reads_as_the_file_is_is_told_by_its_key() -> None:
+    changes: dict[str, Any] = {
+        "clusters.v1-36.controllers.appMesh": "1.13.3",
+        "clusters.v1-35.meshName": "shop",
+        "loadBalancers.private.names": [],
+        "loadBalancers.private.certificateArn": "arn:aws:acm:ap-northeast-1:123456789012:certificate/1",
+    }
+    assert [text.split(":")[0] for text in settings_of("prod", changes).warnings] == [
+        "clusters.v1-36.controllers.appMesh changes nothing",
+        "clusters.v1-35.meshName changes nothing",
+        "loadBalancers.private.zone changes nothing",
+    ]
+
+
 def test_app_mesh_is_warned_of_with_its_date_and_a_way_out_and_nothing_else_is() -> None:
     [warning] = settings_of("dev").warnings
     assert "AWS ended App Mesh on 2026-09-30" in warning
