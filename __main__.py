@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
-from cutover import ground, hooks, object_hooks
+from cutover import ground, hooks, node_counts, object_hooks
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
@@ -17,7 +17,10 @@ object_hooks.install()
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)
 routes = route_layer(settings, shared, cloud)
-clusters = {key: cluster_layer(settings, key, shared, routes, cloud) for key in settings.clusters}
+counts = node_counts.wanted(settings)
+clusters = {
+    key: cluster_layer(settings, key, shared, routes, cloud, node_count=counts.get(key)) for key in settings.clusters
+}
 
 pulumi.export("urls", [url for balancer in shared.load_balancers.values() for url in balancer.urls])
 pulumi.export("loadBalancers", {name: balancer.dns_name for name, balancer in shared.load_balancers.items()})

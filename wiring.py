@@ -89,7 +89,13 @@ def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) ->
 
 
 def cluster_layer(
-    settings: Settings, key: str, shared: SharedLayer, routes: dict[str, Route], cloud: aws.Provider
+    settings: Settings,
+    key: str,
+    shared: SharedLayer,
+    routes: dict[str, Route],
+    cloud: aws.Provider,
+    *,
+    node_count: int | None,
 ) -> Cluster:
     """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
     wanted, vpc_id = settings.clusters[key], shared.network.vpc_id
@@ -110,6 +116,7 @@ def cluster_layer(
                 )
                 for name, balancer in shared.load_balancers.items()
             },
+            node_count=node_count,
         ),
         ResourceOptions(providers=[cloud], protect=protect),
     )

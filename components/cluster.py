@@ -16,6 +16,8 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
+from components.tags import SIZES_TAG
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -42,6 +44,7 @@ class ClusterArgs:
     """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's.
 
     ``login`` is what `aws eks get-token` needs besides, to be whom the provider of AWS is: EKS knows nobody else yet.
+    ``node_count`` is how many nodes there are to be now; None leaves the number of those that are there alone.
     """
 
     cluster: ClusterSettings
@@ -51,6 +54,7 @@ class ClusterArgs:
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, LoadBalancerAccess]
+    node_count: int | None = None
 
 
 class Cluster(pulumi.ComponentResource):
@@ -144,7 +148,7 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _nodes(self, after: Sequence[pulumi.Resource]) -> eks.ManagedNodeGroup:
-        name, nodes = f"{self._name}-nodes", self._args.cluster.nodes
+        name, nodes, now = f"{self._name}-nodes", self._args.cluster.nodes, self._args.node_count
         role = aws.iam.Role(
             name,
             assume_role_policy=json.dumps(
@@ -179,11 +183,14 @@ class Cluster(pulumi.ComponentResource):
             instance_types=nodes.instance_types,
             capacity_type=nodes.capacity_type,
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
+                min_size=nodes.min_size,
+                desired_size=nodes.desired_size if now is None else now,
+                max_size=nodes.max_size,
             ),
             enable_imd_sv2=True,
             # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
-            ignore_scaling_changes=True,
+            ignore_scaling_changes=True if now is None else None,
+            tags={SIZES_TAG: "/".join(map(str, nodes.sizes))},
             opts=ResourceOptions(parent=self, depends_on=[*after, *attachments]),
         )
 

@@ -9,6 +9,8 @@ from settings.owner import Owner
 
 ROUTE_TAG = "eks-cutover:route"
 CLUSTER_TAG = "eks-cutover:cluster"
+SIZES_TAG = "eks-cutover:sizes"
+"""Of a node group: minSize/desiredSize/maxSize as the stack file had them when they were applied last."""
 
 
 def own_tags() -> dict[str, str]:

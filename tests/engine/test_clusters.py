@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cutover.judgement import touched
 from cutover.run import LISTENER_RULE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cutover.run import Step
     from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
@@ -88,3 +91,29 @@ def test_a_cluster_with_a_share_in_one_route_only_is_refused_to_leave(standing: 
     assert not standing.up(only_there).failure
     assert "protect" in standing.preview(gone).failure
     assert not standing.up().failure
+
+
+@only_dev
+def test_an_edit_of_sizes_gives_the_nodes_that_it_says_whatever_an_autoscaler_has_made_of_them(
+    standing: Standing,
+) -> None:
+    eks, cluster = standing.sandbox.aws("eks"), f"{standing.name}-v1-36"
+    (name,) = eks.list_nodegroups(clusterName=cluster)["nodegroups"]
+    group = {"clusterName": cluster, "nodegroupName": name}
+
+    def sizes(least: int, desired: int, most: int) -> Callable[[Config], None]:
+        new = {"minSize": least, "desiredSize": desired, "maxSize": most}
+        return lambda config: config["eks-cutover:clusters"]["v1-36"]["nodes"].update(new)
+
+    def has() -> dict[str, int]:
+        return eks.describe_nodegroup(**group)["nodegroup"]["scalingConfig"]
+
+    eks.update_nodegroup_config(**group, scalingConfig={"minSize": 2, "desiredSize": 5, "maxSize": 6})
+    assert not standing.preview().steps
+    assert not standing.up(sizes(2, 2, 8)).failure
+    assert has() == {"minSize": 2, "desiredSize": 5, "maxSize": 8}, "more room takes no node away"
+    raised = standing.up(sizes(6, 6, 8))
+    assert (raised.failure, [step.name for step in touched(raised)]) == ("", ["v1-36-nodes"])
+    assert has() == {"minSize": 6, "desiredSize": 6, "maxSize": 8}
+    assert not standing.up().failure
+    assert has() == {"minSize": 2, "desiredSize": 2, "maxSize": 6}
