@@ -4,7 +4,7 @@ Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth 
 calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), that DescribeTags
 fails where one of its resources is gone, the rate limits of the ELB API, and faults to play. Refuses to own everything
 else that AWS answers, target groups and rules too: those are moto's, and what moto does not know is that of eks_api.py,
-quotas.py and cloudwatch.py.
+quotas.py and cloudwatch.py; which actions were asked for is asked.py's.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -13,7 +13,7 @@ protocols can be hit.
 
 A client whose user agent has ``rehearsal-internal`` is a part of AWS, such as the load balancer: no limit and no fault
 is for it. One that has ``rehearsal-provider`` is the emulated provider, which asks what AWS knows by itself: it has
-faults, and no limits.
+faults, and no limits. What somebody else does in the account, who has ``rehearsal-outside``, is not noted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from moto.elbv2.models import elbv2_backends
 from werkzeug.wrappers import Request, Response
 
 from rehearsal import cloudwatch, quotas
-from rehearsal.aws.session import INTERNAL_AGENT, PROVIDER_AGENT
+from rehearsal.asked import Asked
+from rehearsal.aws.session import INTERNAL_AGENT, OUTSIDE_AGENT, PROVIDER_AGENT
 from rehearsal.bucket import Bucket
 from rehearsal.eks_api import EksApi
 from rehearsal.targets import DESCRIPTIONS, Target, Targets
@@ -83,6 +84,7 @@ class Call:
     json: bool
     limited: bool
     faulty: bool
+    noted: bool
 
 
 class Refusal(Exception):  # noqa: N818 - it is an answer of AWS
@@ -100,6 +102,7 @@ class Api:
     def __init__(self, moto: WSGIApplication, store: Store, now: Callable[[], float] = time.monotonic) -> None:
         self._moto = moto
         self._eks = EksApi(moto, store)
+        self._asked = Asked(store)
         self._store = store
         self._now = now
         self._targets = Targets(store)
@@ -118,6 +121,8 @@ class Api:
         call = _call(environ)
         if call is None:
             return self._moto(environ, start_response)
+        if call.noted:
+            self._asked.note(call.service, call.action, environ["REQUEST_METHOD"], environ["PATH_INFO"])
         try:
             self._limit(call)
             self._play_fault(call)
@@ -245,6 +250,7 @@ def _call(environ: WSGIEnvironment) -> Call | None:
         json=bool(target),
         limited=INTERNAL_AGENT not in agent and PROVIDER_AGENT not in agent,
         faulty=INTERNAL_AGENT not in agent,
+        noted=INTERNAL_AGENT not in agent and OUTSIDE_AGENT not in agent,
     )
 
 

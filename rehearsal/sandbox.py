@@ -23,6 +23,7 @@ import botocore.session
 from pulumi import automation
 from pulumi.automation.errors import create_command_error
 
+from rehearsal.aws.session import OUTSIDE_AGENT
 from rehearsal.engine import LANGUAGE_HOST_VARIABLE
 from rehearsal.regions import REGION, ZONE
 from rehearsal.store import PATH_VARIABLE, Store
@@ -151,7 +152,9 @@ class Sandbox:
                 endpoint_url=self.endpoint,
                 aws_access_key_id=_KEY,
                 aws_secret_access_key=_KEY,
-                config=botocore.config.Config(proxies={}, ignore_configured_endpoint_urls=True),
+                config=botocore.config.Config(
+                    proxies={}, ignore_configured_endpoint_urls=True, user_agent_extra=OUTSIDE_AGENT
+                ),
             )
         return self._clients[service, region]
 

@@ -38,7 +38,9 @@ PATIENCE_SECONDS = 10.0  # the provider retries for minutes what here is freed w
 RESERVED_TAGS = "aws:"
 PROVIDER_AGENT = "rehearsal-provider"
 INTERNAL_AGENT = "rehearsal-internal"
-"""The user agents by which the emulated API (rehearsal.api) knows the provider, and the parts of AWS itself."""
+OUTSIDE_AGENT = "rehearsal-outside"
+"""The user agents by which the emulated API (rehearsal.api) knows the provider, the parts of AWS itself, and whoever
+plays somebody else in the account."""
 
 _KEY = "rehearsal"
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}

@@ -11,6 +11,7 @@ from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import set_reachable
 from rehearsal.migration import Rehearsal
 from rehearsal.sandbox import Sandbox
+from tests.engine.policies import denied
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def test_every_act_of_a_migration_touches_what_it_may_and_loses_no_request(
         assert sandbox.aws("eks").list_clusters()["clusters"] == [f"{stack}-v1-36"]
         groups = sandbox.aws("elbv2").describe_target_groups()["TargetGroups"]
         assert {"v1-35" in group["TargetGroupName"] for group in groups} == {False}
+        assert denied(sandbox) == []
 
 
 @pytest.mark.parametrize("standing", ["dev"], indirect=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from settings import files
 from settings.reading import value
+from tests.engine.policies import denied
 from tests.settings.test_files import RECORDED
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def test_status_of_a_cluster_reads_all_that_stands_around_and_inside_and_tells_w
     assert {check: verdicts[check] for check in well} == dict.fromkeys(well, "ok")
     assert rows["quota of vCPU"]["evidence"].startswith("0 of 5 used; v1-36 at maxSize")
     assert rows["end of support"]["evidence"].startswith("1.36, policy ")
+    assert denied(standing.sandbox) == []
 
 
 def test_status_in_a_pipe_is_a_plain_table(standing: Standing) -> None:
