@@ -75,8 +75,8 @@ class Controllers:
     def step(self, clusters: Mapping[str, str]) -> None:
         """Let every controller look once. ``clusters`` are the EKS clusters that exist: their keys by their names.
 
-        A controller works while its release is installed and its API server can be reached. Call it a few times a
-        second, from one thread.
+        A controller works while its release is installed, its pods are up and its API server can be reached. Call it a
+        few times a second, from one thread.
         """
         for name, chart in list(self._running):
             if name not in clusters:
@@ -85,7 +85,7 @@ class Controllers:
             cluster = Cluster(self._store, name)
             releases = {release["chart"]: release for release in cluster.all("Release")}
             for chart, make in self._kinds.items():
-                if chart not in releases:
+                if chart not in releases or cluster.down(chart):
                     if stopped := self._running.pop((name, chart), None):
                         stopped.close()
                 elif not cluster.unreachable:

@@ -9,13 +9,24 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rehearsal.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER, Cluster, at
+from rehearsal.kubernetes.cluster import APP_MESH_CONTROLLER, KINDS, LOAD_BALANCER_CONTROLLER, Cluster, at
 from rehearsal.plugin import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rehearsal.plugin import Props
+
+
+WEBHOOK_SERVICES = {
+    LOAD_BALANCER_CONTROLLER: "aws-load-balancer-webhook-service",
+    APP_MESH_CONTROLLER: "appmesh-controller-webhook-service",
+}
+"""The Service by which the API server asks a controller, in the namespace of its release, by chart."""
+
+
+class Denied(Refused):
+    """What a webhook does not let in: 403 Forbidden, where all else that is refused has another status."""
 
 
 class TargetGroups(Protocol):
@@ -29,18 +40,30 @@ class TargetGroups(Protocol):
 def admit(manifest: Props, live: Props | None, cluster: Cluster, target_groups: TargetGroups) -> Props:
     """Return the object as the webhooks let it in; ``live`` is what it was, or None when it is new.
 
-    Without the controller's release there are no webhooks, and everything is let in. Raises Refused.
+    Without the controller's release there are no webhooks, and everything is let in. Raises Denied, and Refused where
+    the controller is down.
     """
     kind = manifest["kind"]
+    chart = KINDS[kind].chart
+    release = cluster.release(chart)
     admitted = copy.deepcopy(manifest)
-    if kind == "TargetGroupBinding" and cluster.runs(LOAD_BALANCER_CONTROLLER):
-        hook, refusal = "targetgroupbinding.elbv2.k8s.aws", _admit_binding(admitted, live, cluster, target_groups)
-    elif kind in _APP_MESH and cluster.runs(APP_MESH_CONTROLLER):
-        hook, refusal = f"{kind.lower()}.appmesh.k8s.aws", _APP_MESH[kind](admitted, live, cluster)
-    else:
+    if release is None:
         return admitted
+    group = manifest["apiVersion"].partition("/")[0]
+    if cluster.down(chart):
+        service = WEBHOOK_SERVICES[chart]
+        path = f"mutate-{manifest['apiVersion'].replace('.', '-').replace('/', '-')}-{kind.lower()}"
+        raise Refused(
+            f'Internal error occurred: failed calling webhook "m{kind.lower()}.{group}": failed to call webhook: Post '
+            f'"https://{service}.{release["namespace"]}.svc:443/{path}?timeout=10s": no endpoints available for '
+            f'service "{service}"'
+        )
+    if chart == LOAD_BALANCER_CONTROLLER:
+        refusal = _admit_binding(admitted, live, cluster, target_groups)
+    else:
+        refusal = _APP_MESH[kind](admitted, live, cluster)
     if refusal:
-        raise Refused(f'admission webhook "v{hook}" denied the request: {refusal}')
+        raise Denied(f'admission webhook "v{kind.lower()}.{group}" denied the request: {refusal}')
     return admitted
 
 

@@ -2,9 +2,10 @@
 
 A cluster's endpoint is a path on it, so it is asked for ``ENDPOINT/api/v1/services``. Owns which collections a cluster
 serves, their pages, and what the rehearsal's world looks like from inside a cluster: the Service, the EndpointSlice and
-the Deployment of each route. Beside these a cluster lists the objects that were stored (`cluster`), and nothing else:
-neither nodes nor pods, nor what EKS or a chart would bring. Refuses every request but to list a whole collection, and
-to know who asks: a token need only look like one of `aws eks get-token`.
+the Deployment of each route, and where the controllers' webhooks answer. Beside these a cluster lists the objects that
+were stored (`cluster`), and nothing else: neither nodes nor pods, nor what EKS or a chart would bring. Refuses every
+request but to list a collection, whole or of a namespace, and to know who asks: a token need only look like one of
+`aws eks get-token`.
 
 A cluster that is gone, or whose fault is played that nothing reaches it, drops the connection.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import ssl
 import tempfile
 import threading
@@ -28,6 +30,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.aws.eks import CLUSTERS
+from rehearsal.kubernetes.admission import WEBHOOK_SERVICES
 from rehearsal.kubernetes.cluster import API_SERVERS, KINDS, NAMESPACES, SERVICE, Cluster, Kind
 
 if TYPE_CHECKING:
@@ -61,6 +64,7 @@ _COLLECTIONS = {
     f"{'apis' if '/' in kind.api_version else 'api'}/{kind.api_version}/{kind.plural}": kind
     for kind in (*_BUILT_IN, *KINDS.values())
 }
+_NAMESPACED = re.compile(r"/namespaces/([^/]+)/")
 _TOKEN = "Bearer k8s-aws-v1."
 _PARAMETERS = {"limit", "continue"}
 _NAMES_ONLY = "as=PartialObjectMetadataList"
@@ -99,13 +103,15 @@ class ApiServers:
             raise _Refusal(401, "Unauthorized", "Unauthorized")
         if request.method != "GET":
             raise _Refusal(405, "MethodNotAllowed", "the rehearsal's API servers only list")
+        path, namespace = _NAMESPACED.sub("/", path), _NAMESPACED.search(path)
         kind = _COLLECTIONS.get(path)
         if kind is None or not cluster.serves(kind):
             raise _Refusal(404, "NotFound", "the server could not find the requested resource")
         if strange := sorted(request.args.keys() - _PARAMETERS):
             raise _Refusal(400, "BadRequest", f"the rehearsal's API servers know no parameter {', '.join(strange)}")
         limit, after = request.args.get("limit", 0, int), request.args.get("continue", "")
-        left = sorted((one for one in self._objects(cluster, kind) if _place(one) > after), key=_place)
+        every = (one for one in self._objects(cluster, kind) if not namespace or _namespace(one) == namespace[1])
+        left = sorted((one for one in every if _place(one) > after), key=_place)
         page = left[: limit or None]
         metadata = {"continue": _place(page[-1])} if len(page) < len(left) else {}
         if _NAMES_ONLY in request.headers.get("Accept", ""):
@@ -171,6 +177,19 @@ class ApiServers:
                     for end in told["endpoints"]
                 ],
             }
+        for chart, service in WEBHOOK_SERVICES.items():
+            if release := cluster.release(chart):
+                pods = [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}] if not cluster.down(chart) else None
+                yield {
+                    "metadata": {
+                        "namespace": release["namespace"],
+                        "name": f"{service}-rehearsal",
+                        "labels": {"kubernetes.io/service-name": service},
+                    },
+                    "addressType": "IPv4",
+                    "ports": [{"protocol": "TCP", "port": 9443}],
+                    "endpoints": pods,
+                }
 
     def _deployments(self, cluster: Cluster) -> Iterator[Props]:
         for namespace, name, told in self._world(cluster):
@@ -267,6 +286,9 @@ def _labels(name: str) -> dict[str, str]:
     return {"app": name}
 
 
+def _namespace(one: Any) -> str:
+    return one["metadata"].get("namespace", "")
+
+
 def _place(one: Any) -> str:
-    metadata = one["metadata"]
-    return f"{metadata.get('namespace', '')}/{metadata['name']}"
+    return f"{_namespace(one)}/{one['metadata']['name']}"

@@ -1,7 +1,7 @@
 """What one cluster's API server knows: its objects, the kinds that it serves, the controllers that run in it.
 
-Owns how objects are kept in the rehearsal's store, and the fault that an API server cannot be reached. Refuses to own
-any rule about an object, and whether the EKS cluster exists.
+Owns how objects are kept in the rehearsal's store, and the faults that an API server cannot be reached and that a
+controller is down. Refuses to own any rule about an object, and whether the EKS cluster exists.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ API_SERVERS = "api-servers"
 authority of their certificate, as base64 of PEM."""
 
 _UNREACHABLE = "unreachable"
+_DOWN = "controllers that are down"
 _INSTALLED = "CustomResourceDefinitions"
 
 
@@ -109,8 +110,16 @@ class Cluster:
         return not kind.chart or self._store.get(self._place, _key(_INSTALLED, "", kind.chart)) is not None
 
     def runs(self, chart: str) -> bool:
-        """Tell whether a release of ``chart`` is installed, so that its webhooks and its controller are at work."""
-        return any(release["chart"] == chart for release in self.all("Release"))
+        """Tell whether a release of ``chart`` is installed, so that its webhooks are asked."""
+        return self.release(chart) is not None
+
+    def release(self, chart: str) -> Props | None:
+        """Return the release of ``chart``, or None."""
+        return next((release for release in self.all("Release") if release["chart"] == chart), None)
+
+    def down(self, chart: str) -> bool:
+        """Tell whether the fault is played that no pod of ``chart`` works."""
+        return self._store.get(_DOWN, f"{self.name}|{chart}") is not None
 
     def install_kinds(self, chart: str) -> None:
         """Make the CRDs of a chart known."""
@@ -128,6 +137,14 @@ def set_reachable(store: Store, cluster: str, *, reachable: bool) -> None:
         store.delete(_UNREACHABLE, cluster)
     else:
         store.put(_UNREACHABLE, cluster, {})
+
+
+def set_answering(store: Store, cluster: str, chart: str, *, answering: bool) -> None:
+    """Play, or stop playing, the fault that all pods of the controller that ``chart`` brings are down in a cluster."""
+    if answering:
+        store.delete(_DOWN, f"{cluster}|{chart}")
+    else:
+        store.put(_DOWN, f"{cluster}|{chart}", {})
 
 
 def at(document: Any, *path: str) -> Any:

@@ -186,7 +186,7 @@ class KubernetesProvider:
             if preview:
                 return "", inputs
             raise Refused(f'{failed}: {kind.resource} "{name}" already exists')
-        applied = self._admitted(kind, inputs, live, {}, failed, force=preview)
+        applied = self._admitted(kind, inputs, live, {}, failed, preview=preview)
         if preview:
             return "", applied
         self._cluster.put(kind.name, namespace, name, applied)
@@ -230,7 +230,7 @@ class KubernetesProvider:
         if live is None:
             raise Refused(f'update of resource "{resource.urn}" failed: {kind.resource} "{name}" not found')
         failed = f'the Kubernetes API server reported that "{resource.id}" failed to fully initialize or become live'
-        applied = self._admitted(kind, news, live, old_inputs, failed)
+        applied = self._admitted(kind, news, live, old_inputs, failed, preview=preview)
         if not preview:
             self._cluster.put(kind.name, namespace, name, applied)
         return applied
@@ -271,19 +271,22 @@ class KubernetesProvider:
         return f"{inputs['namespace']}/{inputs['name']}", helm.install(self._cluster, inputs)
 
     def _admitted(
-        self, kind: Kind, inputs: Props, live: Props | None, before: Props, failed: str, *, force: bool = False
+        self, kind: Kind, inputs: Props, live: Props | None, before: Props, failed: str, *, preview: bool
     ) -> Props:
+        """Return the object as it is let in. A preview takes every 403 for a dry run that it may not make."""
         forced = at(inputs, "metadata", "annotations", _FORCED) == "true" or self._flags["enablePatchForce"]
         manifest = _applied(inputs, live or {}, before)
         manifest["metadata"]["uid"] = at(live, "metadata", "uid") or str(uuid.uuid4())
         try:
-            if others := managers.agreed(inputs, live, force=force or forced):
+            if others := managers.agreed(inputs, live, force=forced):
                 manifest["metadata"]["managedFields"] = others
             else:
                 manifest["metadata"].pop("managedFields", None)
             schemas.validate(kind, manifest)
             return admission.admit(manifest, live, self._cluster, self._target_group)
         except Refused as refused:
+            if preview and isinstance(refused, admission.Denied):
+                return inputs
             raise Refused(f"{failed}: {refused}") from refused
 
     def _require(self, kind: Kind, failed: str) -> None:
@@ -292,12 +295,15 @@ class KubernetesProvider:
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
         held = kind in KINDS and KINDS[kind].chart
-        if held and not self._cluster.runs(held) and self._cluster.get(kind, namespace, name) is not None:
+        end = time.monotonic() + session.PATIENCE_SECONDS
+        while held and self._idle(held) and self._cluster.get(kind, namespace, name) is not None:
+            if time.monotonic() < end:
+                time.sleep(0.1)
+                continue
             raise Refused(
                 f'timed out waiting for {kind} "{namespace}/{name}" to be deleted: its finalizer is still set, and no '
-                f"release of {held} runs in the cluster that would remove it"
+                f"pod of {held} runs in the cluster that would remove it"
             )
-        end = time.monotonic() + session.PATIENCE_SECONDS
         left = self._cluster.change(kind, namespace, name, _marked_for_deletion)
         while left is not None:
             if time.monotonic() > end:
@@ -307,6 +313,9 @@ class KubernetesProvider:
                 )
             time.sleep(0.1)
             left = self._cluster.get(kind, namespace, name)
+
+    def _idle(self, chart: str) -> bool:
+        return not self._cluster.runs(chart) or self._cluster.down(chart)
 
     @functools.cached_property
     def _cluster(self) -> Cluster:

@@ -13,10 +13,18 @@ from conftest import REGION
 from test_aws_clusters_and_roles import ASSUME, POD_IDENTITY, ROLE, cluster
 
 from cutover import objects, usage
+from cutover.admission import LOAD_BALANCER, unanswered
 from cutover.inside import Inside, InsideError
 from cutover.retire import Word
 from rehearsal.kubernetes import api_server
-from rehearsal.kubernetes.cluster import API_SERVERS, LOAD_BALANCER_CONTROLLER, SERVICE, Cluster, set_reachable
+from rehearsal.kubernetes.cluster import (
+    API_SERVERS,
+    LOAD_BALANCER_CONTROLLER,
+    SERVICE,
+    Cluster,
+    set_answering,
+    set_reachable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,6 +154,18 @@ def test_pods_that_are_not_ready_are_not_told_as_ready(inner: Inner) -> None:
     assert read["deployments"][0]["status"]["readyReplicas"] == 0
 
 
+def test_the_webhooks_of_a_controller_answer_in_its_namespace_while_it_is_up(inner: Inner) -> None:
+    world(inner)
+    path = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
+    assert inner.names(path) == []
+    release = {"chart": LOAD_BALANCER_CONTROLLER, "namespace": "kube-system", "metadata": {"name": "lbc"}}
+    inner.objects.put("Release", "kube-system", "lbc", release)
+    for up in (True, False):
+        set_answering(inner.store, inner.name, LOAD_BALANCER_CONTROLLER, answering=up)
+        assert unanswered(LOAD_BALANCER, Inside(inner.session, inner.name).list(path)) is not up
+    assert inner.names(path) == ["aws-load-balancer-webhook-service-rehearsal"]
+
+
 def test_kinds_of_a_chart_are_there_once_it_is_installed(inner: Inner) -> None:
     path = "/apis/elbv2.k8s.aws/v1beta1/targetgroupbindings"
     definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -192,14 +212,12 @@ def test_who_has_no_token_learns_nothing(inner: Inner) -> None:
     [
         ("POST", "/api/v1/configmaps", 405),
         ("DELETE", "/api/v1/configmaps", 405),
-        ("GET", "/api/v1/namespaces/web/configmaps", 404),
+        ("GET", "/api/v1/namespaces/web/configmaps/settings", 404),
         ("GET", "/api/v1/configmaps?labelSelector=app%3Dweb", 400),
         ("GET", "/api/v1/configmaps?watch=true", 400),
     ],
 )
-def test_whatever_is_no_list_of_a_whole_collection_is_refused(
-    inner: Inner, method: str, path: str, status: int
-) -> None:
+def test_whatever_is_no_list_of_a_collection_is_refused(inner: Inner, method: str, path: str, status: int) -> None:
     inner.put("ConfigMap", "settings")
     answered, document = inner.ask(path, method)
     assert (answered, document["code"]) == (status, status)

@@ -15,7 +15,7 @@ from cloud import REGION, ZONE, Cloud, Inline, running
 
 from rehearsal.binding_controller import REGISTRATIONS, BindingController, Throttle, changes, wanted
 from rehearsal.controllers import EVENT, Controllers, Failed, Queue, connect, seconds
-from rehearsal.kubernetes.cluster import Cluster, set_reachable
+from rehearsal.kubernetes.cluster import Cluster, set_answering, set_reachable
 from rehearsal.targets import Targets
 
 if TYPE_CHECKING:
@@ -436,7 +436,7 @@ def test_durations_are_read_as_go_writes_them() -> None:
     assert [seconds(text) for text in ("5s", "1000s", "1m30s", "200ms")] == [5.0, 1000.0, 90.0, 0.2]
 
 
-def test_a_controller_works_while_it_is_installed_and_its_cluster_can_be_reached(place: Place) -> None:
+def test_a_controller_works_while_it_is_installed_and_up_and_its_cluster_can_be_reached(place: Place) -> None:
     node = place.node()
     place.bind()
     place.serve()
@@ -456,9 +456,16 @@ def test_a_controller_works_while_it_is_installed_and_its_cluster_can_be_reached
     set_reachable(place.cloud.store, place.cluster.name, reachable=True)
     controllers.step(clusters)
     assert place.registered() == {(node, 31000)}
+    set_answering(place.cloud.store, place.cluster.name, CHART, answering=False)
+    place.serve(node_port=32000)
+    controllers.step(clusters)
+    assert place.registered() == {(node, 31000)}
+    set_answering(place.cloud.store, place.cluster.name, CHART, answering=True)
+    controllers.step(clusters)
+    assert place.registered() == {(node, 32000)}
     place.cluster.delete("Release", "kube-system", CHART)
     place.unbind()
     controllers.step(clusters)
     assert place.bound()
-    assert place.registered() == {(node, 31000)}
+    assert place.registered() == {(node, 32000)}
     controllers.close()

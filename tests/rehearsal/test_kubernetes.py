@@ -13,7 +13,7 @@ import pytest
 
 from rehearsal.aws import session
 from rehearsal.controllers import annotate, let_go
-from rehearsal.kubernetes.cluster import Cluster, set_reachable
+from rehearsal.kubernetes.cluster import Cluster, set_answering, set_reachable
 from rehearsal.kubernetes.managers import edit_by_hand
 from rehearsal.kubernetes.provider import KubernetesProvider, replacing_settings
 from rehearsal.plugin import UNKNOWN, Diff, Props, Refused, Resource
@@ -491,15 +491,42 @@ def test_a_binding_without_any_target_group_is_refused(ready: Kube) -> None:
 @pytest.mark.parametrize(
     ("field", "value"), [("targetGroupARN", "arn:b"), ("targetType", "instance"), ("vpcID", "vpc-1")]
 )
-def test_what_a_binding_is_bound_to_never_changes_not_even_in_a_preview(
-    ready: Kube, group: Props, field: str, value: str
+def test_what_a_binding_is_bound_to_never_changes(ready: Kube, group: Props, field: str, value: str) -> None:
+    applied = ready.create(BINDING, "web", **binding(group))
+    with pytest.raises(Refused, match=f"TargetGroupBinding update may not change these immutable fields: spec.{field}"):
+        ready.update(applied, **binding(group, **{field: value}))
+
+
+def test_a_preview_shows_nothing_of_what_a_webhook_denies(ready: Kube, group: Props) -> None:
+    applied = ready.create(BINDING, "web", **binding(group))
+    second = ready.preview_create(BINDING, "other", **binding(group, "other"))
+    assert second.state == second.inputs
+    changed = ready.preview_update(applied, **binding(group, vpcID="vpc-1"))
+    assert changed.state == changed.inputs
+    with pytest.raises(Refused, match=r"spec\.serviceRef\.port: Required value"):
+        ready.preview_create(BINDING, "third", **binding(group, "third", serviceRef={"name": "web"}))
+
+
+def test_while_the_controller_is_down_nothing_is_written_not_even_in_a_preview_and_nothing_deleted(
+    ready: Kube, group: Props
 ) -> None:
     applied = ready.create(BINDING, "web", **binding(group))
-    complaint = f"TargetGroupBinding update may not change these immutable fields: spec.{field}"
-    with pytest.raises(Refused, match=complaint):
-        ready.preview_update(applied, **binding(group, **{field: value}))
-    with pytest.raises(Refused, match=complaint):
-        ready.update(applied, **binding(group, **{field: value}))
+    chart = "aws-load-balancer-controller"
+    set_answering(Store.of_this_rehearsal(), ready.name, chart, answering=False)
+    other = binding(group, serviceRef={"name": "web", "port": 8080})
+    for change in (ready.update, ready.preview_update):
+        with pytest.raises(Refused, match="failed calling webhook") as refused:
+            change(applied, **other)
+        assert 'no endpoints available for service "aws-load-balancer-webhook-service"' in str(refused.value)
+    for make in (ready.create, ready.preview_create):
+        with pytest.raises(Refused, match="failed calling webhook"):
+            make(BINDING, "other", **binding(group, "other"))
+    with pytest.raises(Refused, match='timed out waiting for TargetGroupBinding "web/web" to be deleted'):
+        ready.delete(applied)
+    assert ready.namespace("other"), "no webhook is asked about it"
+    set_answering(Store.of_this_rehearsal(), ready.name, chart, answering=True)
+    ready.delete(ready.update(applied, **other))
+    assert ready.read(applied) is None
 
 
 def test_a_field_of_a_binding_once_set_cannot_be_left_out(ready: Kube, group: Props) -> None:
