@@ -12,7 +12,7 @@ for warning in settings.warnings:
     pulumi.log.warn(warning)
 ground.check(settings)
 hooks.install(settings)
-object_hooks.install()
+object_hooks.install(settings)
 
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)

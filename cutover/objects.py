@@ -24,6 +24,7 @@ _AT_ONCE = 20
 _COLLECTIONS = {
     "services": "/api/v1/services",
     "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
+    "bindings": "/apis/elbv2.k8s.aws/v1beta1/targetgroupbindings",
     "deployments": "/apis/apps/v1/deployments",
     "statefulsets": "/apis/apps/v1/statefulsets",
     "daemonsets": "/apis/apps/v1/daemonsets",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover import gate, parity
+from cutover import admission, gate, parity
 from cutover.verdict import Row, Unread, Verdict, known, row, some
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ def judge(facts: Facts) -> list[Row]:
     rows = [
         row("target health", lambda: _target_health(facts)),
         row("Services", lambda: parity.services(facts.account.settings, facts.key, facts.here)),
+        *admission.judge(facts.account, facts.key, facts.here),
         *(row(f"preview of {answer.route}", lambda answer=answer: _answer(answer)) for answer in facts.answers),
         row("free addresses", lambda: _addresses(facts)),
         row("quota of rules", lambda: _rules(facts)),

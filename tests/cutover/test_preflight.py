@@ -81,6 +81,22 @@ def _named(name: str, **metadata: Any) -> dict[str, Any]:
     return {"metadata": {"name": last, **({"namespace": namespace} if namespace else {}), **metadata}}
 
 
+def _webhook(*ready: bool) -> dict[str, Any]:
+    service = "aws-load-balancer-webhook-service"
+    return {
+        **_named(f"kube-system/{service}-abc", labels={"kubernetes.io/service-name": service}),
+        "endpoints": [{"conditions": {"ready": one}} for one in ready] or None,
+    }
+
+
+def _binding(route: str, cluster: str = NEW, port: int = 80, name: str = "") -> dict[str, Any]:
+    reference = {"name": route, "port": port}
+    return {
+        **_named(f"{route}/{name or route}"),
+        "spec": {"serviceRef": reference, "targetGroupARN": f"{route}-{cluster}"},
+    }
+
+
 def _inside() -> dict[str, Any]:
     """Return a cluster that runs both routes of the prod stack."""
     served = [("web", "web"), ("orders", "orders")]
@@ -99,7 +115,9 @@ def _inside() -> dict[str, Any]:
                 "ports": [{"port": 8080}],
             }
             for namespace, name in served
-        ],
+        ]
+        + [_webhook(True)],
+        "bindings": [_binding(name) for _, name in served],
         "deployments": [_deployment(namespace, name) for namespace, name in served],
         "statefulsets": [],
         "daemonsets": [],
@@ -173,6 +191,31 @@ def test_no_fact_that_could_not_be_read_counts_as_well() -> None:
     rows = judge(blind)
     assert {row.check for row in rows if row.verdict is not Verdict.UNKNOWN} == {"aws CLI"}
     assert all(row.cure for row in rows if row.verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("slices", "evidence"),
+    [
+        ([_webhook()], "no pod of aws-load-balancer-controller is ready: targets of v1-36 stay as they are"),
+        ([_webhook(False)], "no pod of aws-load-balancer-controller is ready: targets of v1-36 stay as they are"),
+        ([], "not installed: aws-load-balancer-controller"),
+    ],
+)
+def test_a_controller_that_does_not_answer_is_bad(slices: list[Any], evidence: str) -> None:
+    assert _said("controllers", _facts(here=_with("endpointslices", *slices))) == ("bad", evidence)
+
+
+@pytest.mark.parametrize(
+    ("web", "evidence"),
+    [
+        ([], "web has none"),
+        ([_binding("web", OLD)], "that of web is for another target group"),
+        ([_binding("web"), _binding("web", name="by-hand")], "web shares its target group with web/by-hand"),
+        ([_binding("web", port=81)], "that of web is edited to web:81, not web:80"),
+    ],
+)
+def test_bindings_stand_as_the_stack_file_says(web: list[Any], evidence: str) -> None:
+    assert _said("bindings", _facts(here=_with("bindings", _binding("orders"), *web))) == ("bad", evidence)
 
 
 def test_the_only_cluster_is_compared_with_nothing() -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.kubernetes.cluster import Cluster
+from rehearsal.kubernetes.cluster import LOAD_BALANCER_CONTROLLER, Cluster, set_answering
 from rehearsal.kubernetes.managers import edit_by_hand
 
 if TYPE_CHECKING:
+    from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
 
 pytestmark = pytest.mark.parametrize("standing", ["dev"], indirect=True)  # the one with a mesh
@@ -48,3 +49,28 @@ def test_whatever_is_edited_by_hand_stops_no_update_and_is_told(standing: Standi
     for path in (".".join(path) for _, path in edits):
         assert f"{path} was set to by-hand by kubectl-edit on 20" in said.stdout
     assert "To keep that, change the stack file." in said.stdout
+
+
+def test_what_a_webhook_would_refuse_ends_the_preview_and_nothing_that_it_is_not_asked_about(
+    standing: Standing,
+) -> None:
+    cluster = _inside(standing)
+    binding = cluster.all("TargetGroupBinding")[0]
+    route, namespace = binding["metadata"]["name"], binding["metadata"]["namespace"]
+
+    def another_port(config: Config) -> None:
+        config["eks-cutover:routes"][route]["service"]["port"] = 81
+
+    twin = {**binding, "metadata": {**binding["metadata"], "name": "by-hand"}}
+    cluster.put("TargetGroupBinding", namespace, "by-hand", twin)
+    twice = standing.preview(another_port).failure
+    cluster.delete("TargetGroupBinding", namespace, "by-hand")
+    assert f"has another TargetGroupBinding in {KEY} already, {namespace}/by-hand" in twice
+
+    set_answering(standing.sandbox.store, cluster.name, LOAD_BALANCER_CONTROLLER, answering=False)
+    down, untouched = standing.preview(another_port).failure, standing.preview().failure
+    set_answering(standing.sandbox.store, cluster.name, LOAD_BALANCER_CONTROLLER, answering=True)
+    assert f"no pod of {LOAD_BALANCER_CONTROLLER} is ready in {KEY}" in down
+    assert "failed calling webhook" not in down
+    assert untouched == ""
+    assert standing.preview(another_port).failure == ""
