@@ -111,7 +111,7 @@ class Cluster(pulumi.ComponentResource):
 
     def __init__(self, name: str, inputs: Inputs, options: pulumi.ResourceOptions) -> None:
         _check_cluster(inputs)
-        super().__init__("eks:index:Cluster", name, None, options)
+        super().__init__("eks:index:Cluster", name, inputs, options)
         child = pulumi.ResourceOptions(parent=self)
         role = ServiceRole(f"{name}-eksRole", inputs.get("tags"), child)
         subnets = inputs.get("subnetIds") or pulumi.Output.all(
@@ -280,7 +280,7 @@ class ManagedNodeGroup(pulumi.ComponentResource):
             raise InputPropertyError(
                 "subnetIds", "is not set: the component would take the public subnets too, which is not emulated"
             )
-        super().__init__("eks:index:ManagedNodeGroup", name, None, options)
+        super().__init__("eks:index:ManagedNodeGroup", name, inputs, options)
         cluster = _eks_cluster(inputs["cluster"])
         scaling = inputs.get("scalingConfig") or {}
         system = inputs.get("operatingSystem")
@@ -342,7 +342,7 @@ class Addon(pulumi.ComponentResource):
         super().__init__(
             "eks:index:Addon",
             name,
-            None,
+            inputs,
             pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(parent=inputs["cluster"])),
         )
         values = inputs.get("configurationValues")

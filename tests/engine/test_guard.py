@@ -29,6 +29,24 @@ def test_a_shift_is_judged_for_a_pull_request(standing: Standing) -> None:
     assert f"## {standing.name}: shift" in answer.stdout
 
 
+def test_an_edit_of_a_cluster_is_a_build_of_what_aws_sees_and_of_no_component(standing: Standing) -> None:
+    def edit(config: Config) -> None:
+        cluster = config["eks-cutover:clusters"]["v1-36"]
+        cluster["logTypes"] = ["api"]
+        cluster["nodes"]["maxSize"] += 1
+        cluster["addons"]["coredns"] = "v1.13.2-eksbuild.1"
+
+    run = standing.preview(edit)
+    components = {"eks:index:Cluster", "eks:index:ManagedNodeGroup", "eks:index:Addon"}
+    parts = {"aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "aws:eks/addon:Addon"}
+    assert {(step.op, step.type) for step in run.steps} == {("update", kind) for kind in components | parts}
+    with standing.edited(edit):
+        answer = standing.sandbox.cutover("guard", "-s", standing.name)
+    assert f"## {standing.name}: build" in answer.stdout
+    assert "v1-36-eksCluster" in answer.stdout
+    assert answer.stdout.count("v1-36-coredns") == 1, "the component of that name is no step of its own"
+
+
 def test_the_daily_check_finds_a_weight_that_somebody_else_has_moved(standing: Standing) -> None:
     check = _daily_check(standing)
     assert standing.sandbox.pulumi(*check).returncode == 0
