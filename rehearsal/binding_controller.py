@@ -159,7 +159,9 @@ class BindingController:
                     name,
                     mark,
                     longest_wait,
-                    lambda binding=binding, want=want, mark=mark: self._reconcile(binding, want, mark),
+                    lambda binding=binding, want=want, mark=mark, there=found is not None: self._reconcile(
+                        binding, want, mark, there=there
+                    ),
                 )
 
     def close(self) -> None:
@@ -174,11 +176,14 @@ class BindingController:
     def _setting(self, name: str, default: Any) -> Any:
         return self._started.get("values", {}).get(name, default)
 
-    def _reconcile(self, binding: Props, want: Wanted, mark: str) -> None:
+    def _reconcile(self, binding: Props, want: Wanted, mark: str, *, there: bool) -> None:
         live = self._live(binding)
         if live is None or leaving(live) or at(live, "metadata", "annotations", CHECKPOINT) == mark:
             return
         annotate(self._cluster, binding, finalizers=[FINALIZER])
+        if not there:
+            service = f"{binding['metadata']['namespace']}/{binding['spec']['serviceRef']['name']}"
+            say(self._store, self._cluster, binding, "BackendNotFound", f"backend not found: Service {service}")
         try:
             self._bring_about(binding["spec"]["targetGroupARN"], want)
         except (ClientError, BotoCoreError) as error:

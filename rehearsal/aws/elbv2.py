@@ -7,6 +7,7 @@ the forwarding of requests and the health of targets.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.aws.session import Aws, AwsError, pairs, prefixed, unpaired
@@ -29,6 +30,7 @@ from rehearsal.aws.table import (
     one_of,
     set_of,
 )
+from rehearsal.plugin import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +46,10 @@ LONGEST_STICKINESS_SECONDS = 604_800
 HIGHEST_PRIORITY = 50_000
 DEFAULT_RULE_PRIORITY = 99_999
 LONGEST_NAME = 32
+LONGEST_HEADER_VALUE = 128
 LEAST_ZONES = 2
+
+_HEADER = re.compile(r"[0-9A-Za-z_!#$%&'*+,.^`|~-]{1,40}")  # of aws_lb_listener_rule in the provider's source
 
 _ATTRIBUTES = {  # of a load balancer: property to API attribute
     "clientKeepAlive": "client_keep_alive.seconds",
@@ -775,6 +780,29 @@ def _rule_rule(inputs: Props) -> Iterator[str]:
     for index, condition in enumerate(inputs["conditions"]):
         if len([name for name in condition if name in (*_CONDITIONS, "queryStrings")]) != 1:
             yield f"condition {index} must have exactly one of {', '.join((*_CONDITIONS, 'queryStrings'))}"
+        yield from _condition_rule(f"conditions[{index}]", condition)
+
+
+def _condition_rule(where: str, condition: Props) -> Iterator[str]:
+    if unknown(condition):
+        return
+    header = condition.get("httpHeader", {"httpHeaderName": "any", "values": []})
+    if not _HEADER.fullmatch(header["httpHeaderName"]):
+        name = header["httpHeaderName"]
+        yield f"invalid value for {where}.httpHeader.httpHeaderName ({_HEADER.pattern}): {name}"
+    for value in header["values"]:
+        if not 1 <= len(value) <= LONGEST_HEADER_VALUE:
+            yield f"expected length of {where}.httpHeader.values to be in the range (1 - 128), got {value}"
+    for value in condition.get("sourceIp", {}).get("values", []):
+        if not _canonical(value):
+            yield f'expected {where}.sourceIp.values to be a network\'s own CIDR, got "{value}"'
+
+
+def _canonical(cidr: str) -> bool:
+    try:
+        return str(ip_network(cidr)) == cidr
+    except ValueError:
+        return False
 
 
 def _priority(value: Any) -> str | None:

@@ -249,6 +249,18 @@ def test_an_arn_that_is_not_known_yet_is_an_update_and_not_an_error() -> None:
         (rule(actions=[{"type": "redirect"}]), r'"redirect" needs "redirect"'),
         (rule(actions=[{"type": "send"}]), r"type to be one of"),
         (rule(conditions=[{}]), r"condition 0 must have exactly one of"),
+        (
+            rule(conditions=[{"httpHeader": {"httpHeaderName": "X Cluster", "values": ["new"]}}]),
+            r"invalid value for conditions\[0\].httpHeader.httpHeaderName \(.*\): X Cluster",
+        ),
+        (
+            rule(conditions=[{"httpHeader": {"httpHeaderName": "X-Cluster", "values": ["v" * 129]}}]),
+            r"httpHeader.values to be in the range \(1 - 128\), got v",
+        ),
+        (
+            rule(conditions=[{"sourceIp": {"values": ["10.0.0.0/16", "10.1.2.3/16"]}}]),
+            r"conditions\[0\].sourceIp.values to be a network's own CIDR, got \"10.1.2.3/16\"",
+        ),
         (rule(prioriy=1), r"knows no property 'prioriy'"),
         (rule(conditions=[{"pathPatern": {"values": ["/"]}}]), r"knows no property 'conditions\[0\].pathPatern'"),
         (rule(arn="arn"), r"knows no property 'arn'"),

@@ -173,7 +173,12 @@ def test_a_missing_service_of_nodes_counts_as_reconciled_and_empties_the_group_o
     place.step()
     assert place.registered() == set()
     assert place.event("SuccessfullyReconciled")
+    assert place.event("BackendNotFound")["type"] == "Warning"
     assert not place.event("FailedReconcile")
+    place.serve()
+    place.node()
+    place.step()
+    assert place.event("BackendNotFound")["count"] == 1
 
 
 def test_a_missing_service_of_pods_changes_nothing(pods: Place) -> None:
