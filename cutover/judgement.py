@@ -31,6 +31,7 @@ _NOTHING_IN_AWS = ("eks-cutover:", "eks:index:")  # components, whose parts are 
 _WEIGHT = re.compile(r"actions\[\d+\]\.forward\.targetGroups\[\d+\]\.weight")
 _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weight))?)?")
 _ACCESS = ("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+_CLUSTER = "aws:eks/cluster:Cluster"
 _INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _BY_HAND = "If it must be, apply it alone with `pulumi up`, and watch `cutover status` meanwhile"
 
@@ -39,10 +40,12 @@ class Kind(StrEnum):
     """What a plan is for.
 
     A shift moves weights and does nothing else. A build makes things or changes them in place, a retirement takes
-    things away, and neither moves a request. Everything else is mixed.
+    things away, and neither moves a request. What changes nothing in AWS, but what the state protects, is protection.
+    Everything else is mixed.
     """
 
     NOTHING = "nothing"
+    PROTECTION = "protection"
     SHIFT = "shift"
     BUILD = "build"
     RETIRE = "retire"
@@ -58,6 +61,7 @@ class Rule(StrEnum):
     PROTECT = "what serves stays protected"
     KNOWN = "what changes in a rule is known beforehand"
     ALONE = "weights move alone"
+    APART = "a cluster is taken away by a change of its own"
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ def kind(run: Run) -> Kind:
     """Tell what a plan is for. Of a preview that failed, it tells it of the steps that were planned until then."""
     steps = touched(run)
     if not steps:
-        return Kind.NOTHING
+        return Kind.PROTECTION if any(not _is_component(step) for step in run.kept) else Kind.NOTHING
     if all(weights_alone(step) for step in steps):
         return Kind.SHIFT
     ops = {step.op for step in steps}
@@ -101,6 +105,7 @@ def violations(run: Run, serving: Collection[str], routes: Collection[str] | Non
     found = [violation for step in steps for violation in judge.step(step)]
     found += [violation for step in unprotected(run) for violation in judge.unprotected(step)]
     found += judge.alone(steps)
+    found += judge.apart(steps)
     return sorted(found, key=lambda violation: (list(Rule).index(violation.rule), violation.step.name))
 
 
@@ -109,7 +114,7 @@ def touched(run: Run) -> list[Step]:
     found: dict[str, Step] = {}
     for step in run.steps:
         seen = step.urn in found and step.op != "replace"  # which alone of its three steps has all paths
-        if not seen and step.op not in {"read", "refresh"} and not step.type.startswith(_NOTHING_IN_AWS):
+        if not seen and step.op not in {"read", "refresh"} and not _is_component(step):
             found[step.urn] = replace(step, op="replace") if "replac" in step.op else step
     return list(found.values())
 
@@ -117,7 +122,21 @@ def touched(run: Run) -> list[Step]:
 def unprotected(run: Run) -> list[Step]:
     """Return the resources whose protection a plan lifts, under the op `unprotect`; components are left out."""
     lifted = (step for step in (*run.kept, *touched(run)) if step.lifted)
-    return [replace(step, op="unprotect") for step in lifted if not step.type.startswith(_NOTHING_IN_AWS)]
+    return [replace(step, op="unprotect") for step in lifted if not _is_component(step)]
+
+
+def leaving(run: Run) -> list[str]:
+    """Return the clusters that a plan takes away, in the order of their names."""
+    gone = (step for step in touched(run) if (step.op, step.type) == ("delete", _CLUSTER))
+    return sorted({cluster for step in gone if (cluster := cluster_of(step))})
+
+
+def drops_a_mesh(step: Step) -> bool:
+    """Tell whether a step does no more than let a Kubernetes provider drop objects it cannot reach, or not any more.
+
+    PULUMI_K8S_DELETE_UNREACHABLE is written into the providers of all clusters by the run that has it (ADR 5).
+    """
+    return step.type == "pulumi:providers:kubernetes" and step.op == "update"
 
 
 def weights(run: Run) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
@@ -226,6 +245,24 @@ class _Judge:
                 "Apply the rest first, and move the weights in a change of their own",
             )
 
+    def apart(self, steps: list[Step]) -> Iterator[Violation]:
+        """Judge what goes together with the end of a cluster."""
+        gone = " and ".join(leaving(self._run))
+        others = [
+            step
+            for step in steps
+            if step.op != "delete" and not drops_a_mesh(step) and not (step.op == "update" and groups_alone(step))
+        ]
+        if gone and others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            yield Violation(
+                others[0],
+                Rule.APART,
+                f"{gone} would go while {others[0].name}{more} would change: deletions come last, and where anything "
+                "before them fails, half of both is done",
+                f"Split it: apply the rest first, and take {gone} away in a change of its own",
+            )
+
     def _rule(self, step: Step, route: str | None) -> Iterator[Violation]:
         if step.op == "update":
             said = "More could change than where it sends requests, on all clusters at once, and no gate judges that"
@@ -255,6 +292,10 @@ class _Judge:
         # A rule that the run leaves alone says nothing: what serves in AWS then goes on to, whatever the state says.
         moves = any(before != after for before, after in self._weights.values())
         return not moves or any(after.get(cluster, 0) > 0 for _, after in self._weights.values())
+
+
+def _is_component(step: Step) -> bool:
+    return step.type.startswith(_NOTHING_IN_AWS)
 
 
 def _component(step: Step) -> str:

@@ -213,14 +213,6 @@ def lifts(step: Step, cluster: str) -> bool:
     return of_cluster and step.op == "update" and step.paths == ("deletionProtection",)
 
 
-def drops_a_mesh(step: Step) -> bool:
-    """Tell whether a step does no more than let a Kubernetes provider drop objects it cannot reach, or not any more.
-
-    PULUMI_K8S_DELETE_UNREACHABLE is written into the providers of all clusters by the run that has it (ADR 5).
-    """
-    return step.type == "pulumi:providers:kubernetes" and step.op == "update"
-
-
 def _serves(case: Case) -> Iterator[Reason]:
     settings, found = case.account.settings, case.account.found
     wanted = {"the stack": settings.weights} | {

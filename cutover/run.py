@@ -31,6 +31,8 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a value that nobody can know before the update."""
 
 # What the engine says of each component that was being made when it stopped for another reason.
+_STACK = "::::pulumi:pulumi:Stack"  # under which the engine shows what a program says of no resource
+
 _ECHO = "grpc: the client connection is closing"
 
 # Whether a run lives that holds a lock is known to lock.py, and not to the engine.
@@ -65,7 +67,8 @@ class Run:
 
     ``kept`` are resources of which only `protect` changes, which the engine counts as untouched. ``failure`` is
     everything that the engine said when it ended in an error, and empty when it did not. ``forwards`` are the weights
-    of all weighted rules by name, in the state and after the run, those that it leaves alone too.
+    of all weighted rules by name, in the state and after the run, those that it leaves alone too. ``warnings`` are what
+    the program itself warns of.
     """
 
     steps: tuple[Step, ...]
@@ -73,6 +76,7 @@ class Run:
     seconds: float
     failure: str = ""
     forwards: Mapping[str, tuple[Weights, Weights]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Say in a line what was touched, by operation: the kinds where they are few, else how many."""
@@ -95,7 +99,8 @@ def watch(operation: Callable[..., Any], **options: Any) -> Run:
         failure = (isinstance(error, CommandError) and plain(notes.said)) or said_why(error, operation.__name__)
     if notes.lost and not failure:  # then what is noted is not all that the run did
         failure = said_why(notes.lost, operation.__name__)
-    return Run(tuple(notes.steps), tuple(notes.kept), time.monotonic() - begin, failure, notes.forwards)
+    seconds, warned = time.monotonic() - begin, tuple(dict.fromkeys(notes.warned))
+    return Run(tuple(notes.steps), tuple(notes.kept), seconds, failure, notes.forwards, warned)
 
 
 def said_why(error: Exception, asked: str) -> str:
@@ -120,6 +125,7 @@ class _Notes:
         self.steps: list[Step] = []
         self.kept: list[Step] = []
         self.said: list[str] = []
+        self.warned: list[str] = []
         self.lost: Exception | None = None  # what an event that could not be read has raised; the SDK only warns of it
         self.forwards: dict[str, tuple[Weights, Weights]] = {}
 
@@ -131,6 +137,8 @@ class _Notes:
                 self.lost = error
         elif (said := event.diagnostic_event) and said.severity in {"error", "info#err"} and _ECHO not in said.message:
             self.said.append(said.message)
+        elif said and said.severity == "warning" and (said.urn or _STACK).split("::")[2:3] == _STACK.split("::")[2:3]:
+            self.warned.append(said.message.strip())
 
     def _step(self, metadata: StepEventMetadata) -> None:
         old, new = metadata.old, metadata.new

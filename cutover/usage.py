@@ -7,20 +7,22 @@ there are (live.py).
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import client, failing_as
-from cutover.inside import InsideError
+from cutover.inside import Inside, InsideError
 from cutover.live import LiveError, dimensions
-from cutover.retire import Requests, Word
+from cutover.retire import Case, Requests, Word, soak
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from collections.abc import Sequence
+    from datetime import timedelta
 
     import boto3
 
-    from cutover.inside import Inside, InsideError
-from cutover.live import Found
+    from cutover.account import Account
+    from cutover.live import Found
 
 # Seconds of a data point, the finest first: CloudWatch keeps them for 15, 63 and 455 days.
 _PERIODS = (60, 300, 3600)
@@ -101,6 +103,37 @@ class Usage:
             Statistics=["Sum"],
         )
         return int(sum(point["Sum"] for point in answer["Datapoints"]))
+
+
+def case(
+    account: boto3.Session, seen: Account, cluster: str, eks_name: str, *, stack: str, zero_since: datetime | None
+) -> Case:
+    """Return all that speaks for or against taking a cluster away, whether the stack file still has it or not.
+
+    ``stack`` is how `-s` names the stack, ``zero_since`` what `retire.zero_since` says.
+
+    :raises LiveError: AWS could not be read
+    """
+    usage, now = Usage(account), datetime.now(UTC)
+    left: dict[Word, Sequence[str]] = {}
+    unreachable, eks = "", usage.cluster(eks_name)
+    if eks is not None and eks["status"] != "DELETING":
+        try:
+            left |= inside(Inside(account, eks_name))
+        except InsideError as error:
+            unreachable = str(error)
+    # What EC2 tells is true too where the cluster does not answer, or has forgotten them.
+    left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(eks_name)
+    return Case(
+        cluster=cluster,
+        stack=stack,
+        account=seen,
+        now=now,
+        zero_since=zero_since,
+        requests=usage.requests(seen.found, cluster, now, soak(seen.settings)),
+        left=left,
+        unreachable=unreachable,
+    )
 
 
 def inside(cluster: Inside) -> dict[Word, list[str]]:

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.markdown import Markdown
 
-from cutover import terminal
+from cutover import retire as rules
+from cutover import terminal, usage
+from cutover.account import read
+from cutover.calls import OutsideError
 from cutover.judgement import (
+    Kind,
     cluster_of,
     groups_alone,
     kind,
+    leaving,
     route_of,
     shared,
     touched,
@@ -29,17 +34,25 @@ from cutover.judgement import (
 )
 from cutover.live import Live, session
 from cutover.missing import unseen
+from cutover.project import ProjectError
 from cutover.run import Run
-from cutover.shift import alike, live_weights
+from cutover.shift import alike, live_weights, said
 from cutover.terminal import Code, FolderOption, JsonOption, StackOption
 from settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+    import boto3
+
+    from cutover.gate import Hold
     from cutover.judgement import Violation
+    from cutover.live import Found
     from cutover.missing import Missing
+    from cutover.project import Project
+    from cutover.retire import Reason
     from cutover.run import Step
+    from settings import Settings
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
 _FEW = 3  # what a cell has room for
@@ -53,16 +66,21 @@ class Judged:
 
     ``named`` is how `-s` names the stack. ``missing`` is what the state has and AWS has not. ``live`` has the clusters'
     weights by route, ``serving`` the clusters that get requests now, ``instead`` what rules do, by route, that forward
-    to nothing.
+    to nothing. ``leaving`` is by cluster that the plan takes away what speaks against that. ``hold`` is the one that
+    stands. ``blind`` is why nothing tells what is true in AWS, and ``unplanned`` whether there is no plan either.
     """
 
     stack: str
     named: str
     run: Run
     missing: Sequence[Missing] = ()
-    live: Mapping[str, Mapping[str, int]]
-    serving: Collection[str]
+    live: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, "Mapping[str, int]"])
+    serving: Collection[str] = ()
     instead: Mapping[str, str] = field(default_factory=dict[str, str])
+    leaving: Mapping[str, Sequence[Reason]] = field(default_factory=dict[str, "Sequence[Reason]"])
+    hold: Hold | None = None
+    blind: str = ""
+    unplanned: bool = False
 
     @property
     def violations(self) -> list[Violation]:
@@ -72,16 +90,27 @@ class Judged:
         return violations(self.run, {*self.serving, *waiting}, self.live)
 
     @property
+    def change(self) -> str:
+        """The kind of the plan; without one there is no kind."""
+        return "unknown" if self.unplanned else kind(self.run)
+
+    @property
+    def against(self) -> list[Reason]:
+        """What no word acknowledges: `cutover retire` refuses by it, so the plan may not be applied."""
+        return [reason for reasons in self.leaving.values() for reason in reasons if reason.word is None]
+
+    @property
     def refused(self) -> bool:
         """Whether the plan may not be applied."""
-        return bool(self.run.failure or self.violations or self.missing)
+        return bool(self.run.failure or self.violations or self.missing or self.against)
 
 
 def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False) -> None:
     """Preview the stack and judge the plan: its kind, and what it may not contain.
 
     Markdown on stdout, for a pull request. Exit code 1 when the plan breaks a
-    rule or the gate refuses it, 2 when the stack file is wrong.
+    rule, the gate refuses it, or `cutover retire` would refuse to take a cluster
+    away, 2 when the stack file is wrong.
 
     Example: cutover guard -s prod | tee -a "$GITHUB_STEP_SUMMARY"
     JSON: docs/json.md
@@ -92,28 +121,64 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
         if unconfirmed := project.unconfirmed():
             terminal.say(str(unconfirmed), "yellow")
         try:
-            found = Live(session(project.settings().aws), project.owner).find()
+            settings = project.settings()
         except SettingsError as error:
-            run = Run((), (), 0.0, str(error))
-            judged, code = Judged(stack=project.stack, named=project.named, run=run, live={}, serving=()), Code.USAGE
+            judged, code = _unplanned(project, str(error)), Code.USAGE
         else:
-            terminal.say(f"Previewing {project.stack}")
-            run = project.preview()
-            judged = Judged(
-                stack=project.stack,
-                named=project.named,
-                run=run,
-                missing=unseen({route: state for route, (state, _) in weights(run).items()}, found, project.named),
-                live=live_weights(found),
-                serving=found.serving,
-                instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
-            )
+            judged = _judged(project, settings)
     if as_json:
         terminal.show_json("guard", _document(judged))
     else:
         _print(markdown(judged))
     if judged.refused:
         raise typer.Exit(code)
+
+
+def _judged(project: Project, settings: Settings) -> Judged:
+    account = session(settings.aws)
+    found = Live(account, project.owner).find()
+    terminal.say(f"Previewing {project.stack}")
+    run = project.preview()
+    return Judged(
+        stack=project.stack,
+        named=project.named,
+        run=run,
+        missing=unseen({route: state for route, (state, _) in weights(run).items()}, found, project.named),
+        live=live_weights(found),
+        serving=found.serving,
+        instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
+        leaving=_leaving(project, settings, account, run, found) if leaving(run) else {},
+        hold=found.hold,
+    )
+
+
+def _leaving(
+    project: Project, settings: Settings, account: boto3.Session, run: Run, found: Found
+) -> dict[str, list[Reason]]:
+    """Return by cluster that a plan takes away what `cutover retire` would say against it."""
+    seen = read(Live(account, project.owner), settings, everything=True, found=found)
+    updates = project.history()
+    against: dict[str, list[Reason]] = {}
+    for key in leaving(run):
+        terminal.say(f"Looking who uses {key}")
+        eks_name = rules.last_entry(updates, key, project.name).get("name") or settings.eks_name(key)
+        since = rules.zero_since(updates, key, project.name)
+        case = usage.case(account, seen, key, eks_name, stack=project.named, zero_since=since)
+        held = rules.held(seen.found, key, project.named)
+        against[key] = [*([held] if held else []), *rules.reasons(case)]
+    return against
+
+
+def _unplanned(project: Project, why: str) -> Judged:
+    """Return the judgement of a stack file that is wrong: no plan, and still what AWS says."""
+    judged = Judged(stack=project.stack, named=project.named, run=Run((), (), 0.0, why), unplanned=True)
+    try:
+        aws = project.aws(lambda text: terminal.say(text, "yellow"))
+        found = Live(session(aws), project.owner).find()
+    except (OutsideError, ProjectError) as error:
+        return replace(judged, blind=str(error))
+    instead = {route: rule.instead for route, rule in found.rules.items() if rule.instead}
+    return replace(judged, live=live_weights(found), serving=found.serving, instead=instead, hold=found.hold)
 
 
 def _print(text: str) -> None:
@@ -127,13 +192,16 @@ def markdown(judged: Judged) -> str:
     """Return the judgement as a comment of a pull request. Its first line, which nobody sees, tells it from others."""
     parts = [
         f"<!-- cutover guard {judged.stack} -->",
-        f"## {judged.stack}: {kind(judged.run)}",
+        f"## {judged.stack}: {'no plan' if judged.unplanned else judged.change}",
         _verdict(judged),
+        *_hold(judged),
         *_weights_table(judged),
         *_pages(judged),
         *_steps_table(judged),
         *_violations_list(judged.violations),
         *_missing_list(judged.missing),
+        *_leaving_list(judged),
+        *_warnings_list(judged.run),
         *_failure(judged.run),
     ]
     return "\n\n".join(parts)
@@ -141,12 +209,29 @@ def markdown(judged: Judged) -> str:
 
 def _verdict(judged: Judged) -> str:
     serving = f"Requests go to {_and(sorted(judged.serving)) or 'no cluster'} now."
+    if judged.blind:
+        serving = f"Nothing tells where requests go now: {judged.blind}."
+    if judged.unplanned:
+        return f"**Refused**: the stack file is wrong, so nothing was planned. {serving}"
     reasons = [f"it breaks a rule in {count} {_steps(count)}"] if (count := len(judged.violations)) else []
     reasons += ["AWS lacks what the state has"] if judged.missing else []
+    reasons += [f"{key} may not go yet" for key, why in judged.leaving.items() if any(one.word is None for one in why)]
     reasons += ["its preview failed; what stands here is as far as it came"] if judged.run.failure else []
     if reasons:
         return f"**Refused**: {_and(reasons)}. {serving}"
+    if judged.change == Kind.PROTECTION:
+        count = len(judged.run.kept)
+        serving = f"Nothing changes in AWS, and what is protected does ({count} {_resources(count)}). {serving}"
     return f"**Allowed.** {serving}"
+
+
+def _hold(judged: Judged) -> Iterator[str]:
+    if judged.hold:
+        held = "; ".join(f"{route} {said(weights)}" for route, weights in judged.hold.weights.items())
+        yield (
+            f"{str(judged.hold)[0].upper()}{str(judged.hold)[1:]} holds the weights ({held}). The gate lets no others "
+            f"pass, also once this is merged, until `cutover release -s {judged.named}`."
+        )
 
 
 def _weights_table(judged: Judged) -> Iterator[str]:
@@ -217,12 +302,28 @@ def _missing_list(lacking: Sequence[Missing]) -> Iterator[str]:
         yield "\n".join(f"- **{one.route}** {one.what}. {one.cure}." for one in lacking)
 
 
+def _leaving_list(judged: Judged) -> Iterator[str]:
+    for key, reasons in judged.leaving.items():
+        if against := [reason for reason in reasons if reason.word is None]:
+            yield f"### Why {key} may not go yet"
+            yield "\n".join(f"- {reason}" for reason in against)
+        if unsure := [reason for reason in reasons if reason.word]:
+            yield f"### What somebody must know before {key} goes"
+            yield "\n".join(f"- {reason.what}. {reason.cure}." for reason in unsure)
+
+
+def _warnings_list(run: Run) -> Iterator[str]:
+    if run.warnings:
+        yield "### What the preview warns of"
+        yield "\n".join(f"- {warning}" for warning in run.warnings)
+
+
 def _failure(run: Run) -> Iterator[str]:
     if run.failure:
         # Every rule that the gate stops repeats what all of them say. The engine's advice to lift the protection of
         # what serves, with the command for it, is the last thing that a reader in a hurry should copy.
-        said = _ADVICE.sub(r" \1", run.failure)
-        lines = dict.fromkeys(line.rstrip() for line in said.strip().splitlines())
+        told = _ADVICE.sub(r" \1", run.failure)
+        lines = dict.fromkeys(line.rstrip() for line in told.strip().splitlines())
         yield "### What the preview said"
         yield "\n".join(["````text", *lines, "````"])
 
@@ -231,7 +332,7 @@ def _document(judged: Judged) -> dict[str, Any]:
     return {
         "stack": judged.stack,
         "refused": judged.refused,
-        "change": kind(judged.run),
+        "change": judged.change,
         "serving": sorted(judged.serving),
         "weights": {
             route: {"live": judged.live.get(route, {}), "state": before, "planned": after}
@@ -250,6 +351,12 @@ def _document(judged: Judged) -> dict[str, Any]:
         ],
         "missing": [str(one) for one in judged.missing],
         "rulesWithoutForward": dict(judged.instead),
+        "leaving": {
+            key: [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in reasons]
+            for key, reasons in judged.leaving.items()
+        },
+        "hold": judged.hold and asdict(judged.hold),
+        "warnings": list(judged.run.warnings),
         "failure": judged.run.failure,
     }
 
@@ -301,6 +408,10 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 def _and(parts: list[str]) -> str:
     return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def _resources(count: int) -> str:
+    return "resource" if count == 1 else "resources"
 
 
 def _steps(count: int) -> str:

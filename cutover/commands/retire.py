@@ -15,24 +15,22 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cutover import retire as rules
-from cutover import tables
+from cutover import tables, usage
 from cutover.account import read
 from cutover.confirmed import Confirmed, check_settled
 from cutover.ending import undisturbed
 from cutover.gate import REFUSES
-from cutover.inside import Inside, InsideError
-from cutover.judgement import Kind, kind, violations
+from cutover.judgement import Kind, drops_a_mesh, kind, violations
 from cutover.leftovers import sweep
 from cutover.live import Live, LiveError, session
 from cutover.missing import TARGETS
-from cutover.retire import Case, Word
+from cutover.retire import Word
 from cutover.terminal import (
     Code,
     FolderOption,
@@ -47,11 +45,11 @@ from cutover.terminal import (
     show_json,
     stop,
 )
-from cutover.usage import Usage, inside
 from cutover.writes import WriteError, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     import boto3
 
@@ -123,7 +121,7 @@ class _Retirement:
     def __post_init__(self) -> None:
         past = None if self._in_file else self.entry.get("name")
         self._name = past or self.settings.eks_name(self.key)
-        self._eks = Usage(self.account).cluster(self._name)
+        self._eks = usage.Usage(self.account).cluster(self._name)
         self._live = Live(self.account, self.settings.owner)
         self._writes = Writes(self.account, self.settings.owner)
         self._seen = read(self._live, self.settings, everything=True)
@@ -144,7 +142,9 @@ class _Retirement:
 
     def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
         """End the command unless no reason is left but those that are acknowledged."""
-        case = self._case(zero_since)
+        here = self.project.named
+        case = usage.case(self.account, self._seen, self.key, self._name, stack=here, zero_since=zero_since)
+        self._unreachable = case.unreachable
         if holding := rules.held(self._found, self.key, self.project.named):
             _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
         if lock := self.project.locked():
@@ -193,7 +193,7 @@ class _Retirement:
                 self.project.remove(rules.keys(self.settings, self.key))
             judged = self.project.content()
             plan = self._sound(self.project.preview())
-            own = replace(plan, steps=tuple(step for step in plan.steps if not rules.drops_a_mesh(step)))
+            own = replace(plan, steps=tuple(step for step in plan.steps if not drops_a_mesh(step)))
             if not own.steps:
                 keep()
                 return self._settled(plan)
@@ -231,27 +231,6 @@ class _Retirement:
         """Look for what the cluster left behind."""
         issuer = (self._eks or {}).get("identity", {}).get("oidc", {}).get("issuer")
         return sweep(self.account, self._name, issuer, self._dead_mesh)
-
-    def _case(self, zero_since: datetime | None) -> Case:
-        usage, now = Usage(self.account), datetime.now(UTC)
-        left: dict[Word, Sequence[str]] = {}
-        if self._eks is not None and self._eks["status"] != "DELETING":
-            try:
-                left |= inside(Inside(self.account, self._name))
-            except InsideError as error:
-                self._unreachable = str(error)
-        # What EC2 tells is true too where the cluster does not answer, or has forgotten them.
-        left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(self._name)
-        return Case(
-            cluster=self.key,
-            stack=self.project.named,
-            account=self._seen,
-            now=now,
-            zero_since=zero_since,
-            requests=usage.requests(self._found, self.key, now, rules.soak(self.settings)),
-            left=left,
-            unreachable=self._unreachable,
-        )
 
     def _settled(self, run: Run) -> int:
         """Take back from the clusters that stay what dropped the mesh, if it is still on them."""

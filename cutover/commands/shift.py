@@ -273,7 +273,7 @@ def _check_plan(here: Project, plan: Run, seen: Account) -> None:
     if broken := judgement.violations(plan, seen.found.serving, seen.found.rules):
         text = "\n".join(f"  {violation}" for violation in broken)
         stop(Code.REFUSED, f"the plan may not be applied. Nothing was changed.\n{text}")
-    if judgement.kind(plan) not in {Kind.SHIFT, Kind.NOTHING}:
+    if judgement.kind(plan) not in {Kind.SHIFT, Kind.PROTECTION, Kind.NOTHING}:
         stop(
             Code.REFUSED,
             f"the plan holds more than the shift: {plan.summary()}. Nothing was changed: a shift would bring the rest "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,16 @@ from typer.testing import CliRunner
 from cutover import terminal
 from cutover.__main__ import app
 from cutover.commands.guard import Judged, markdown
-from cutover.project import Project
+from cutover.gate import Hold
+from cutover.live import session
+from cutover.project import Project, Update
 from cutover.terminal import Code
+from cutover.writes import Writes
 from settings import SettingsError
-from tests.conftest import ROOT
+from tests.conftest import PROJECT, ROOT, stack_config
 from tests.cutover import plans
 from tests.cutover.documents import as_documented
-from tests.cutover.tagged import Tagged, reach, tagged
+from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import running
 from tests.settings.editing import settings_of
 
@@ -115,15 +120,107 @@ def test_which_clusters_serve_is_read_from_aws_and_not_from_the_state(
     stack: Tagged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan retires the old cluster, whose weight is 0 in the state."""
+    monkeypatch.setattr(Project, "history", lambda _: [])
     refused = _guard(monkeypatch, "retire")
     assert refused.exit_code == 1
     assert "v1-35 serves, and its requests could fail" in refused.stdout
     assert "The weights of grpc-api and web in AWS are not those of the state" in refused.stdout
     for route in ("web", "grpc-api"):
         stack.set_weights(route, {OLD: 0, NEW: 100})
-    allowed = _guard(monkeypatch, "retire")
-    assert allowed.exit_code == 0
-    assert "| web | 0 → none | 100 |" in allowed.stdout
+    moved = _guard(monkeypatch, "retire")
+    assert "v1-35 serves" not in moved.stdout
+    assert "| web | 0 → none | 100 |" in moved.stdout
+
+
+@pytest.fixture
+def retiring(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> _History:
+    """Return the history of a stack whose old cluster has no share in AWS, and that the file no longer has."""
+    for route in ("web", "grpc-api"):
+        stack.set_weights(route, {OLD: 0, NEW: 100})
+    stack.heal(NEW, 4)
+    gone: dict[str, Any] = {"clusters": {NEW: stack_config("dev")[f"{PROJECT}:clusters"][NEW]}, "weights": {NEW: 100}}
+    monkeypatch.setattr(Project, "settings", lambda _: settings_of("dev", gone))
+    history = _History()
+    monkeypatch.setattr(Project, "history", lambda _: history.updates)
+    return history
+
+
+class _History:
+    """The updates of a stack: the old cluster had all, and none since ``hours`` ago."""
+
+    hours = 48.0
+
+    @property
+    def updates(self) -> list[Update]:
+        ended = datetime.now(UTC) - timedelta(hours=self.hours)
+        clusters = stack_config("dev")[f"{PROJECT}:clusters"]
+        return [
+            Update(at, succeeded=True, config={f"{PROJECT}:clusters": clusters, f"{PROJECT}:weights": weights})
+            for at, weights in (
+                (ended - timedelta(days=9), {OLD: 100, NEW: 0}),
+                (ended, {OLD: 0, NEW: 100}),
+            )
+        ]
+
+
+def test_a_retirement_that_the_command_would_refuse_is_refused_by_the_same_reasons(
+    retiring: _History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retiring.hours = 0.1
+    answer = _guard(monkeypatch, "retire")
+    assert answer.exit_code == Code.REFUSED
+    assert "**Refused**: v1-35 may not go yet." in answer.stdout
+    assert "### Why v1-35 may not go yet" in answer.stdout
+    assert "- v1-35 has been at weight 0 for 6 min, and must have been for 24 h" in answer.stdout
+    (reason,) = json.loads(_guard(monkeypatch, "retire", "--json").stdout)["leaving"][OLD]
+    assert reason["acknowledge"] is None
+
+
+def test_a_retirement_after_its_soak_is_allowed_and_says_what_only_somebody_can_know(
+    retiring: _History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert retiring.hours == 48
+    answer = _guard(monkeypatch, "retire")
+    assert answer.exit_code == Code.DONE
+    assert "### What somebody must know before v1-35 goes" in answer.stdout
+    assert "had no request in the last 24 h, so that v1-35 had none proves nothing" in answer.stdout
+    assert "--acknowledge" not in answer.stdout, "which no plan takes"
+
+
+def test_a_retirement_in_one_plan_with_a_build_is_told_to_be_split(
+    retiring: _History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert retiring.updates
+    answer = _guard(monkeypatch, "retire-and-build")
+    assert answer.exit_code == Code.REFUSED
+    assert "- **A cluster is taken away by a change of its own**" in answer.stdout
+    assert "Split it: apply the rest first, and take v1-35 away in a change of its own." in answer.stdout
+
+
+@pytest.mark.usefixtures("stack")
+def test_lifted_protection_is_no_plan_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = _guard(monkeypatch, "protect-lifted")
+    assert "## dev: protection" in answer.stdout
+    assert json.loads(_guard(monkeypatch, "protect-lifted", "--json").stdout)["change"] == "protection"
+
+
+def test_a_hold_is_told_also_where_the_plan_has_its_weights(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
+    hold = Hold(LIVE, who="sre@laptop", why="5xx", when="2026-11-24T19:26Z")
+    Writes(session(settings_of("dev").aws), OWNER).hold(hold)
+    answer = _guard(monkeypatch, "nothing")
+    assert answer.exit_code == Code.DONE
+    assert "by sre@laptop (5xx) holds the weights (web v1-35 99, v1-36 1; grpc-api v1-35 99, v1-36 1)" in answer.stdout
+    assert "until `cutover release -s dev`" in answer.stdout
+    assert json.loads(_guard(monkeypatch, "nothing", "--json").stdout)["hold"]["who"] == "sre@laptop"
+    assert stack.weights() == LIVE
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_the_program_warns_of_reaches_the_pull_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    warned = replace(plans.play("nothing"), warnings=("clusters.v1-35.meshName changes nothing",))
+    monkeypatch.setattr(Project, "preview", lambda _: warned)
+    answer = CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev"])
+    assert "### What the preview warns of\n\n- clusters.v1-35.meshName changes nothing" in answer.stdout
 
 
 def test_a_state_that_lags_behind_aws_is_no_overwrite(stack: Tagged, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,14 +270,31 @@ def test_a_route_without_a_rule_in_aws_may_go(monkeypatch: pytest.MonkeyPatch) -
     assert (answer.exit_code, "## dev: retire" in answer.stdout) == (0, True)
 
 
-def test_a_stack_file_that_is_wrong_is_shown_like_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(_: Project) -> None:
-        raise SettingsError("1 mistake in Pulumi.dev.yaml; nothing has been changed.")
+def _wrong(_: Project) -> None:
+    raise SettingsError("1 mistake in Pulumi.dev.yaml; nothing has been changed.")
 
-    monkeypatch.setattr(Project, "settings", wrong)
+
+@pytest.mark.usefixtures("stack")
+def test_a_stack_file_that_is_wrong_is_shown_like_a_refusal_beside_what_is_live(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Project, "settings", _wrong)
     answer = _guard(monkeypatch, "shift")
     assert answer.exit_code == 2
     assert "1 mistake in Pulumi.dev.yaml" in answer.stdout
+    assert "## dev: no plan" in answer.stdout
+    assert "nothing was planned. Requests go to v1-35 and v1-36 now." in answer.stdout
+    told = json.loads(_guard(monkeypatch, "shift", "--json").stdout)
+    assert (told["change"], told["serving"]) == ("unknown", [OLD, NEW])
+
+
+def test_of_an_account_that_cannot_be_read_nobody_says_that_nothing_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Project, "settings", _wrong)
+    monkeypatch.setattr(Project, "aws", lambda *_: settings_of("dev", {"aws:profile": "nobody"}).aws)
+    answer = _guard(monkeypatch, "shift")
+    assert answer.exit_code == 2
+    assert "Nothing tells where requests go now:" in answer.stdout
+    assert "no cluster" not in answer.stdout
 
 
 def test_aws_that_cannot_be_read_is_no_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,7 +309,8 @@ def test_json_has_the_judgement_for_other_programs(monkeypatch: pytest.MonkeyPat
     answer = _guard(monkeypatch, "shift-and-addon", "--json")
     told: dict[str, Any] = json.loads(answer.stdout)
     assert answer.exit_code == 1
-    as_documented("guard", told)
+    held = {"weights": {}, "who": "", "why": "", "when": ""}  # and one with a hold, as asdict makes it
+    as_documented("guard", told, {**told, "hold": held})
     assert (told["stack"], told["refused"]) == ("dev", True)
     assert (told["change"], told["serving"], told["failure"]) == ("mixed", [OLD, NEW], "")
     assert told["weights"]["web"] == {

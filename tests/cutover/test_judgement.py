@@ -16,7 +16,7 @@ BOTH = OLD | NEW
 LIVE = ("web", "grpc-api", "orders")
 
 Expected = dict[Rule, int | tuple[str, ...]]
-SERVING, LIVE_RULE, SHARED, PROTECT, KNOWN, ALONE = Rule
+SERVING, LIVE_RULE, SHARED, PROTECT, KNOWN, ALONE, APART = Rule
 
 # A plan; the clusters that serve when it is made; what it is for; by rule, the steps that break it, or how many.
 TABLE: list[tuple[str, set[str], Kind, Expected]] = [
@@ -59,13 +59,13 @@ TABLE: list[tuple[str, set[str], Kind, Expected]] = [
     ("serving-cluster-removed", BOTH, Kind.MIXED, {SERVING: 14, ALONE: 1}),
     ("retire", NEW, Kind.RETIRE, {}),
     ("retire", BOTH, Kind.RETIRE, {SERVING: 33}),  # the state says 0, and AWS does not
-    ("retire-and-build", NEW, Kind.MIXED, {}),
+    ("retire-and-build", NEW, Kind.MIXED, {APART: 1}),
     ("prod-retire", OLD, Kind.RETIRE, {}),
     ("prod-retire-protected", OLD, Kind.RETIRE, {}),
     ("prod-unprotect", OLD, Kind.BUILD, {}),
     ("prod-unprotect", BOTH, Kind.BUILD, {PROTECT: 22}),  # likewise
-    ("protect-lifted", BOTH, Kind.NOTHING, {PROTECT: 52}),
-    ("protect-lifted", OLD, Kind.NOTHING, {PROTECT: 26}),
+    ("protect-lifted", BOTH, Kind.PROTECTION, {PROTECT: 52}),
+    ("protect-lifted", OLD, Kind.PROTECTION, {PROTECT: 26}),
     # Routes.
     ("route-added", BOTH, Kind.BUILD, {}),
     ("idle-route-added", BOTH, Kind.BUILD, {}),
@@ -77,7 +77,12 @@ TABLE: list[tuple[str, set[str], Kind, Expected]] = [
         {SERVING: ("delete web-v1-35", "delete web-v1-36"), LIVE_RULE: ("delete web-weighted",)},
     ),
     ("route-not-live", BOTH, Kind.RETIRE, {LIVE_RULE: ("delete web-weighted",)}),
-    ("rule-protect-lifted", BOTH, Kind.NOTHING, {PROTECT: ("unprotect grpc-api-weighted", "unprotect web-weighted")}),
+    (
+        "rule-protect-lifted",
+        BOTH,
+        Kind.PROTECTION,
+        {PROTECT: ("unprotect grpc-api-weighted", "unprotect web-weighted")},
+    ),
     ("target-type", BOTH, Kind.MIXED, {SERVING: ("replace web-v1-35", "replace web-v1-36")}),
     ("target-type", NEW, Kind.MIXED, {SERVING: ("replace web-v1-36",)}),
     ("service-port", BOTH, Kind.BUILD, {}),

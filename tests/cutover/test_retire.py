@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover import retire as rules
+from cutover import usage
 from cutover.commands import retire as command
 from cutover.inside import InsideError
 from cutover.live import hold_name
@@ -233,7 +234,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Stage]:
                     raise InsideError("the API server does not answer")
                 return found.inside.get(path, [])
 
-        monkeypatch.setattr(command, "Inside", Inside)
+        monkeypatch.setattr(usage, "Inside", Inside)
         monkeypatch.setattr(Project, "find", lambda *_: engine)
         for route in ROUTES:
             found.weights(route, 0, 100)
