@@ -5,30 +5,35 @@ WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
 PYTHON ?= python3
 RUN := .venv/bin/python
 
-.PHONY: rehearse shell test format docs
+.PHONY: help rehearse shell test format docs
 
-rehearse: .venv/installed
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "STACK=prod or FILE=path names another stack file for rehearse and shell"
+
+rehearse: .venv/installed ## play a whole migration of a stack file on this machine
 	$(RUN) -m rehearsal migrate $(WHICH)
 
-shell: .venv/installed
+shell: .venv/installed ## open a shell in which pulumi, cutover and aws work against an emulated AWS
 	$(RUN) -m rehearsal shell $(WHICH)
 
-test: .venv/installed
+test: .venv/installed ## check format, lint and types, and run every test
 	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check --quiet .
 	$(RUN) -m basedpyright
 	.venv/bin/zizmor --offline --quiet .github
 	$(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
-format: .venv/installed
+format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .
 	$(RUN) -m ruff check --quiet --fix .
 
-docs: .venv/installed
+docs: .venv/installed ## write docs/configuration.md anew from the settings
 	$(RUN) -m settings.reference
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Installing Python packages into .venv, once: one to five minutes" >&2
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install --quiet --require-hashes -r requirements-dev.txt
 	.venv/bin/pip install --quiet --no-deps --editable .

@@ -8,19 +8,37 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 
 from cutover.commands import guard, promote, release, retire, rollback, shift, status
 from cutover.terminal import Code, results, say
 
+
+def _show_version(value: bool) -> None:
+    if value:
+        results.print(f"cutover {version('eks-cutover')}", markup=False)
+        raise typer.Exit
+
+
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
-    help="Move traffic between EKS clusters behind one load balancer.",
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def options(
+    *,
+    show: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version, and end.")
+    ] = False,
+) -> None:
+    """Move traffic between EKS clusters behind one load balancer."""
+
+
 app.command()(status.status)
 app.command()(shift.shift)
 app.command()(promote.promote)

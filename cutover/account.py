@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cutover import buckets
-from cutover.calls import OutsideError, threads
+from cutover.calls import OutsideError, threads, waiting
 from cutover.evidence import Unproven, evidence
 from cutover.gate import Group, Move, Policy, shares
 
@@ -103,7 +103,11 @@ def read(aws: Live, settings: Settings, *, everything: bool = False, found: Foun
 
     :raises LiveError: AWS could not be read
     """
-    found = found or aws.find()
+    with waiting("what AWS has of the stack"):
+        return _read(aws, settings, found or aws.find(), everything=everything)
+
+
+def _read(aws: Live, settings: Settings, found: Found, *, everything: bool) -> Account:
     routes = [name for name in settings.routes if everything or _moves(found, settings, name)]
     asked = [group for arn, group in found.groups.items() if everything or _counts(found, settings, routes, arn)]
     with threads(1) as pool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -24,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cutover.web import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Generator, Iterable
 
 _T = TypeVar("_T")
 _Item = TypeVar("_Item")
@@ -103,6 +104,8 @@ def threads(limit: int) -> Generator[ThreadPoolExecutor]:
 _nobody_waits: ContextVar[bool] = ContextVar("nobody_waits", default=False)
 _open: dict[object, tuple[str, float]] = {}  # what is waited for, and since when
 _never = threading.Event()
+_showing = threading.Lock()
+_shows: list[Callable[[str], object]] = []  # where a line is shown for as long as it is true
 
 
 @contextmanager
@@ -115,6 +118,7 @@ def waiting(what: str) -> Generator[None]:
         yield
     finally:
         _open.pop(place, None)
+        _show()  # before anything else is printed
 
 
 @contextmanager
@@ -133,11 +137,47 @@ def tell_what_takes_long(tell: Callable[[str], object]) -> None:
     threading.Thread(target=_tell_what_takes_long, args=(tell,), daemon=True).start()
 
 
+@contextmanager
+def showing_what_takes_long(show: Callable[[str], object]) -> Generator[None]:
+    """Show for the length of a block, in the words of `waiting`, what takes long now; "" where nothing does.
+
+    It is called from any thread.
+    """
+    _shows.append(show)
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK_SECONDS):
+            _show()
+
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        _shows.remove(show)
+        show("")
+
+
+def _show() -> None:
+    with _showing:  # so that nothing is shown late that has ended
+        long = [(seconds, what) for what, seconds in _since().items() if seconds >= _SILENT_SECONDS]
+        # The shortest of them says most: it is a part of the others.
+        line = "Waiting for {1} ({0:.0f} s)".format(*min(long)) if long else ""
+        for show in tuple(_shows):
+            show(line)
+
+
+def _since() -> dict[str, float]:
+    """Return how many seconds each thing has been waited for, the first of those that have one name."""
+    present = time.monotonic()
+    return {what: present - begin for what, begin in reversed(list(_open.values()))}
+
+
 def _tell_what_takes_long(tell: Callable[[str], object]) -> None:
     due: dict[str, float] = {}
     while not _never.wait(_LOOK_SECONDS):
-        present = time.monotonic()
-        since = {what: present - begin for what, begin in reversed(list(_open.values()))}
+        since = _since()
         due = {what: seconds for what, seconds in due.items() if what in since}
         for what, seconds in since.items():
             if seconds >= due.get(what, _SILENT_SECONDS):

@@ -217,11 +217,12 @@ class Reads:
         """Let EKS look again, and tell whether it has finished soon enough to wait for."""
         try:
             self._eks.start_insights_refresh(clusterName=name)
-            for _ in range(_REFRESH_SECONDS // _POLL_SECONDS):
-                status = self._eks.describe_insights_refresh(clusterName=name)["status"]
-                if status != "IN_PROGRESS":
-                    return status == "COMPLETED"
-                time.sleep(_POLL_SECONDS)
+            with waiting(f"EKS, which looks at {name} anew"):
+                for _ in range(_REFRESH_SECONDS // _POLL_SECONDS):
+                    status = self._eks.describe_insights_refresh(clusterName=name)["status"]
+                    if status != "IN_PROGRESS":
+                        return status == "COMPLETED"
+                    time.sleep(_POLL_SECONDS)
         except Exception:  # who may read may not be allowed to start one
             return False
         return False

@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from enum import IntEnum
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
 
 from cutover import calls, ending
 from cutover.calls import OutsideError
@@ -147,8 +151,7 @@ def documented(kind: str, *, as_json: bool) -> Generator[None]:
 @contextmanager
 def told() -> Generator[None]:
     """Turn the mistakes of a user and the failures of AWS or the engine in a block into messages and exit codes."""
-    calls.tell_what_takes_long(say)
-    with ending.by_signals():
+    with ending.by_signals(), _told_what_takes_long():
         try:
             yield
         except BusyError as error:
@@ -163,6 +166,54 @@ def told() -> Generator[None]:
             stop(Code.FAILED, f"{error}. Mend that, then run the same again")
         except (KeyboardInterrupt, typer.Abort):  # typer makes the latter of what interrupts a prompt
             stop(interrupted(), "Interrupted. Run the same again: it goes on from what is live")
+
+
+@contextmanager
+def _told_what_takes_long() -> Generator[None]:
+    """Show what a block waits for: on a terminal in one line that goes with it, elsewhere in lines that stay."""
+    if not messages.is_terminal or messages.is_dumb_terminal:
+        calls.tell_what_takes_long(say)
+        yield
+        return
+    line = _Line()
+    with calls.showing_what_takes_long(line.show):
+        try:
+            yield
+        finally:
+            line.close()
+
+
+class _Line:
+    """A line at the foot of the terminal, with something that turns, for as long as it has a text."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shown: Live | None = None
+        self._closed = False
+
+    def show(self, text: str) -> None:
+        """Show a text in place of the one before, or nothing."""
+        with self._lock:
+            if self._shown and (not text or self._closed):
+                self._shown.stop()
+                self._shown = None
+            elif self._shown:
+                self._shown.update(_turning(text))
+            elif text and not self._closed:
+                # What stdout gets is a result, and no matter of this line.
+                self._shown = Live(
+                    _turning(text), console=messages, transient=True, redirect_stdout=False, redirect_stderr=False
+                )
+                self._shown.start()
+
+    def close(self) -> None:
+        """Show nothing any more."""
+        self._closed = True
+        self.show("")
+
+
+def _turning(text: str) -> Spinner:
+    return Spinner("dots", Text(text, no_wrap=True, overflow="ellipsis"))
 
 
 def interrupted() -> Code:

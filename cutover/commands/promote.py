@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cutover import minutes, tables
-from cutover.calls import OutsideError
+from cutover.calls import OutsideError, waiting
 from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out, check_forwarding, check_whole
 from cutover.confirmed import Confirmed, check_settled
@@ -266,10 +266,11 @@ def _hold(rollout: _Rollout, seconds: float) -> None:
 
     :raises _FailedError: requests are lost
     """
-    while seconds > 0:
-        _wait(min(seconds, _WATCH_SECONDS))
-        seconds -= _WATCH_SECONDS
-        _sound(rollout)
+    with waiting(f"{rollout.key} at {rollout.step} %: {seconds:.0f} s until the next look"):
+        while seconds > 0:
+            _wait(min(seconds, _WATCH_SECONDS))
+            seconds -= _WATCH_SECONDS
+            _sound(rollout)
 
 
 def _sound(rollout: _Rollout) -> bool:

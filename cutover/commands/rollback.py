@@ -481,10 +481,11 @@ def _watch(act: _Act) -> Lock | None:
         f"An update of {lock} is under way and may move traffic again. {lock.cure(act.project.named)}: until then this "
         "watches, and puts back what moves. Ctrl-C ends it."
     )
-    while lock and not lock.dead:
-        time.sleep(_EVERY_SECONDS)
-        lock = act.project.locked()
-        _again(act)
+    with calls.waiting("that update to end"):
+        while lock and not lock.dead:
+            time.sleep(_EVERY_SECONDS)
+            lock = act.project.locked()
+            _again(act)
     return lock
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import ssl
 import subprocess
+import sys
 import threading
+import time
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
 from botocore.parsers import ResponseParserError
+from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover import calls, leftovers, lock, objects, support
+from cutover import calls, leftovers, lock, objects, support, terminal
 from cutover.__main__ import app
 from cutover.calls import at_once, failing_as, waiting
 from cutover.inside import Inside, InsideError
@@ -139,6 +143,42 @@ def test_what_takes_long_is_told_by_its_name_and_not_again_and_again(monkeypatch
     with waiting("sts AssumeRole"), waiting("sts AssumeRole"):
         assert heard.wait(60)
     assert [text.partition(" (")[0] for text in told] == ["Waiting for sts AssumeRole"]
+
+
+def test_what_takes_long_is_shown_for_as_long_as_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "_SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(calls, "_LOOK_SECONDS", 0.01)
+    shown: list[str] = []
+    heard = threading.Event()
+
+    def show(text: str) -> None:
+        shown.append(text)
+        if "whoami" in text:
+            heard.set()
+
+    with calls.showing_what_takes_long(show), waiting("pulumi preview"):
+        with waiting("pulumi whoami"):
+            assert heard.wait(60)
+        assert "whoami" not in shown[-1]
+    assert shown[-1] == "", "before anything else is printed"
+    assert "Waiting for pulumi preview" in "".join(shown)
+
+
+def test_on_a_terminal_what_is_waited_for_turns_in_one_line_that_leaves_no_trace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(calls, "_SILENT_SECONDS", 0.05)
+    monkeypatch.setattr(calls, "_LOOK_SECONDS", 0.01)
+    written = StringIO()
+    screen = Console(file=written, force_terminal=True, color_system=None, width=80)
+    monkeypatch.setattr(terminal, "messages", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    out = sys.stdout
+    with terminal.told(), waiting("pulumi preview"):
+        while "Waiting for pulumi preview (0 s)" not in written.getvalue():
+            time.sleep(0.01)
+        assert sys.stdout is out, "where results go"
+    assert written.getvalue().endswith("\x1b[1A\x1b[2K"), "the line is erased"
 
 
 def test_a_call_that_hangs_is_told_by_service_action_and_region(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
