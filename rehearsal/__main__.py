@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -75,7 +76,7 @@ def migrate(
             outcomes.append(outcome)
             said = f"{outcome.title}: {touched(outcome)}; {', '.join(split(outcome)) or 'no traffic yet'}"
             messages.print(said, highlight=False, markup=False)
-    report.write_text(render(stack, outcomes, rehearsal.answers), encoding="utf-8")
+    report.write_text(render(stack, outcomes, rehearsal.answers, _made(rehearsed)), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps(document(stack, rate, outcomes), indent=2))
     else:
@@ -86,6 +87,20 @@ def migrate(
         messages.print(fault, style="red", highlight=False, markup=False)
     messages.print(f"The report: {report}", highlight=False, markup=False, soft_wrap=True)
     raise typer.Exit(code=1 if faults else 0)
+
+
+def _made(rehearsed: Sandbox) -> str:
+    """Say when a rehearsal was, of which program and by which engine."""
+    git = ("git", "-C", str(PROGRAM))
+    try:
+        commit = subprocess.run(
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout
+        edits = subprocess.run([*git, "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):  # a copy without its history
+        commit, edits = "of no commit", ""
+    program = f"program {commit.strip()}{' with edits' if edits else ''}"
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {program}, Pulumi engine {rehearsed.engine.version}"
 
 
 def _stack_file(stack: str, file: Path | None) -> tuple[str, Path]:

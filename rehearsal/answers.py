@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-SIGMAS = 5
-_IMPROBABLE = NormalDist().cdf(-SIGMAS)
+_SIGMAS = 5
+_IMPROBABLE = NormalDist().cdf(-_SIGMAS)
 _LEAST_FOR_QUANTILES = 2
 
 

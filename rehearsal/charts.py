@@ -126,6 +126,7 @@ def _draw_latency(chart: Axes, clusters: Sequence[str], outcomes: Sequence[Outco
     chart.set_xlim(0.5, len(titles) + 0.5)
     chart.set_yscale("log")
     chart.yaxis.set_major_formatter("{x:g}")
+    chart.yaxis.set_minor_formatter("{x:g}")
     chart.grid(axis="y", alpha=0.3)
     chart.set_ylabel("milliseconds")
     chart.set_title("Latency of each cluster while the weights rested", loc="left", weight="bold")

@@ -11,7 +11,6 @@ from html import escape
 from string import Template
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.answers import SIGMAS
 from rehearsal.charts import chosen, draw
 
 if TYPE_CHECKING:
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 JSON_VERSION = 1
 _INVARIANTS = (
     "No request is lost, but for those that a killed cluster itself was answering.",
-    f"While the weights rest, every route's split is what they explain, within {SIGMAS} sigma of the binomial.",
+    "While the weights rest, every route's split is what they explain: no cluster is off by more than what chance does"
+    " in fewer than one of a million such counts.",
     "Load balancers and DNS names are the same objects from the first act to the last.",
     "Every plan touches only what its act may touch: a shift nothing but weights, a new cluster nothing of the old one,"
     " a retirement nothing of the new one.",
@@ -72,8 +72,11 @@ def document(stack: str, rate: float, outcomes: Iterable[Outcome]) -> dict[str, 
     return {"version": JSON_VERSION, "stack": stack, "rate": rate, "acts": acts}
 
 
-def render(stack: str, outcomes: Sequence[Outcome], answers: Sequence[Answer]) -> str:
-    """Return the report as one HTML document that needs nothing from elsewhere."""
+def render(stack: str, outcomes: Sequence[Outcome], answers: Sequence[Answer], made: str) -> str:
+    """Return the report as one HTML document that needs nothing from elsewhere.
+
+    ``made`` says when, of which program and by which engine.
+    """
     clusters = list(dict.fromkeys(key for outcome in outcomes for key in outcome.weights))
     broken = [f"{outcome.title}: {fault}" for outcome in outcomes for fault in outcome.faults]
     charts = (
@@ -99,6 +102,7 @@ def render(stack: str, outcomes: Sequence[Outcome], answers: Sequence[Answer]) -
         story="".join(f"<p>{escape(line)}</p>" for line in _story(stack, clusters, outcomes, answers)),
         invariants=_list(_INVARIANTS),
         verdict=_verdict(broken),
+        made=escape(made),
         charts=charts,
         overview=_table(("act", "wanted", "answered by", "the plan touched", "requests", "failed", "invariants"), acts),
         acts="".join(_section(number, outcome) for number, outcome in enumerate(outcomes, 1)),
@@ -140,7 +144,7 @@ def _failed(clusters: Iterable[str], outcomes: Iterable[Outcome], failures: Sequ
 
 def _verdict(broken: list[str]) -> str:
     if not broken:
-        return '<p class="held">✓ All of them held, in every act.</p>'
+        return '<p class="held">✓ All that had to hold did, in every act.</p>'
     ended = "The rehearsal ended there: what would have followed would have rested on it."
     return f'<div class="broken"><p>✗ Broken. {ended}</p>{_list(broken)}</div>'
 
@@ -221,8 +225,11 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f4f4f4; paddi
 .broken { border-color: #D55E00; background: #fdf1ea; }
 </style></head><body>
 <h1>$title</h1>
+$verdict
+<p>$made. AWS, the load balancer and the clusters were emulated on one machine: docs/rehearsal.md says what is real,
+what is emulated, and what is known to differ.</p>
 <h2>What happened</h2>$story
-<h2>What had to hold</h2>$invariants$verdict
+<h2>What had to hold</h2>$invariants
 <h2>What clients saw</h2>
 <p>The numbers above the charts are the acts, listed below; traffic began after the first. Each begins with an edit of
 the stack file; in its grey band the engine is at work and the split follows, and in the white band after it the weights

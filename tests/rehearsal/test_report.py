@@ -45,6 +45,7 @@ def outcome(title: str, *faults: str, run: Run = SHIFT, began: float = 100.0, sa
     )
 
 
+MADE = "2026-11-27 05:10 UTC, program 063d3a1, Pulumi engine 3.259.0"
 ACTS = [outcome("at 25"), outcome("v1-36 dies", began=102.0), outcome("a refusal", run=REFUSAL, began=104.0)]
 
 
@@ -70,8 +71,16 @@ class _Page(HTMLParser):
         self.text += data
 
 
+def test_the_verdict_stands_first_with_when_and_by_what_and_all_in_plain_words() -> None:
+    text = " ".join(_Page(render("dev", ACTS, SEEN, MADE)).text.partition("}")[2].split())
+    assert 0 < text.index("✓ All that had to hold did") < text.index(MADE) < text.index("docs/rehearsal.md")
+    assert text.index("docs/rehearsal.md") < text.index("What happened")
+    assert "sigma" not in text
+    assert "binomial" not in text
+
+
 def test_the_report_needs_nothing_from_elsewhere() -> None:
-    page = render("dev", ACTS, SEEN)
+    page = render("dev", ACTS, SEEN, MADE)
     read = _Page(page)
     assert read.fetched == []
     assert not read.tags & {"script", "link", "iframe", "img"}
@@ -80,48 +89,48 @@ def test_the_report_needs_nothing_from_elsewhere() -> None:
 
 
 def test_a_reader_learns_what_was_rehearsed_and_that_the_invariants_held() -> None:
-    text = _Page(render("dev", ACTS, SEEN)).text
+    text = _Page(render("dev", ACTS, SEEN, MADE)).text
     assert "migration of the stack dev from cluster v1-35 to cluster v1-36" in text
     assert "120 requests" in text
     assert "10 requests or streams failed: 10 had been sent to v1-36. They failed in “v1-36 dies”" in text
-    assert "All of them held" in text
+    assert "All that had to hold did" in text
     assert "Broken" not in text
 
 
 def test_a_reader_learns_which_invariant_broke_in_which_act() -> None:
-    text = _Page(render("dev", [*ACTS[:2], outcome("a refusal", "3 requests were lost")], SEEN)).text
+    text = _Page(render("dev", [*ACTS[:2], outcome("a refusal", "3 requests were lost")], SEEN, MADE)).text
     assert "a refusal: 3 requests were lost" in text
     assert "All of them held" not in text
 
 
 def test_every_act_tells_its_plan_and_what_the_gate_said() -> None:
-    text = _Page(render("dev", ACTS, SEEN)).text
+    text = _Page(render("dev", ACTS, SEEN, MADE)).text
     assert "web-weighted" in text
     assert "actions[0].forward.targetGroups[1].weight" in text
     assert "the gate refuses: route web <needs> 2 healthy targets in v1-36" in text
 
 
 def test_failures_between_two_acts_are_told_too() -> None:
-    text = _Page(render("dev", ACTS, [*SEEN, *answers("", 106.0, bad=True)])).text
+    text = _Page(render("dev", ACTS, [*SEEN, *answers("", 106.0, bad=True)], MADE)).text
     assert "10 of the failures fell between two acts" in text
 
 
 def test_what_a_program_says_cannot_become_markup() -> None:
     name = "<script>alert('a & b')</script>"
     run = Run((Step("update", name, name, (name,)),), (Step("same", name, name),), 1.0, name)
-    read = _Page(render(name, [outcome("at 25", name, run=run)], SEEN))
+    read = _Page(render(name, [outcome("at 25", name, run=run)], SEEN, MADE))
     assert "script" not in read.tags
     assert name in read.text
 
 
 def test_a_rehearsal_that_ended_before_any_traffic_has_a_report() -> None:
-    text = _Page(render("dev", [outcome("alone", "no such zone")], [])).text
+    text = _Page(render("dev", [outcome("alone", "no such zone")], [], MADE)).text
     assert "There was no traffic" in text
     assert "alone: no such zone" in text
 
 
 def test_the_same_rehearsal_gives_the_same_report() -> None:
-    assert render("dev", ACTS, SEEN) == render("dev", ACTS, SEEN)
+    assert render("dev", ACTS, SEEN, MADE) == render("dev", ACTS, SEEN, MADE)
 
 
 def test_machines_read_every_act() -> None:
