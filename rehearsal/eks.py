@@ -7,6 +7,7 @@ leads elsewhere, by name. Refuses to own what the children are: they go to the `
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import importlib.metadata
 import json
@@ -22,6 +23,9 @@ import pulumi_eks as eks
 import pulumi_kubernetes as kubernetes
 from pulumi.errors import InputPropertyError
 from pulumi.provider import ConstructResult, Provider, main
+
+from rehearsal.kubernetes.cluster import Cluster as ApiServer
+from rehearsal.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +107,7 @@ _AMI_TYPES = {
     ("Bottlerocket", "x86_64"): "BOTTLEROCKET_x86_64",
     ("Bottlerocket", "arm64"): "BOTTLEROCKET_ARM_64",
 }
+_LOOKS, _LOOK_SECONDS = 60, 5
 _ROOT_DEVICES = {"AL2023": "/dev/xvda", "Bottlerocket": "/dev/xvdb"}
 
 
@@ -154,9 +159,11 @@ class Cluster(pulumi.ComponentResource):
                 ignore_changes=["accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons"],
             ),
         )
+        public = inputs.get("endpointPublicAccess", True)
+        endpoint = pulumi.Output.all(self.cluster.name, self.cluster.endpoint).apply(once_it_answers)
         self.kubeconfig = pulumi.Output.all(
             self.cluster.name,
-            self.cluster.endpoint,
+            endpoint if public else self.cluster.endpoint,
             self.cluster.certificate_authority.data,
             self.cluster.arn,
         ).apply(lambda parts: kubeconfig(*parts))
@@ -474,6 +481,17 @@ def _ami_type(system: Any, instance_types: Any) -> pulumi.Output[str]:
         return ami
 
     return pulumi.Output.all(system, instance_types).apply(choose)
+
+
+async def once_it_answers(parts: list[str]) -> str:
+    """Return the endpoint once its API server answers, or after five minutes: so it is where the endpoint is public."""
+    name, endpoint = parts
+    cluster = ApiServer(Store.of_this_rehearsal(), name)
+    for _ in range(_LOOKS if not pulumi.runtime.is_dry_run() else 0):
+        if not cluster.unreachable:
+            break
+        await asyncio.sleep(_LOOK_SECONDS)
+    return endpoint
 
 
 def _given(**properties: Any) -> dict[str, Any]:

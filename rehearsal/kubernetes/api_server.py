@@ -7,7 +7,8 @@ were stored (`cluster`), and nothing else: neither nodes nor pods, nor what EKS 
 request but to list a collection, whole or of a namespace, and to know who asks: a token need only look like one of
 `aws eks get-token`.
 
-A cluster that is gone, or whose fault is played that nothing reaches it, drops the connection.
+A cluster that is gone, or whose fault is played that nothing reaches it, drops the connection; one that is played
+silent says nothing for as long as it is.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 import ssl
 import tempfile
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -68,6 +70,7 @@ _NAMESPACED = re.compile(r"/namespaces/([^/]+)/")
 _TOKEN = "Bearer k8s-aws-v1."
 _PARAMETERS = {"limit", "continue"}
 _NAMES_ONLY = "as=PartialObjectMetadataList"
+_LOOK_SECONDS = 0.1
 
 
 class _Refusal(Exception):  # noqa: N818 - it is an answer of Kubernetes
@@ -88,6 +91,8 @@ class ApiServers:
         name, _, place = request.path[1:].partition("/")
         unique, _, path = place.partition("/")
         eks, cluster = self._store.get(CLUSTERS, name), Cluster(self._store, name)
+        while cluster.silent:
+            time.sleep(_LOOK_SECONDS)
         if eks is None or not eks["endpoint"].endswith(f"/{name}/{unique}") or cluster.unreachable:
             raise ConnectionResetError
         try:

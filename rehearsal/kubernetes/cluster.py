@@ -130,13 +130,22 @@ class Cluster:
         """Whether the fault is played that nothing reaches this API server."""
         return self._store.get(_UNREACHABLE, self.name) is not None
 
+    @property
+    def silent(self) -> bool:
+        """Whether it is played besides that nobody is told so: packets are dropped, and whoever asks waits."""
+        return bool((self._store.get(_UNREACHABLE, self.name) or {}).get("silent"))
 
-def set_reachable(store: Store, cluster: str, *, reachable: bool) -> None:
-    """Play, or stop playing, the fault that the API server of the EKS cluster named ``cluster`` cannot be reached."""
+
+def set_reachable(store: Store, cluster: str, *, reachable: bool, silent: bool = False) -> None:
+    """Play, or stop playing, the fault that the API server of the EKS cluster named ``cluster`` cannot be reached.
+
+    It refuses connections, as where nothing listens any more; ``silent``, it drops packets, as a private endpoint does
+    from outside.
+    """
     if reachable:
         store.delete(_UNREACHABLE, cluster)
     else:
-        store.put(_UNREACHABLE, cluster, {})
+        store.put(_UNREACHABLE, cluster, {"silent": silent})
 
 
 def set_answering(store: Store, cluster: str, chart: str, *, answering: bool) -> None:

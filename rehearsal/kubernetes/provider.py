@@ -13,6 +13,7 @@ import importlib.metadata
 import json
 import os
 import secrets
+import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ AUTONAMED = "pulumi.com/autonamed"
 _FORCED = "pulumi.com/patchForce"
 _RANDOM_DIGITS = 7
 _RELEASE = "kubernetes:helm.sh/v3:Release"
+_DIAL_SECONDS = 30.0  # how long client-go waits for a connection, whatever timeout is set
 _TYPES = {
     f"kubernetes:{kind.api_version if '/' in kind.api_version else f'core/{kind.api_version}'}:{kind.name}": kind
     for kind in KINDS.values()
@@ -47,7 +49,6 @@ _WITHOUT_EFFECT_HERE = frozenset(
         "clusterIdentifier",
         "enableSecretMutable",
         "helmReleaseSettings",
-        "kubeClientSettings",
         "kubeconfig",
         "suppressDeprecationWarnings",
         "suppressHelmHookWarnings",
@@ -106,10 +107,12 @@ class KubernetesProvider:
     def __init__(self) -> None:
         self._flags: dict[str, bool] = {}
         self._place: Place | None = None
+        self._patience = _DIAL_SECONDS
+        self._asking = threading.Lock()
 
     def configure(self, settings: Props) -> None:
-        """Take the cluster and the flags, which also have environment variables."""
-        unheard = sorted(settings.keys() - _FLAGS.keys() - _WITHOUT_EFFECT_HERE)
+        """Take the cluster and the flags, which also have environment variables; ask for version and schema."""
+        unheard = sorted(settings.keys() - _FLAGS.keys() - _WITHOUT_EFFECT_HERE - {"kubeClientSettings"})
         if settings.get("enableServerSideApply", "true") in {"false", False}:
             raise Refused("the rehearsal's kubernetes provider knows server-side apply only")
         unheard = [key for key in unheard if key != "enableServerSideApply"]
@@ -119,6 +122,11 @@ class KubernetesProvider:
             flag: settings.get(flag, os.environ.get(variable)) in {"true", True} for flag, variable in _FLAGS.items()
         }
         self._place = place(settings["kubeconfig"]) if settings.get("kubeconfig") else None
+        client = json.loads(settings.get("kubeClientSettings", "{}"))
+        timeout = client.get("timeout") or os.environ.get("PULUMI_K8S_CLIENT_TIMEOUT") or _DIAL_SECONDS
+        self._patience = min(_DIAL_SECONDS, float(timeout))
+        if self._place and self._cluster.silent:
+            time.sleep(2 * self._patience)  # one request after the other
 
     def check(self, resource: Resource, olds: Props, news: Props, seed: bytes) -> Props:
         """Return the inputs with name and namespace; of an unreachable cluster, perhaps the old ones."""
@@ -146,6 +154,10 @@ class KubernetesProvider:
         """Compare inputs: another name or namespace is another object, and so is other data of a ConfigMap."""
         if resource.type == _RELEASE:
             return helm.diff(old_inputs, news)
+        if _kind(resource).chart and self._cluster.silent:
+            # Each object of a kind that a CRD brings asks whether it has a namespace, one at a time, and in vain.
+            with self._asking:
+                time.sleep(self._patience)
         replacing = ["apiVersion", "kind", "metadata.name", "metadata.namespace"]
         if _kind(resource).name == "ConfigMap" and (
             old_inputs.get("immutable") or not self._flags["enableConfigMapMutable"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -230,6 +232,15 @@ def test_a_cluster_that_is_played_unreachable_cannot_be_read_until_it_answers_ag
         inner.names("/api/v1/services")
     set_reachable(inner.store, inner.name, reachable=True)
     assert inner.names("/api/v1/services") == []
+
+
+def test_a_cluster_that_is_played_silent_says_nothing_until_it_answers_again(inner: Inner) -> None:
+    set_reachable(inner.store, inner.name, reachable=False, silent=True)
+    timer = threading.Timer(1, set_reachable, (inner.store, inner.name), {"reachable": True})
+    begin = time.monotonic()
+    timer.start()
+    assert inner.ask("/api/v1/services")[0] == 200
+    assert time.monotonic() - begin >= 1
 
 
 def test_nobody_answers_for_a_cluster_that_is_gone_nor_for_its_namesake_before(inner: Inner, served: Front) -> None:

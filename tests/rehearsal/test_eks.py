@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,14 @@ import pytest
 from pulumi.errors import InputPropertyError
 
 from rehearsal import engine
-from rehearsal.eks import EksProvider
+from rehearsal.eks import EksProvider, once_it_answers
+from rehearsal.kubernetes.cluster import set_reachable
 from rehearsal.sandbox import Sandbox
+from rehearsal.store import PATH_VARIABLE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PROGRAM = """
 import json
@@ -289,3 +293,20 @@ def test_what_is_not_emulated_is_refused_by_name(
         EksProvider().construct("new", f"eks:index:{component}", inputs)
     assert refused.value.property_path == path
     assert complaint in refused.value.reason
+
+
+@pytest.mark.parametrize(("answers_after", "looks"), [(3, 3), (None, 60), (0, 0)])
+def test_an_update_waits_until_a_public_endpoint_answers_but_no_longer_than_five_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers_after: int | None, looks: int
+) -> None:
+    monkeypatch.setenv(PATH_VARIABLE, str(tmp_path / "store.sqlite"))
+    store, slept = Store.of_this_rehearsal(), list[float]()
+    set_reachable(store, "dev-v1-36", reachable=answers_after == 0, silent=True)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        set_reachable(store, "dev-v1-36", reachable=len(slept) == answers_after, silent=True)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert asyncio.Runner().run(once_it_answers(["dev-v1-36", "https://one"])) == "https://one"
+    assert slept == [5.0] * looks

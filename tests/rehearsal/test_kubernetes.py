@@ -311,6 +311,29 @@ def test_nothing_is_planned_or_lost_while_a_cluster_is_unreachable(kube: Kube) -
     assert kube.read(applied) == (applied.inputs, applied.state)
 
 
+@pytest.mark.parametrize(
+    ("settings", "variable", "seconds"),
+    [({}, "", 30), ({"kubeClientSettings": '{"timeout": 12}'}, "5", 12), ({}, "5", 5), ({}, "60", 30)],
+)
+def test_a_silent_cluster_costs_two_dials_to_begin_with_and_one_for_each_object_of_a_definition(
+    kube: Kube, monkeypatch: pytest.MonkeyPatch, settings: Props, variable: str, seconds: float
+) -> None:
+    kube.release("aws-load-balancer-controller")
+    namespace = kube.namespace()
+    binding = Resource(f"urn:pulumi:test::rehearsal::{BINDING}::web", "web/web")
+    waited: list[float] = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    monkeypatch.setenv("PULUMI_K8S_CLIENT_TIMEOUT", variable)
+    set_reachable(Store.of_this_rehearsal(), kube.name, reachable=False, silent=True)
+    kube.configure(skipUpdateUnreachable="true", **settings)
+    assert waited == [2 * seconds]
+    assert kube.diff(namespace, metadata={"name": "web"}) == Diff()
+    assert waited == [2 * seconds]
+    for _ in range(2):
+        kube.provider.diff(binding, {}, {}, {})
+    assert waited == [2 * seconds, seconds, seconds]
+
+
 def test_what_must_reach_an_unreachable_cluster_fails(kube: Kube) -> None:
     applied = kube.namespace(team="one")
     kube.reach(reachable=False)
