@@ -8,23 +8,27 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 import pulumi_kubernetes as k8s
-from pulumi import ResourceOptions
+from pulumi import ResourceOptions, ResourceTransformResult
 
 from components.tags import SIZES_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pulumi import ResourceTransformArgs
 
     from settings.models import AccessEntry
     from settings.models import Cluster as ClusterSettings
 
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
+# Longer than the 10 s that an API server gives a webhook, whose failure it then tells. Alone, the client waits 30 s.
+_CLIENT_SECONDS = 12
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
 
@@ -55,6 +59,22 @@ class ClusterArgs:
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, LoadBalancerAccess]
     node_count: int | None = None
+
+
+def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """Return what gives the cluster of the EKS component a public endpoint, if any CIDRs may reach it.
+
+    The component is not told: it would wait five minutes in every update for an API that does not answer.
+    """
+
+    def opened(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != "aws:eks/cluster:Cluster" or not cidrs:
+            return None
+        network: Any = args.props["vpcConfig"]
+        public = {"endpointPublicAccess": True, "publicAccessCidrs": list(cidrs)}
+        return ResourceTransformResult({**args.props, "vpcConfig": {**network, **public}}, args.opts)
+
+    return opened
 
 
 class Cluster(pulumi.ComponentResource):
@@ -98,6 +118,7 @@ class Cluster(pulumi.ComponentResource):
             skip_update_unreachable=True,
             # A field that somebody has edited would stop every update of its object; cutover/edits.py tells of it.
             enable_patch_force=True,
+            kube_client_settings={"timeout": _CLIENT_SECONDS},
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})
@@ -127,13 +148,12 @@ class Cluster(pulumi.ComponentResource):
             kube_proxy_addon_options=eks.KubeProxyAddonOptionsArgs(enabled=False),
             coredns_addon_options=eks.CoreDnsAddonOptionsArgs(enabled=False),
             endpoint_private_access=True,
-            endpoint_public_access=bool(cluster.endpoint.public_cidrs),
-            public_access_cidrs=cluster.endpoint.public_cidrs or None,
+            endpoint_public_access=False,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=cluster.support_type),
             enabled_cluster_log_types=cluster.log_types,
             kubernetes_service_ip_address_range=cluster.service_cidr,
             deletion_protection=cluster.deletion_protection,
-            opts=ResourceOptions(parent=self),
+            opts=ResourceOptions(parent=self, transforms=[_opening(cluster.endpoint.public_cidrs)]),
         )
 
     def _addon(self, addon: str, version: str, after: Sequence[pulumi.Resource] = ()) -> eks.Addon:

@@ -110,13 +110,11 @@ def test_nodes_stand_in_private_subnets_and_answer_imdsv2_only() -> None:
     assert nodes["scalingConfig"] == {"minSize": 3, "desiredSize": 6, "maxSize": 12}
 
 
-def test_the_api_is_private_unless_ranges_are_named() -> None:
-    private = _eks(_recorded())
+@pytest.mark.parametrize("ranges", [[], ["192.0.2.0/24"]])
+def test_the_eks_component_is_told_of_no_public_endpoint_since_it_would_wait_for_one(ranges: list[str]) -> None:
+    private = _eks(_recorded(endpoint={"publicCidrs": ranges}))
     assert (private["endpointPrivateAccess"], private["endpointPublicAccess"]) == (True, False)
     assert "publicAccessCidrs" not in private
-    opened = _eks(_recorded(endpoint={"publicCidrs": ["192.0.2.0/24"]}))
-    assert (opened["endpointPrivateAccess"], opened["endpointPublicAccess"]) == (True, True)
-    assert opened["publicAccessCidrs"] == ["192.0.2.0/24"]
 
 
 def test_control_plane_logs_upgrade_policy_and_deletion_protection_are_the_clusters_data() -> None:
@@ -164,6 +162,8 @@ def test_objects_in_the_cluster_wait_until_nodes_and_addons_work_and_an_unreacha
     assert provider.inputs["kubeconfig"] == KUBECONFIG
     assert provider.inputs["skipUpdateUnreachable"] == "true"
     assert provider.inputs["enablePatchForce"] == "true", "else one edit by hand would stop every update"
+    timeout = json.loads(provider.inputs["kubeClientSettings"])["timeout"]
+    assert 10 < timeout < 30, "a webhook has 10 s, whose failure is to be told; alone, the client waits 30 s"
     assert provider.inputs["clusterIdentifier"] == "prod-v1-36", "else a new endpoint would replace all objects"
     assert {"v1-36-nodes", "v1-36-coredns", "v1-36-metrics-server"} <= recorder.waits_for(provider)
 

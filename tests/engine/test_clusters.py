@@ -33,6 +33,10 @@ def _another_route(config: Config) -> None:
     routes["extra"] = {**copy.deepcopy(routes["web"]), "priority": 3, "hosts": ["extra.example.com"]}
 
 
+def _public(config: Config) -> None:
+    config["eks-cutover:clusters"]["v1-35"]["endpoint"] = {"publicCidrs": ["192.0.2.0/24"]}
+
+
 def _shared(steps: tuple[Step, ...]) -> list[Step]:
     return [step for step in steps if step.type.rsplit(":", 1)[-1] in _SHARED]
 
@@ -74,6 +78,14 @@ def test_a_new_route_that_is_not_live_has_preview_rules_only(standing: Standing)
     run = standing.preview(waiting)
     rules = {step.name for step in run.steps if step.type == LISTENER_RULE}
     assert rules == {"extra-v1-35-preview", "extra-v1-36-preview"}
+
+
+@only_dev
+def test_a_public_endpoint_is_one_change_of_the_cluster_in_place(standing: Standing) -> None:
+    run = standing.preview(_public)
+    (step,) = (step for step in run.steps if step.type.startswith("aws:"))
+    assert (run.failure, step.op, step.name) == ("", "update", "v1-35-eksCluster")
+    assert step.paths == ("vpcConfig.endpointPublicAccess", "vpcConfig.publicAccessCidrs[0]")
 
 
 @only_dev
