@@ -12,19 +12,32 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from cutover.calls import OutsideError, client, told, waiting
+from cutover.calls import OutsideError, at_once, client, told, waiting
 from cutover.web import connections
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import boto3
 
 _RETRIES = urllib3.Retry(
-    total=2, connect=0, status_forcelist=[429, 500, 503], backoff_factor=0.2, raise_on_status=False
+    total=2, connect=0, read=0, status_forcelist=[429, 500, 503], backoff_factor=0.2, raise_on_status=False
 )
+_LOOK = urllib3.Timeout(connect=3, read=5)
 _PAGE = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # EKS takes the token for 15 minutes after it was made, whatever is signed here; this is what its own client signs.
 _TOKEN_SECONDS = 60
+
+
+def silent(account: boto3.Session, eks_names: Mapping[str, str]) -> list[str]:
+    """Return the clusters, of those whose names in EKS are given by key, whose Kubernetes API is silent; asks at once.
+
+    :raises OutsideError: what the environment says of AWS is of no use
+    """
+    clusters = {key: Inside(account, name) for key, name in eks_names.items()}
+    told_so = at_once(lambda cluster: cluster.silent(), clusters.values(), len(clusters))
+    return [key for key, one in zip(clusters, told_so, strict=True) if one]
 
 
 class InsideError(OutsideError):
@@ -61,6 +74,21 @@ class Inside:
             if not (further := page.get("metadata", {}).get("continue")):
                 return found
             fields["continue"] = further
+
+    def silent(self) -> bool:
+        """Tell whether whoever asks the API would wait for nothing: it neither answers nor refuses.
+
+        Of a cluster that EKS does not have, or not yet, or that cannot be found out, nothing is told.
+        """
+        try:
+            endpoint, api = self._api
+            with waiting(f"the Kubernetes API of {self._name}"):
+                api.request("GET", f"{endpoint}/version", retries=False, timeout=_LOOK)
+        except urllib3.exceptions.TimeoutError as error:
+            return not isinstance(error, urllib3.exceptions.NewConnectionError)  # a refusal, which is a kind of it
+        except Exception:
+            return False
+        return False
 
     def _page(self, path: str, fields: dict[str, str], accept: str) -> dict[str, Any]:
         try:

@@ -468,6 +468,16 @@ class Project:
         """
         return watch(self._automation.preview, exclude=[_INSIDE])
 
+    def preview_but(self, silent: Collection[str]) -> Run:
+        """Preview the program but for what stands inside ``silent`` clusters, for which the engine would wait in vain.
+
+        :raises ProjectError: the state cannot be read
+        """
+        if not silent:
+            return self.preview()
+        fresh = [f"{_INSIDE}::*-{key}" for key in silent]  # bindings that are not in the state yet
+        return watch(self._automation.preview, exclude=[*standing_in(self.resources(), silent), *fresh])
+
     def follow(self, kept: Iterable[Step]) -> str:
         """Let what stands inside the clusters be as protected as ``kept`` says of its components; return why it is not.
 
@@ -547,6 +557,15 @@ def _taken(anchor: TextIO) -> bool:
 def rules(routes: Mapping[str, Any] | Sequence[str]) -> list[str]:
     """Return the targets that are the weighted rules of routes."""
     return [f"**::{route}-weighted" for route in routes]
+
+
+def standing_in(resources: Iterable[Mapping[str, Any]], clusters: Collection[str]) -> list[str]:
+    """Return the URNs of Kubernetes objects that stand in ``clusters``, by the provider that made them."""
+    return [
+        one["urn"]
+        for one in resources
+        if one["type"].startswith("kubernetes:") and one.get("provider", "::::::").split("::")[3] in clusters
+    ]
 
 
 def inside(resources: Iterable[Mapping[str, Any]], becomes: Mapping[str, bool]) -> dict[bool, list[str]]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markdown import Markdown
 
+from cutover import inside, terminal, usage
 from cutover import retire as rules
-from cutover import terminal, usage
 from cutover.account import read
 from cutover.calls import OutsideError
 from cutover.judgement import (
@@ -67,7 +67,8 @@ class Judged:
     ``named`` is how `-s` names the stack. ``missing`` is what the state has and AWS has not. ``live`` has the clusters'
     weights by route, ``serving`` the clusters that get requests now, ``instead`` what rules do, by route, that forward
     to nothing. ``leaving`` is by cluster that the plan takes away what speaks against that. ``hold`` is the one that
-    stands. ``blind`` is why nothing tells what is true in AWS, and ``unplanned`` whether there is no plan either.
+    stands. ``silent`` are the clusters of whose inside the plan tells nothing. ``blind`` is why nothing tells what is
+    true in AWS, and ``unplanned`` whether there is no plan either.
     """
 
     stack: str
@@ -79,6 +80,7 @@ class Judged:
     instead: Mapping[str, str] = field(default_factory=dict[str, str])
     leaving: Mapping[str, Sequence[Reason]] = field(default_factory=dict[str, "Sequence[Reason]"])
     hold: Hold | None = None
+    silent: Sequence[str] = ()
     blind: str = ""
     unplanned: bool = False
 
@@ -137,8 +139,10 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
 def _judged(project: Project, settings: Settings) -> Judged:
     account = session(settings.aws)
     found = Live(account, project.owner).find()
-    terminal.say(f"Previewing {project.stack}")
-    run = project.preview()
+    silent = inside.silent(account, {key: settings.eks_name(key) for key in settings.clusters})
+    but = f", but for what stands inside {_and(silent)}: no answer from there" if silent else ""
+    terminal.say(f"Previewing {project.stack}{but}")
+    run = project.preview_but(silent)
     return Judged(
         stack=project.stack,
         named=project.named,
@@ -149,6 +153,7 @@ def _judged(project: Project, settings: Settings) -> Judged:
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
         leaving=_leaving(project, settings, account, run, found) if leaving(run) else {},
         hold=found.hold,
+        silent=silent,
     )
 
 
@@ -197,6 +202,7 @@ def markdown(judged: Judged) -> str:
         *_hold(judged),
         *_weights_table(judged),
         *_pages(judged),
+        *_silent(judged.silent),
         *_steps_table(judged),
         *_violations_list(judged.violations),
         *_missing_list(judged.missing),
@@ -267,6 +273,15 @@ def _pages(judged: Judged) -> Iterator[str]:
             f"The rule of {pages} forwards to no cluster: somebody has given it another action, such as a maintenance "
             "page. A change that leaves its target groups and weights alone leaves that too, and the gate refuses any "
             f"other. Once it may go: `pulumi up --refresh -s {judged.named}`. Until then its clusters count as serving."
+        )
+
+
+def _silent(clusters: Sequence[str]) -> Iterator[str]:
+    if clusters:
+        yield (
+            f"The Kubernetes API of {_and([*clusters])} does not answer from here, so nothing tells what this change "
+            "does inside. An update waits for it, leaves what stands there as it is, and fails where it is to make or "
+            "delete something."
         )
 
 
@@ -357,6 +372,7 @@ def _document(judged: Judged) -> dict[str, Any]:
         },
         "hold": judged.hold and asdict(judged.hold),
         "warnings": list(judged.run.warnings),
+        "silent": list(judged.silent),
         "failure": judged.run.failure,
     }
 

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover import terminal
+from cutover import inside, terminal
 from cutover.__main__ import app
 from cutover.commands.guard import Judged, markdown
 from cutover.gate import Hold
@@ -73,6 +73,19 @@ def test_a_shift_is_allowed_and_shows_weights_before_and_after(monkeypatch: pyte
         "| route web | update | ListenerRule `web-weighted` (weights) |",
     ]
     assert "Previewing dev" in answer.stderr
+
+
+@pytest.mark.usefixtures("stack")
+def test_of_a_silent_cluster_it_is_said_that_the_plan_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, str]] = []
+    monkeypatch.setattr(inside, "silent", lambda _, names: asked.append(names) or [OLD])
+    monkeypatch.setattr(Project, "preview_but", lambda _, silent: plans.play("shift-one-route") if silent else None)
+    answer = CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev"])
+    assert (answer.exit_code, asked) == (0, [{OLD: "dev-v1-35", NEW: "dev-v1-36"}])
+    assert "but for what stands inside v1-35" in answer.stderr
+    assert "The Kubernetes API of v1-35 does not answer from here, so nothing tells what this" in answer.stdout
+    answer = CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev", "--json"])
+    assert json.loads(answer.stdout)["silent"] == [OLD]
 
 
 @pytest.mark.usefixtures("stack")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,10 +11,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
+from urllib3 import Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, ReadTimeoutError
 
-from cutover.inside import Inside, InsideError
+from cutover import inside
+from cutover.inside import Inside, InsideError, silent
 from cutover.web import reason
 from rehearsal.kubernetes.api_server import certificate
 from tests.cutover.api_server import ApiServer, serving
@@ -95,6 +98,26 @@ def test_a_caller_that_may_not_read_learns_what_to_do(api: ApiServer, status: in
 def test_an_api_that_cannot_be_reached_says_where_it_can() -> None:
     with pytest.raises(InsideError, match=f"the Kubernetes API of {NAME} cannot be reached .*in the VPC"):
         Inside(Account("https://127.0.0.1:9", b""), NAME).list("/api/v1/services")
+
+
+@pytest.mark.parametrize("accepts", [False, True])
+def test_an_api_that_drops_packets_or_says_nothing_is_silent(monkeypatch: pytest.MonkeyPatch, *, accepts: bool) -> None:
+    monkeypatch.setattr(inside, "_LOOK", Timeout(connect=0.3, read=0.3))
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        address = server.getsockname()
+        # A queue that is full drops who else would connect.
+        waiting = [] if accepts else [socket.create_connection(address)]
+        url = f"https://127.0.0.1:{address[1]}"
+        assert silent(Account(url), {"v1-36": NAME}) == ["v1-36"]
+        for one in waiting:
+            one.close()
+
+
+def test_an_api_that_answers_or_refuses_is_not_silent_nor_one_that_is_not_there(api: ApiServer) -> None:
+    assert silent(Account(api.url, api.authority), {"v1-36": NAME}) == []
+    assert silent(Account("https://127.0.0.1:9"), {"v1-36": NAME}) == []
+    assert silent(Account(), {"v1-36": NAME}) == []
+    assert [path for path, _ in api.asked] == ["/version"]
 
 
 def test_an_api_with_the_certificate_of_somebody_else_is_not_trusted(api: ApiServer) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.project import BusyError, EngineError, Project, ProjectError, inside
+from cutover.project import BusyError, EngineError, Project, ProjectError, inside, standing_in
 from cutover.run import Step
 from settings import SettingsError
 from tests.conftest import ROOT
@@ -30,6 +30,21 @@ def test_what_stands_inside_a_cluster_is_as_protected_as_its_component_becomes()
     ]
     assert inside(objects, {binding: True}) == {True: ["a"]}
     assert inside(objects, {binding: False}) == {False: ["b"]}
+
+
+def test_what_stands_in_a_cluster_is_told_by_the_provider_that_made_it() -> None:
+    provider = "urn:pulumi:dev::eks-cutover::eks-cutover:cluster:Cluster$pulumi:providers:kubernetes"
+    objects = [
+        {"urn": "old", "type": "kubernetes:core/v1:Namespace", "provider": f"{provider}::v1-35::1"},
+        {"urn": "namesake", "type": "kubernetes:core/v1:Namespace", "provider": f"{provider}::v1-35-b::2"},
+        {
+            "urn": "outside",
+            "type": "aws:iam/role:Role",
+            "provider": "urn:pulumi:dev::p::pulumi:providers:aws::v1-35::3",
+        },
+        {"urn": "provider", "type": "pulumi:providers:kubernetes"},
+    ]
+    assert standing_in(objects, ["v1-35"]) == ["old"]
 
 
 @pytest.fixture

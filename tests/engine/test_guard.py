@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from rehearsal.__main__ import PROGRAM
+from rehearsal.kubernetes.cluster import set_reachable
 
 if TYPE_CHECKING:
     from rehearsal.stackfile import Config
@@ -18,15 +20,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.parametrize("standing", ["dev"], indirect=True)
 
 
+_LEAST_THAT_THE_ENGINE_WAITS = 72  # seconds: for version, schema, two bindings and two of the mesh, 12 each
+
+
 def _half(config: Config) -> None:
     config["eks-cutover:weights"] = {"v1-35": 50, "v1-36": 50}
 
 
-def test_a_shift_is_judged_for_a_pull_request(standing: Standing) -> None:
-    with standing.edited(_half):
-        answer = standing.sandbox.cutover("guard", "-s", standing.name)
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_shift_is_judged_for_a_pull_request_also_beside_a_silent_cluster(standing: Standing, *, silent: bool) -> None:
+    begin = time.monotonic()
+    set_reachable(standing.sandbox.store, "dev-v1-35", reachable=not silent, silent=silent)
+    try:
+        with standing.edited(_half):
+            answer = standing.sandbox.cutover("guard", "-s", standing.name)
+    finally:
+        set_reachable(standing.sandbox.store, "dev-v1-35", reachable=True)
     assert (answer.returncode, answer.stdout.count(" → 50")) == (0, 4)
     assert f"## {standing.name}: shift" in answer.stdout
+    assert ("The Kubernetes API of v1-35 does not answer" in answer.stdout) is silent
+    assert time.monotonic() - begin < _LEAST_THAT_THE_ENGINE_WAITS
 
 
 def test_an_edit_of_a_cluster_is_a_build_of_what_aws_sees_and_of_no_component(standing: Standing) -> None:
