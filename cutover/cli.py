@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _LOOK_SECONDS = 0.1
+# What was refused or has failed ends a run, whatever the shell says: deletions would follow it (docs/runbook.md).
+_ALWAYS = {"PULUMI_AUTOMATION_API": "true", "PULUMI_CONTINUE_ON_ERROR": "false"}
 
 
 class Cli(PulumiCommand):
@@ -49,7 +51,7 @@ class Cli(PulumiCommand):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=cwd,
-                env={**os.environ, **additional_env, "PULUMI_AUTOMATION_API": "true"},
+                env={**os.environ, **additional_env, **_ALWAYS},
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,

@@ -152,6 +152,12 @@ def test_no_terminal_reaches_the_engine_directly(engine: Path) -> None:
     assert Cli().run(["up"], str(engine), {}).stdout == "True"
 
 
+def test_a_failure_ends_the_engine_whatever_the_shell_says(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULUMI_CONTINUE_ON_ERROR", "true")
+    (engine / "bin" / "pulumi").write_text("#!/bin/sh\necho $PULUMI_CONTINUE_ON_ERROR\n")
+    assert Cli().run(["up"], str(engine), {}).stdout == "false"
+
+
 LAST_WORD = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
