@@ -67,14 +67,17 @@ def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], Resource
     The component is not told: it would wait five minutes in every update for an API that does not answer.
     """
 
-    def opened(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    def opened(network: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**network, "endpointPublicAccess": True, "publicAccessCidrs": list(cidrs)}
+
+    def opening(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         if args.type_ != "aws:eks/cluster:Cluster" or not cidrs:
             return None
         network: Any = args.props["vpcConfig"]
-        public = {"endpointPublicAccess": True, "publicAccessCidrs": list(cidrs)}
-        return ResourceTransformResult({**args.props, "vpcConfig": {**network, **public}}, args.opts)
+        wanted = network.apply(opened) if isinstance(network, pulumi.Output) else opened(network)
+        return ResourceTransformResult({**args.props, "vpcConfig": wanted}, args.opts)
 
-    return opened
+    return opening
 
 
 class Cluster(pulumi.ComponentResource):
