@@ -167,6 +167,8 @@ class _Retirement:
         """Apply what lifts the cluster's protection, which a shift of rules alone leaves on it, and nothing else."""
         if not self._in_file:
             return
+        if self._unreachable:
+            say(f"Where the Kubernetes API of {self.key} is silent, the engine waits 12 s for each object inside.")
         with self.project.tentative(say) as keep:
             if self.settings.clusters[self.key].deletion_protection:
                 self.project.write(f"clusters.{self.key}.deletionProtection", "false")

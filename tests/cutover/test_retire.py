@@ -597,6 +597,7 @@ def test_the_mesh_of_a_cluster_that_does_not_answer_is_dropped_in_one_update_and
     stage.engine.ups = [REMOVAL, NOTHING]
     answer = stage.run("--acknowledge", "unreachable")
     assert answer.exit_code == 0
+    assert "the engine waits 12 s for each object inside" in answer.stderr
     dropping = "{'PULUMI_K8S_DELETE_UNREACHABLE': 'true'}"
     assert stage.engine.asked[-3:] == [f"preview {dropping}", f"up {dropping}", "up"]
     assert "aws appmesh delete-mesh --mesh-name dev-v1-35" in answer.stdout
