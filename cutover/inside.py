@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RETRIES = urllib3.Retry(
     total=2, connect=0, read=0, status_forcelist=[429, 500, 503], backoff_factor=0.2, raise_on_status=False
 )
-_LOOK = urllib3.Timeout(connect=3, read=5)
+_LOOK = urllib3.Timeout(connect=3, read=3)
 _PAGE = 500
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 # EKS takes the token for 15 minutes after it was made, whatever is signed here; this is what its own client signs.

@@ -11,6 +11,7 @@ engine marks the outputs that bear the same name as a secret input.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import signal
 import sys
@@ -180,6 +181,7 @@ def serve(provider: Provider, replacing_settings: Callable[[Props, Props], set[s
     sys.stdout.flush()
     ended.wait()
     server.stop(grace=None)
+    os._exit(0)  # a call that waits for something silent would keep the process until the engine kills it
 
 
 _KINDS = {
