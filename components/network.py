@@ -29,17 +29,18 @@ class ZoneSubnets:
 
 
 def plan_subnets(cidr: str, zones: tuple[str, ...]) -> list[ZoneSubnets]:
-    """Cut a VPC's range so that adding a zone at the end moves no subnet that exists.
+    """Cut a VPC's range so that a zone's part depends on nothing but its letter, whichever zones come and go.
 
-    The range is cut in eighths: each zone's private subnet (nodes and pods) takes one, in order; the last eighth is
-    cut in eighths again for the public subnets. A /16 gives private /19 and public /22.
+    The range is cut in eighths: the private subnet (nodes and pods) of zone a takes the first, and so on to g; the last
+    eighth is cut in eighths again for the public subnets. A /16 gives private /19 and public /22.
 
     :param cidr: the range, /16 to /21
-    :param zones: 1 to 6 zones
+    :param zones: zones that end in a letter from a to g
     """
     *private, last = ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=3)
-    public = last.subnets(prefixlen_diff=3)
-    return [ZoneSubnets(zone, str(a), str(b)) for zone, a, b in zip(zones, public, private, strict=False)]
+    public = list(last.subnets(prefixlen_diff=3))
+    parts = {zone: ord(zone[-1]) - ord("a") for zone in zones}
+    return [ZoneSubnets(zone, str(public[part]), str(private[part])) for zone, part in parts.items()]
 
 
 class Network(pulumi.ComponentResource):
@@ -113,7 +114,8 @@ class Network(pulumi.ComponentResource):
             availability_zone=zone,
             cidr_block=cidr,
             tags={"Name": f"{pulumi.get_stack()}-{name}", role: "1"},
-            opts=ResourceOptions(parent=self),
+            # One that stands keeps its range: in stacks that are older than the cut by letters another may be its own.
+            opts=ResourceOptions(parent=self, ignore_changes=["cidrBlock"]),
         )
         association = aws.ec2.RouteTableAssociation(
             name,

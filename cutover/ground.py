@@ -1,4 +1,4 @@
-"""What a stack file takes for granted in AWS: hosted zones, availability zones, access entries, places on listeners.
+"""What a stack file takes for granted in AWS: hosted zones, zones and their ranges, access entries, listener places.
 
 Asked before the first resource of a preview, so that what is missing is told by its key, in one line, and not by a
 provider after an hour, or by nobody where the engine has stopped at something else first. Where AWS does not answer in
@@ -7,6 +7,7 @@ time nothing is said, since the provider will. Refuses to own what the file alon
 
 from __future__ import annotations
 
+import ipaddress
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from botocore.exceptions import ClientError
 
+from components.network import plan_subnets
 from components.route import preview_priority, route_priority, weighted_priority
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.calls import OutsideError, at_once, client, threads
@@ -58,14 +60,15 @@ class Ground:
     """What was asked and answered; what could not be read is left out.
 
     ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
-    name, ``addons`` the versions that EKS has, by cluster that does not stand yet and add-on, ``entries`` the (cluster,
-    name) of access entries that EKS has and this stack has not made, ``callers`` those of who runs this, in clusters
-    that do not stand yet, ``ranges`` the range of Services by cluster, ``places`` what stands on listeners, by load
-    balancer and priority.
+    name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has, by cluster that
+    does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this stack has not
+    made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
+    cluster, ``places`` what stands on listeners, by load balancer and priority.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
     zones: Mapping[str, str] = field(default_factory=dict[str, str])
+    subnets: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     addons: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], "Sequence[str]"])
     entries: Collection[tuple[str, str]] = ()
     callers: Collection[tuple[str, str]] = ()
@@ -75,7 +78,7 @@ class Ground:
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _addons, _entries, _places)
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _places)
     return [mistake for rule in rules for mistake in rule(settings, ground)]
 
 
@@ -133,6 +136,25 @@ def _zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
                 "network.zones",
                 f"{zone} is {ground.zones[zone]} in this account, where EKS has no control planes. It would refuse "
                 "the first cluster. Write another zone",
+            )
+
+
+def _subnets(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    if not isinstance(settings.network, NewNetwork):
+        return
+    for cut in plan_subnets(settings.network.cidr, settings.network.zones):
+        wanted = [ipaddress.IPv4Network(text) for text in (cut.public, cut.private)]
+        held = [
+            zone
+            for zone, ranges in ground.subnets.items()
+            if any(one.overlaps(ipaddress.IPv4Network(text)) for text in ranges for one in wanted)
+        ]
+        if held and cut.zone not in ground.subnets:
+            yield Mistake(
+                "network.zones",
+                f"the ranges of {cut.zone} are those of {', '.join(held)}, whose subnets an older version of this "
+                "program has cut otherwise. EC2 would refuse its subnets (InvalidSubnet.Conflict) halfway through the "
+                "update. Write another zone",
             )
 
 
@@ -256,6 +278,7 @@ def read(settings: Settings) -> Ground:
     asks: dict[str, Callable[[], Any]] = {
         "hosted": lambda: _read_hosted(settings, account),
         "zones": lambda: _read_zones(settings, account),
+        "subnets": lambda: _read_subnets(settings, account),
         "addons": lambda: _read_addons(settings, account),
         "people": lambda: _read_entries(settings, account),
         "ranges": lambda: _read_ranges(settings, account),
@@ -286,6 +309,17 @@ def _read_zones(settings: Settings, account: boto3.Session) -> dict[str, str]:
         return {}
     answer = client(account, "ec2").describe_availability_zones()
     return {zone["ZoneName"]: zone["ZoneId"] for zone in answer["AvailabilityZones"]}
+
+
+def _read_subnets(settings: Settings, account: boto3.Session) -> dict[str, list[str]]:
+    if not isinstance(settings.network, NewNetwork):
+        return {}
+    tags = {"pulumi:project": settings.project, "pulumi:stack": settings.stack}
+    own = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
+    found: dict[str, list[str]] = {}
+    for subnet in client(account, "ec2").describe_subnets(Filters=own)["Subnets"]:
+        found.setdefault(subnet["AvailabilityZone"], []).append(subnet["CidrBlock"])
+    return found
 
 
 def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, str], list[str]]:

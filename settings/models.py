@@ -166,7 +166,7 @@ class NewNetwork(Model):
         json_schema_extra=_edited("replaces the nodes of every cluster, which is refused while one serves"),
     )
     nat_gateways: Literal["single", "perZone"] = Field(
-        default="single", description="one NAT gateway, or one in every zone"
+        default="single", description="one NAT gateway, in the first of the zones, or one in every zone"
     )
 
 

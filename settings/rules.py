@@ -390,7 +390,7 @@ def _network_mistakes(settings: Settings) -> Iterator[Mistake]:
     if not isinstance(settings.network, NewNetwork):
         return
     region = settings.aws.region
-    for zone in (zone for zone in settings.network.zones if not re.fullmatch(f"{region}[a-z]", zone)):
+    for zone in (zone for zone in settings.network.zones if not re.fullmatch(f"{region}[a-g]", zone)):
         apart = zone.startswith(f"{region}-")
         yield Mistake(
             "network.zones",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from ipaddress import IPv4Network
-from itertools import combinations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 import pulumi_aws as aws
@@ -18,13 +18,25 @@ from tests.settings.editing import EXISTING
 if TYPE_CHECKING:
     from settings import Settings
 
-ZONES = ("a", "b", "c", "d", "e", "f")
+ZONES = ("a", "b", "c", "d", "e", "f", "g")
 
 
 @pytest.mark.parametrize("cidr", ["10.20.0.0/16", "10.20.8.0/21"])
-def test_adding_a_zone_moves_no_subnet(cidr: str) -> None:
-    for count in range(1, len(ZONES)):
-        assert plan_subnets(cidr, ZONES[: count + 1])[:count] == plan_subnets(cidr, ZONES[:count])
+def test_a_zone_has_the_same_ranges_whatever_other_zones_there_are_and_in_whichever_order(cidr: str) -> None:
+    alone = {zone: plan_subnets(cidr, (zone,)) for zone in ZONES}
+    for some in permutations(ZONES, 3):
+        assert plan_subnets(cidr, some) == [plan for zone in some for plan in alone[zone]]
+
+
+def test_zones_from_a_on_without_a_gap_are_cut_one_after_the_other() -> None:
+    plan = plan_subnets("10.20.0.0/16", ("a", "b", "c"))
+    assert [zone.private for zone in plan] == ["10.20.0.0/19", "10.20.32.0/19", "10.20.64.0/19"]
+    assert [zone.public for zone in plan] == ["10.20.224.0/22", "10.20.228.0/22", "10.20.232.0/22"]
+
+
+def test_a_subnet_that_stands_keeps_its_range(dev: Settings) -> None:
+    subnets = record(lambda: Network("network", dev.network)).of("subnet:Subnet").values()
+    assert {subnet.ignore_changes for subnet in subnets} == {("cidrBlock",)}
 
 
 @pytest.mark.parametrize("cidr", ["10.20.0.0/16", "10.20.8.0/21"])

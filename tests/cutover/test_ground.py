@@ -77,6 +77,16 @@ def test_a_zone_that_the_account_does_not_have_or_eks_does_not_take_is_told() ->
     ]
 
 
+def test_a_new_zone_whose_ranges_older_subnets_hold_is_told_and_those_that_stand_are_not() -> None:
+    by_place = {"ap-northeast-1a": ["10.40.0.0/19"], "ap-northeast-1c": ["10.40.32.0/19"], "ap-northeast-1d": []}
+    assert told(Ground(subnets=by_place)) == []
+    zones = [f"ap-northeast-1{letter}" for letter in "abcd"]
+    assert told(Ground(subnets=by_place), changes={"network.zones": zones}) == [
+        "network.zones: the ranges of ap-northeast-1b are those of ap-northeast-1c, whose subnets an older version of "
+        "this program has cut otherwise"
+    ]
+
+
 def test_an_add_on_that_eks_does_not_have_for_a_new_cluster_is_told_with_some_that_it_has() -> None:
     known = Ground(addons={("v1-36", "coredns"): ["v1.14.0-eksbuild.1"], ("v1-36", "vpc-cni"): ["v1.21.1-eksbuild.1"]})
     [mistake] = mistakes(settings_of("prod"), known)

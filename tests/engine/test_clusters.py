@@ -70,6 +70,13 @@ def test_another_route_touches_no_rule_that_exists(standing: Standing) -> None:
 
 
 @only_dev
+def test_another_order_of_the_zones_touches_no_subnet(standing: Standing) -> None:
+    run = standing.preview(lambda config: config["eks-cutover:network"]["zones"].reverse())
+    assert not run.failure
+    assert [step for step in run.steps if step.type.endswith(":Subnet")] == []
+
+
+@only_dev
 def test_a_new_route_that_is_not_live_has_preview_rules_only(standing: Standing) -> None:
     def waiting(config: Config) -> None:
         _another_route(config)
