@@ -19,7 +19,15 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from rehearsal.aws.eks import CLUSTERS, DEFAULT_VERSION, NODE_GROUP_TAGS, POD_IDENTITIES
+from rehearsal.aws.eks import (
+    ACCESS_ENTRIES,
+    CLUSTERS,
+    DEFAULT_VERSION,
+    NO_SUCH_ENTRY,
+    NODE_GROUP_TAGS,
+    POD_IDENTITIES,
+)
+from rehearsal.aws.eks_limits import ADDON_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,11 +49,14 @@ _VERSIONS = {
 _OF_VERSIONS = {"clusterVersions", "includeAll"}
 _OF_ASSOCIATION = ("clusterName", "namespace", "serviceAccount", "associationArn")
 _OF_ASSOCIATION_ALONE = ("roleArn", "targetRoleArn", "disableSessionTags")
+_OF_ENTRY = ("clusterName", "principalArn", "accessEntryArn", "kubernetesGroups", "type")
 _CALLS = Map(
     [
         Rule("/cluster-versions", endpoint="versions", methods=["GET"]),
+        Rule("/addons/supported-versions", endpoint="addons", methods=["GET"]),
         Rule("/clusters/<name>", endpoint="cluster", methods=["GET"]),
         Rule("/clusters/<name>/node-groups/<group>", endpoint="node-group", methods=["GET"]),
+        Rule("/clusters/<name>/access-entries/<path:principal>", endpoint="entry", methods=["GET"]),
         Rule("/clusters/<name>/insights", endpoint="insights", methods=["POST"]),
         Rule("/clusters/<name>/insights/<insight>", endpoint="insight", methods=["GET"]),
         Rule("/clusters/<name>/insights-refresh", endpoint="refresh", methods=["POST"]),
@@ -89,19 +100,25 @@ class EksApi:
         return response(environ, start_response)
 
     def _answer(self, call: str, named: Mapping[str, str], request: Request) -> Any:
+        answer: Any
         match call:
             case "versions":
-                return {"clusterVersions": list(_versions(request))}
+                answer = {"clusterVersions": list(_versions(request))}
+            case "addons":
+                answer = {"addons": list(self._addons(request))}
+            case "entry":
+                answer = {"accessEntry": self._entry(**named)}
             case "insights":
-                return {"insights": list(self._insights(named["name"], request.get_json().get("filter", {})))}
+                answer = {"insights": list(self._insights(named["name"], request.get_json().get("filter", {})))}
             case "insight":
-                return {"insight": self._insight(**named)}
+                answer = {"insight": self._insight(**named)}
             case "refresh" | "refreshed":
-                return self._refresh(named["name"], start=call == "refresh")
+                answer = self._refresh(named["name"], start=call == "refresh")
             case "associations":
-                return {"associations": list(self._associations(named["name"], request))}
+                answer = {"associations": list(self._associations(named["name"], request))}
             case _:
-                return {"association": self._association(**named)}
+                answer = {"association": self._association(**named)}
+        return answer
 
     def _cluster(self, request: Request, name: str) -> Response:
         """Return moto's answer with endpoint, authority, issuer and version as the store has them."""
@@ -126,6 +143,25 @@ class EksApi:
             answer["nodegroup"]["tags"] = tags
             response.set_data(json.dumps(answer))
         return response
+
+    def _addons(self, request: Request) -> Iterable[Any]:
+        """Tell the versions that a test plays; of an add-on without any the emulated EKS has no list to tell."""
+        addon, kubernetes = (request.args.get(key, "") for key in ("addonName", "kubernetesVersion"))
+        played = self._store.get(ADDON_VERSIONS, f"{addon}:{kubernetes}")
+        if played is None:
+            raise _Refusal(
+                f"The rehearsal has no list of the versions of {addon} for {kubernetes}", "ServerException", 500
+            )
+        told = [{"addonVersion": version, "compatibilities": []} for version in played["versions"]]
+        yield {"addonName": addon, "addonVersions": told}
+
+    def _entry(self, name: str, principal: str) -> Any:
+        self._require(name)
+        found = self._store.get(ACCESS_ENTRIES, f"{name}:{principal}")
+        if found is None:
+            raise _Refusal(NO_SUCH_ENTRY)
+        told = {of: found[of] for of in _OF_ENTRY if of in found}
+        return {"tags": found["tagsAll"], **told}
 
     def _insights(self, name: str, wanted: Mapping[str, list[str]]) -> Iterable[Any]:
         self._require(name)

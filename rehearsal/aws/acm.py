@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 
 _GONE = ("ResourceNotFoundException",)
 _ISSUED_WITHIN_SECONDS = 15.0
+_NAMES = 10  # by quota
+_LONGEST_FIRST_NAME = 64  # of RFC 5280's common name; the words are the emulation's, since AWS documents none
 
 
 def _create(aws: Aws, inputs: Props) -> str:
     names = [name for name in inputs.get("subjectAlternativeNames", ()) if name != inputs["domainName"]]
+    if len(inputs["domainName"]) > _LONGEST_FIRST_NAME:
+        words = f"The first domain name can be no longer than {_LONGEST_FIRST_NAME} characters."
+        raise AwsError("acm", "RequestCertificate", "ValidationException", words)
+    if len(names) >= _NAMES:
+        raise AwsError("acm", "RequestCertificate", "LimitExceededException", "Certificate has too many domains.")
     return aws.ask(
         "acm",
         "request_certificate",

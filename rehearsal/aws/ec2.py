@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 _IN_USE = ("DependencyViolation", "InvalidGroup.InUse", "InvalidIPAddress.InUse")
 _PEERS = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+_RULES_PER_GROUP = 60  # of one direction, by quota
+_NO_VPC = [
+    ipaddress.IPv4Network(block)
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")
+]
 _ROUTE_TARGETS = {"gatewayId": "GatewayId", "natGatewayId": "NatGatewayId"}
 
 
@@ -77,6 +82,9 @@ def _deleter(operation: str, parameter: str, gone: str, used: Callable[[Aws, str
 
 
 def _create_vpc(aws: Aws, inputs: Props) -> str:
+    block = ipaddress.IPv4Network(inputs["cidrBlock"])
+    if any(map(block.subnet_of, _NO_VPC)):
+        raise AwsError("ec2", "CreateVpc", "InvalidVpc.Range", f"The CIDR '{block}' is invalid.")
     made = aws.ask(
         "ec2",
         "create_vpc",
@@ -554,13 +562,24 @@ def _one_peer(inputs: Props) -> Iterator[str]:
 
 def _rule_creator(way: str) -> Callable[[Aws, Props], str]:
     def create(aws: Aws, inputs: Props) -> str:
-        return aws.ask(
-            "ec2",
-            f"authorize_security_group_{way}",
-            GroupId=inputs["securityGroupId"],
-            IpPermissions=[_rule_permission(inputs)],
-            **_tagged("security-group-rule", inputs),
-        )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+        group = inputs["securityGroupId"]
+        here = [{"Name": "group-id", "Values": [group]}]
+        with aws.judging:
+            rules = aws.ask("ec2", "describe_security_group_rules", Filters=here)["SecurityGroupRules"]
+            if sum(rule["IsEgress"] == (way == "egress") for rule in rules) >= _RULES_PER_GROUP:
+                raise AwsError(
+                    "ec2",
+                    f"AuthorizeSecurityGroup{way.capitalize()}",
+                    "RulesPerSecurityGroupLimitExceeded",
+                    "The maximum number of rules per security group has been reached.",
+                )
+            return aws.ask(
+                "ec2",
+                f"authorize_security_group_{way}",
+                GroupId=group,
+                IpPermissions=[_rule_permission(inputs)],
+                **_tagged("security-group-rule", inputs),
+            )["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
     return create
 

@@ -12,6 +12,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.aws import eks_limits
 from rehearsal.aws.ec2 import delete_security_group
 from rehearsal.aws.session import AwsError, pairs, prefixed
 from rehearsal.aws.table import (
@@ -46,6 +47,10 @@ ACCESS_ENTRIES = "eks/access-entry"
 ACCESS_POLICIES = "eks/access-policy"
 POD_IDENTITIES = "eks/pod-identity"
 NODE_GROUP_TAGS = "eks/node-group-tags"  # moto changes those of clusters alone
+NO_SUCH_ENTRY = (
+    "The specified principalArn could not be found. You can view your available access entries with "
+    "'list-access-entries'."
+)
 _GONE = ("ResourceNotFoundException",)
 DEFAULT_VERSION = "1.35"  # of a cluster that names none
 _ALPHANUMERIC = string.ascii_lowercase + string.digits
@@ -89,6 +94,7 @@ def _create_cluster(aws: Aws, inputs: Props) -> str:
             "InvalidParameterException",
             "Subnets specified must be in at least two different AZs",
         )
+    eks_limits.judge_cluster(aws, name, inputs, subnets)
     if _role(aws, inputs["roleArn"]) is None:
         raise _refuse(
             "CreateCluster", "InvalidParameterException", f"Role with arn: {inputs['roleArn']}, could not be assumed"
@@ -121,7 +127,18 @@ def _create_cluster(aws: Aws, inputs: Props) -> str:
             **_kept(inputs, made["version"]),
         },
     )
+    if inputs.get("accessConfig", {}).get("bootstrapClusterCreatorAdminPermissions", True):
+        _let_creator_in(aws, name)
     return name
+
+
+def _let_creator_in(aws: Aws, cluster: str) -> None:
+    """Make the entry that EKS makes for whoever makes a cluster, under the principal and not its session."""
+    caller = aws.ask("sts", "get_caller_identity")["Arn"]
+    principal = re.sub(r":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", caller).replace(":sts:", ":iam:")
+    arn = _arn(aws, "access-entry", cluster, secrets.token_hex(16))
+    entry = {"clusterName": cluster, "principalArn": principal, "accessEntryArn": arn, "type": "STANDARD"}
+    aws.store.put(ACCESS_ENTRIES, f"{cluster}:{principal}", {**entry, "tagsAll": {}})
 
 
 def _api_server(aws: Aws, name: str, unique: str, made: Props) -> Props:
@@ -220,19 +237,20 @@ def _read_cluster(aws: Aws, name: str, known: Props) -> Props | None:
 def _update_cluster(aws: Aws, name: str, old: Props, new: Props, changed: frozenset[str]) -> None:
     own = _needed(aws, "UpdateClusterConfig", name)
     wanted = _kept(new, own["version"])
-    if _release(wanted["version"]) < _release(own["version"]):
+    if eks_limits.release(wanted["version"]) < eks_limits.release(own["version"]):
         raise _refuse(
             "UpdateClusterVersion",
             "InvalidParameterException",
             f"Unsupported Kubernetes minor version update from {own['version']} to {wanted['version']}",
         )
-    if _release(wanted["version"])[1] > _release(own["version"])[1] + 1:
+    if eks_limits.release(wanted["version"])[1] > eks_limits.release(own["version"])[1] + 1:
         raise _refuse(
             "UpdateClusterVersion",
             "InvalidParameterException",
             f"Unsupported Kubernetes minor version update from {own['version']} to {wanted['version']}",
         )
     if changed & {"vpcConfig", "enabledClusterLogTypes"}:
+        eks_limits.judge_public_access("UpdateClusterConfig", new["vpcConfig"])
         aws.ask("eks", "update_cluster_config", name=name, resourcesVpcConfig=_network(new["vpcConfig"]))
         aws.ask("eks", "update_cluster_config", name=name, logging=_logging(new))
     if "tagsAll" in changed:
@@ -241,11 +259,6 @@ def _update_cluster(aws: Aws, name: str, old: Props, new: Props, changed: frozen
         if new["tagsAll"]:
             aws.ask("eks", "tag_resource", resourceArn=old["arn"], tags=new["tagsAll"])
     aws.store.put(CLUSTERS, name, {**own, **wanted})
-
-
-def _release(version: str) -> tuple[int, int]:
-    major, minor = version.split(".")[:2]
-    return int(major), int(minor)
 
 
 def _delete_cluster(aws: Aws, name: str, state: Props) -> None:  # noqa: ARG001
@@ -289,6 +302,7 @@ def _create_node_group(aws: Aws, inputs: Props) -> str:
             f"The role with arn {inputs['nodeRoleArn']} cannot be found.",
         )
     _judge_sizes("CreateNodegroup", inputs["scalingConfig"])
+    eks_limits.judge_instance_types(inputs.get("instanceTypes", ()))
     asked = ("amiType", "capacityType", "diskSize", "instanceTypes", "labels", "launchTemplate", "releaseVersion")
     aws.ask(
         "eks",
@@ -337,7 +351,7 @@ def _update_node_group(aws: Aws, made: str, old: Props, new: Props, changed: fro
     cluster, name = made.split(":", 1)
     own = _needed(aws, "UpdateNodegroupVersion", cluster)
     version = new.get("version", own["version"])
-    if "version" in changed and _release(version) > _release(own["version"]):
+    if "version" in changed and eks_limits.release(version) > eks_limits.release(own["version"]):
         raise _refuse(
             "UpdateNodegroupVersion",
             "InvalidRequestException",
@@ -400,17 +414,17 @@ def newest_addon_version(name: str) -> str:
     return _ADDON_VERSIONS[name]
 
 
-def _judge_addon(operation: str, inputs: Props) -> None:
+def _judge_addon(aws: Aws, operation: str, inputs: Props, kubernetes: str) -> None:
     newest_addon_version(inputs["addonName"])
     version = inputs.get("addonVersion", _ADDON_VERSIONS[inputs["addonName"]])
-    if not re.fullmatch(r"v\d+\.\d+\.\d+-eksbuild\.\d+", version):
-        raise _refuse(operation, "InvalidParameterException", f"Addon version specified is not supported: {version}")
+    if not eks_limits.compatible(aws.store, inputs["addonName"], version, kubernetes):
+        raise _refuse(operation, "InvalidParameterException", "Addon version specified is not supported")
 
 
 def _create_addon(aws: Aws, inputs: Props) -> str:
     cluster, addon = inputs["clusterName"], inputs["addonName"]
     own = _needed(aws, "CreateAddon", cluster)
-    _judge_addon("CreateAddon", inputs)
+    _judge_addon(aws, "CreateAddon", inputs, own["version"])
     key = f"{cluster}:{addon}"
     if aws.store.get(ADDONS, key):
         raise _refuse("CreateAddon", "ResourceInUseException", "Addon already exists.", 409)
@@ -439,8 +453,8 @@ def _read_addon(aws: Aws, made: str, known: Props) -> Props | None:
 
 
 def _update_addon(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]) -> None:  # noqa: ARG001
-    _needed(aws, "UpdateAddon", new["clusterName"])
-    _judge_addon("UpdateAddon", new)
+    own = _needed(aws, "UpdateAddon", new["clusterName"])
+    _judge_addon(aws, "UpdateAddon", new, own["version"])
     aws.store.put(ADDONS, made, {**new, "arn": old["arn"]})
 
 
@@ -502,8 +516,7 @@ def _create_access_policy(aws: Aws, inputs: Props) -> str:
         raise _refuse(
             "AssociateAccessPolicy",
             "ResourceNotFoundException",
-            "The specified principalArn could not be found. You can view your available access entries with "
-            "'list-access-entries'.",
+            NO_SUCH_ENTRY,
             404,
         )
     key = f"{cluster}#{principal}#{policy}"

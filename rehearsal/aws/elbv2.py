@@ -41,6 +41,7 @@ RULES_PER_LOAD_BALANCER = 100
 TARGET_GROUPS_PER_LOAD_BALANCER = 100
 TARGET_GROUPS_PER_ACTION = 5
 CONDITION_VALUES_PER_RULE = 5
+CONDITION_WILDCARDS_PER_RULE = 6
 HIGHEST_WEIGHT = 999
 LONGEST_STICKINESS_SECONDS = 604_800
 HIGHEST_PRIORITY = 50_000
@@ -688,11 +689,11 @@ def _judge_conditions(operation: str, conditions: list[dict[str, Any]]) -> None:
             f"A rule can only have '{CONDITION_VALUES_PER_RULE}' condition values",
         )
     wild = sum(len(re.findall(r"[*?]", value)) for value in values if isinstance(value, str))
-    if wild > CONDITION_VALUES_PER_RULE:
+    if wild > CONDITION_WILDCARDS_PER_RULE:
         raise _refuse(
             operation,
             "ValidationError",
-            f"A rule can only have '{CONDITION_VALUES_PER_RULE}' condition wildcards",
+            f"A rule can only have '{CONDITION_WILDCARDS_PER_RULE}' condition wildcards",
         )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING
 
-from rehearsal.aws.session import pairs, prefixed, unpaired
+from rehearsal.aws.session import RESERVED_TAGS, AwsError, pairs, prefixed, unpaired
 from rehearsal.aws.table import (
     COMPUTED_REPLACES,
     GIVEN,
@@ -24,10 +25,32 @@ if TYPE_CHECKING:
     from rehearsal.plugin import Props
 
 _GONE = ("NoSuchEntity",)
+_TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"
+
+
+def _judge_tags(operation: str, tags: dict[str, str]) -> None:
+    """Refuse letters that only IAM refuses; moto looks at lengths, at the number, and at keys that differ by case.
+
+    :raises AwsError: a key or a value has one
+    """
+    for number, (key, value) in enumerate(tags.items(), 1):
+        if key.lower().startswith(RESERVED_TAGS):
+            words = f"'{RESERVED_TAGS}' prefixed tag key names are not allowed for external use."
+            raise AwsError("iam", operation, "InvalidInput", words)
+        for name, text, times in (("key", key, "+"), ("value", value, "*")):
+            if any(sign not in "_.:/=+-@" and unicodedata.category(sign)[0] not in "LNZ" for sign in text):
+                raise AwsError(
+                    "iam",
+                    operation,
+                    "ValidationError",
+                    f"1 validation error detected: Value at 'tags.{number}.member.{name}' failed to satisfy "
+                    f"constraint: Member must satisfy regular expression pattern: {_TAG_PATTERN}{times}",
+                )
 
 
 def _create_role(aws: Aws, inputs: Props) -> str:
     name = inputs.get("name") or prefixed(inputs["namePrefix"])
+    _judge_tags("CreateRole", inputs["tagsAll"])
     optional = {
         "Description": inputs.get("description"),
         "PermissionsBoundary": inputs.get("permissionsBoundary"),
@@ -93,6 +116,7 @@ def _update_role(aws: Aws, name: str, old: Props, new: Props, changed: frozenset
     if gone := [key for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
         aws.ask("iam", "untag_role", RoleName=name, TagKeys=gone)
     if "tagsAll" in changed:
+        _judge_tags("TagRole", new["tagsAll"])
         aws.ask("iam", "tag_role", RoleName=name, Tags=pairs(new["tagsAll"]))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import urn
 
+from rehearsal.aws.eks_limits import ADDON_VERSIONS
 from rehearsal.aws.provider import TYPES, AwsProvider
 from rehearsal.plugin import UNKNOWN, Diff, Refused, Resource
 
@@ -225,10 +226,110 @@ def test_an_addon_that_eks_does_not_know_is_refused(account: Account, network: N
     made = cluster(account, network, role)
     with pytest.raises(Refused, match="Addon cordns specified is not supported"):
         account.create(ADDON, "typo", clusterName=made.id, addonName="cordns")
-    with pytest.raises(Refused, match=r"Addon version specified is not supported: 1.2"):
+    with pytest.raises(Refused, match=r"Addon version specified is not supported\n"):
         account.create(ADDON, "typo", clusterName=made.id, addonName="vpc-cni", addonVersion="1.2")
     version = account.provider.invoke("aws:eks/getAddonVersion:getAddonVersion", {"addonName": "vpc-cni"})["version"]
     account.create(ADDON, "newest", clusterName=made.id, addonName="vpc-cni", addonVersion=version)
+
+
+def test_a_kube_proxy_newer_than_its_cluster_is_refused(account: Account, network: Network, role: Made) -> None:
+    made = cluster(account, network, role)
+    proxy = {"clusterName": made.id, "addonName": "kube-proxy"}
+    with pytest.raises(Refused, match="Addon version specified is not supported"):
+        account.create(ADDON, "new", **proxy, addonVersion="v1.36.0-eksbuild.1")
+    account.create(ADDON, "old", **proxy, addonVersion="v1.34.0-eksbuild.1")
+
+
+def test_only_versions_of_an_addon_that_are_played_are_taken_where_some_are(
+    account: Account, network: Network, role: Made
+) -> None:
+    made, store = cluster(account, network, role), account.provider.aws.store
+    store.put(ADDON_VERSIONS, "vpc-cni:1.35", {"versions": ["v1.20.4-eksbuild.2"]})
+    with pytest.raises(Refused, match="Addon version specified is not supported"):
+        account.create(ADDON, "new", clusterName=made.id, addonName="vpc-cni", addonVersion="v1.21.1-eksbuild.1")
+    account.create(ADDON, "listed", clusterName=made.id, addonName="vpc-cni", addonVersion="v1.20.4-eksbuild.2")
+    store.delete(ADDON_VERSIONS, "vpc-cni:1.35")
+
+
+def test_who_makes_a_cluster_has_an_access_entry_and_a_second_one_is_refused(
+    account: Account, network: Network, role: Made
+) -> None:
+    made = cluster(account, network, role)
+    me = account.client("sts").get_caller_identity()["Arn"].replace(":sts:", ":iam:")
+    with pytest.raises(Refused, match=r"StatusCode: 409.*ResourceInUseException"):
+        account.create(ACCESS_ENTRY, "me", clusterName=made.id, principalArn=me)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"publicAccessCidrs": ["10.0.0.0/8"]}, "not allowed in publicAccessCidrs: .'10.0.0.0/8'"),
+        ({"publicAccessCidrs": [f"192.0.2.{number}/32" for number in range(41)]}, "at most 40 entries"),
+    ],
+)
+def test_ranges_of_the_public_endpoint_are_limited(
+    account: Account, network: Network, role: Made, changes: Any, says: str
+) -> None:
+    with pytest.raises(Refused, match=says):
+        cluster(account, network, role, vpcConfig={"subnetIds": network.subnet_ids, **changes})
+
+
+@pytest.mark.parametrize(
+    ("services", "says"), [("11.0.0.0/16", "not a valid serviceIpv4Cidr"), ("10.20.0.0/20", "overlaps with the CIDR")]
+)
+def test_the_range_of_services_is_private_and_outside_the_vpc(
+    account: Account, network: Network, role: Made, services: str, says: str
+) -> None:
+    with pytest.raises(Refused, match=says):
+        cluster(account, network, role, kubernetesNetworkConfig={"serviceIpv4Cidr": services})
+
+
+def test_a_node_group_takes_twenty_instance_types(account: Account, network: Network, role: Made) -> None:
+    made = cluster(account, network, role)
+    types = [f"m{number}i.large" for number in range(21)]
+    with pytest.raises(Refused, match="instanceTypes must have at most 20"):
+        account.create(NODE_GROUP, "many", **node_group_inputs(network, role, made.id, instanceTypes=types))
+    account.create(NODE_GROUP, "enough", **node_group_inputs(network, role, made.id, instanceTypes=types[:20]))
+
+
+def test_eks_refuses_a_zone_without_control_planes_and_names_others(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws = account.provider.aws
+    monkeypatch.setattr(aws, "region", "us-east-1")
+    monkeypatch.setattr(aws, "_clients", {})
+    vpc = account.create("aws:ec2/vpc:Vpc", "east", cidrBlock="10.30.0.0/16")
+    subnets = [
+        account.create(
+            "aws:ec2/subnet:Subnet",
+            f"east-{zone}",
+            vpcId=vpc.id,
+            cidrBlock=f"10.30.{place}.0/24",
+            availabilityZone=f"us-east-1{zone}",
+        ).id
+        for place, zone in enumerate("ae")
+    ]
+    role = account.create(ROLE, "east", assumeRolePolicy=ASSUME)
+    inputs = {"roleArn": role.state["arn"], "vpcConfig": {"subnetIds": subnets}}
+    with pytest.raises(
+        Refused, match=r"UnsupportedAvailabilityZoneException: Cannot create cluster .* us-east-1e"
+    ) as no:
+        account.create(CLUSTER, "east", **inputs)
+    assert "availability zones: us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1f" in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("tags", "says"),
+    [
+        ({"aws:team": "a"}, "InvalidInput: 'aws:' prefixed tag key names are not allowed"),
+        ({"team": "a (b)"}, "ValidationError: 1 validation error detected: Value at 'tags.2.member.value'"),
+        ({"Env": "a", "env": "b"}, "InvalidInput: Duplicate tag keys found"),
+        ({f"k{number}": "v" for number in range(51)}, "LimitExceeded|ValidationError"),
+    ],
+)
+def test_iam_refuses_tags_that_other_services_take(account: Account, tags: dict[str, str], says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        account.create(ROLE, f"tagged-{next(_numbers)}", assumeRolePolicy=ASSUME, tags=tags)
 
 
 def test_access_is_given_by_an_entry_and_a_policy(account: Account, network: Network, role: Made) -> None:

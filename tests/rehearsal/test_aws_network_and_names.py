@@ -16,6 +16,7 @@ SUBNET = "aws:ec2/subnet:Subnet"
 SECURITY_GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS_RULE = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS_RULE = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+CERTIFICATE = "aws:acm/certificate:Certificate"
 RECORD = "aws:route53/record:Record"
 NAMESPACE = "aws:servicediscovery/privateDnsNamespace:PrivateDnsNamespace"
 SERVICE = "aws:servicediscovery/service:Service"
@@ -163,6 +164,36 @@ def test_a_security_group_rule_has_one_peer(account: Account) -> None:
         account.create(INGRESS_RULE, "none", **given)
     with pytest.raises(Refused, match=r'"10.0.0.0/99" is not a valid CIDR block'):
         account.create(INGRESS_RULE, "wrong", **given, cidrIpv4="10.0.0.0/99")
+
+
+def test_a_security_group_holds_sixty_rules_of_one_direction(account: Account, network: Network) -> None:
+    group = account.create(SECURITY_GROUP, "full", vpcId=network.vpc.id)
+    rules = [
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": f"192.0.2.{n}/32"}]}
+        for n in range(60)
+    ]
+    account.client("ec2").authorize_security_group_ingress(GroupId=group.id, IpPermissions=rules)
+    one = {"securityGroupId": group.id, "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIpv4": "0.0.0.0/0"}
+    with pytest.raises(Refused, match="RulesPerSecurityGroupLimitExceeded: The maximum number of rules"):
+        account.create(INGRESS_RULE, "over", **one)
+    account.create(EGRESS_RULE, "other-way", **one)
+
+
+@pytest.mark.parametrize("cidr", ["169.254.0.0/16", "224.0.0.0/16", "127.0.0.0/16"])
+def test_a_range_that_leads_nowhere_makes_no_vpc(account: Account, cidr: str) -> None:
+    with pytest.raises(Refused, match=r"InvalidVpc\.Range: The CIDR"):
+        account.create(VPC, "nowhere", cidrBlock=cidr)
+
+
+def test_a_certificate_has_ten_names_and_a_short_first_one(account: Account) -> None:
+    names = [f"n{number}.example.com" for number in range(11)]
+    with pytest.raises(Refused, match="LimitExceededException: Certificate has too many domains"):
+        account.create(CERTIFICATE, "many", domainName=names[0], subjectAlternativeNames=names[1:])
+    account.create(CERTIFICATE, "enough", domainName=names[0], subjectAlternativeNames=names[1:10])
+    long = f"{'l' * 53}.example.com"
+    with pytest.raises(Refused, match="no longer than 64 characters"):
+        account.create(CERTIFICATE, "long", domainName=long)
+    account.create(CERTIFICATE, "long-later", domainName=names[0], subjectAlternativeNames=[long])
 
 
 def test_a_launch_template_gets_a_new_version_for_new_data(account: Account) -> None:

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from test_aws_clusters_and_roles import ASSUME, NODE_GROUP, POD_IDENTITY, ROLE, cluster, node_group_inputs
 
+from rehearsal.aws.eks_limits import ADDON_VERSIONS
 from rehearsal.eks_api import INSIGHT
 
 if TYPE_CHECKING:
@@ -46,6 +47,23 @@ def test_a_node_group_has_the_tags_that_the_provider_gave_it_last(front: Front, 
     assert eks.describe_nodegroup(**asked)["nodegroup"]["tags"] == {"Stack": "test", "a": "3"}
     front.account.delete(nodes)
     assert refused(eks.describe_nodegroup, **asked) == "ResourceNotFoundException"
+
+
+def test_versions_of_an_addon_are_told_where_they_are_played(front: Front) -> None:
+    eks, asked = front.client("eks"), {"addonName": "coredns", "kubernetesVersion": "1.36"}
+    assert refused(eks.describe_addon_versions, **asked) == "ServerException"
+    front.store.put(ADDON_VERSIONS, "coredns:1.36", {"versions": ["v1.14.0-eksbuild.1"]})
+    (told,) = eks.describe_addon_versions(**asked)["addons"]
+    assert [one["addonVersion"] for one in told["addonVersions"]] == ["v1.14.0-eksbuild.1"]
+    front.store.delete(ADDON_VERSIONS, "coredns:1.36")
+
+
+def test_the_entry_of_who_made_a_cluster_is_told_without_tags_of_a_stack(front: Front, made: Made) -> None:
+    eks, me = front.client("eks"), front.client("sts").get_caller_identity()["Arn"].replace(":sts:", ":iam:")
+    entry = eks.describe_access_entry(clusterName=made.id, principalArn=me)["accessEntry"]
+    assert (entry["principalArn"], entry["tags"]) == (me, {})
+    other = "arn:aws:iam::123456789012:role/a/b"
+    assert refused(eks.describe_access_entry, clusterName=made.id, principalArn=other) == "ResourceNotFoundException"
 
 
 def test_the_rest_of_eks_stays_with_moto(front: Front, made: Made) -> None:
