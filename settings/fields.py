@@ -39,6 +39,7 @@ _NOWHERE = tuple(
 )
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # among providers and their customers
 
+MAX_INSTANCE_TYPES = 20  # of a node group (EKS's API reference)
 MAX_PUBLIC_CIDRS = 40
 _WIDEST = 8  # no organisation has more, and 40 of them are a sixth of everyone
 # AWS takes 50 tags. A target group has 6 that are not the user's: two owners' of the program, its route, its cluster,
@@ -104,12 +105,15 @@ def apart_in_iam(tags: Mapping[str, str]) -> Mapping[str, str]:
     return tags
 
 
-def one_processor(types: Sequence[str]) -> Sequence[str]:
-    """Check that all instance types run one machine image."""
+def one_node_group(types: Sequence[str]) -> Sequence[str]:
+    """Check that all instance types run one machine image, and that they are not more than EKS takes."""
     arm = [name for name in types if _ARM.match(name)]
     if arm and len(arm) < len(types):
         says = f"{', '.join(arm)} has an Arm processor, and the others have none. A node group has one machine image"
         raise PydanticCustomError("rule", "{text}", {"text": f"{says}, so EKS would refuse it. Keep to one kind"})
+    if len(types) > MAX_INSTANCE_TYPES:
+        says = f"more than {MAX_INSTANCE_TYPES} instance types. EKS would refuse the node group once the cluster is up"
+        raise PydanticCustomError("rule", "{text}", {"text": f"{says}. Leave some out"})
     return types
 
 
@@ -311,7 +315,7 @@ InstanceType = Annotated[
         "this is no EC2 instance type. EKS would refuse the node group once the cluster is up. Write e.g. m7i.large",
     ),
 ]
-InstanceTypes = Annotated[Several[InstanceType], AfterValidator(one_processor)]
+InstanceTypes = Annotated[Several[InstanceType], AfterValidator(one_node_group)]
 DomainName = Annotated[
     str,
     rule(
