@@ -360,10 +360,10 @@ LoadBalancerName = Annotated[
 RouteName = Annotated[
     str,
     rule(
-        text(rf"(?=.{{1,{_LONGEST_ROUTE}}}$)[a-z]([a-z0-9-]*[a-z0-9])?"),
-        f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and hyphens, and begins with a letter. "
-        "AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming another "
-        "8, without which a replacement could not stand beside what it replaces. Write e.g. web",
+        text(rf"(?=.{{1,{_LONGEST_ROUTE}}}$)(?!.*--)[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and single hyphens, and begins with a "
+        "letter. AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming "
+        "another 8, without which a replacement could not stand beside what it replaces. Write e.g. web",
     ),
 ]
 HostPattern = Annotated[
