@@ -258,12 +258,14 @@ def record(
     stack: str = "dev",
     preview: bool = False,
     answers: Mapping[str, dict[str, Any]] | None = None,
+    recorder: Recorder | None = None,
 ) -> Recorder:
     """Run ``declare`` under mocks until nothing is pending, on an event loop of its own, and return what it asked.
 
     :param answers: by resource name, the outputs that AWS has otherwise than it was asked for
+    :param recorder: another one than answers as these say
     """
-    recorder = Recorder(answers or {})
+    recorder = recorder or Recorder(answers or {})
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
