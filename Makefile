@@ -22,7 +22,7 @@ test: .venv/installed ## check format, lint and types, and run every test
 	$(RUN) -m ruff check --quiet .
 	$(RUN) -m basedpyright
 	.venv/bin/zizmor --offline --quiet .github
-	$(RUN) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(RUN) -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .

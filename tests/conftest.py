@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import re
 import runpy
 from collections import Counter
 from contextlib import suppress
@@ -49,9 +51,25 @@ UNKNOWN = "[unknown]"
 KUBECONFIG = '{"users": [{"user": {"exec": {"args": ["eks", "get-token"]}}}]}'
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks when it is its turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.parent.name != "engine")
+    """Let what shares a stack share a process, and begin with what takes longest: none is left alone at the end."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_shared(item)))
+    items.sort(key=lambda item: (item.path.parent.name != "engine", "stands" not in _fixtures(item)))
+
+
+def _shared(item: pytest.Item) -> str:
+    """Name what a test shares: a stack that stands for the whole session, nothing, or the fixtures of its file."""
+    if "stands" in _fixtures(item):
+        given = getattr(item, "callspec", None)
+        return f"{given.params.get('standing', 'dev') if given else 'dev'} stands"
+    alone = isinstance(item, pytest.Function) and "pulumi_engine" in inspect.signature(item.function).parameters
+    return re.sub(r"\W+", " ", item.nodeid) if alone else str(item.path.relative_to(ROOT))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 def pytest_xdist_setupnodes() -> None:
