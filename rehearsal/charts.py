@@ -130,7 +130,8 @@ def _draw_latency(chart: Axes, clusters: Sequence[str], outcomes: Sequence[Outco
     chart.grid(axis="y", alpha=0.3)
     chart.set_ylabel("milliseconds")
     chart.set_title("Latency of each cluster while the weights rested", loc="left", weight="bold")
-    chart.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    if chart.get_legend_handles_labels()[0]:
+        chart.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def chosen(clusters: Iterable[str], answer: Answer) -> str:
