@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -166,7 +167,8 @@ class Rehearsal:
         run = watch(self._stack.up)
         time.sleep(PROPAGATION_SECONDS)
         self._load.enter(act.title)
-        time.sleep(self._hold if start else 0)
+        if start:  # clients ask
+            self._rest(act)
         moving, held = self._seen(act)
         faults = [*self._plan_faults(act, run), *self._losses(act, moving, held), *self._preview_faults(act)]
         if start:  # clients ask
@@ -184,6 +186,13 @@ class Rehearsal:
             moving=moving,
             seen=held,
         )
+
+    def _rest(self, act: Act) -> None:
+        """Let the weights rest, on a slow machine until every route has answered at least once."""
+        time.sleep(self._hold)
+        routes = {to.route for to in self._to}
+        with suppress(TimeoutError):  # which routes answered nobody is judged with the rest
+            _until("every route answers", lambda: routes <= self._seen(act)[1].shares.keys(), str)
 
     def _stopped(self, act: Act, began: float, why: str) -> Outcome:
         """Return how an act went that could not begin."""
