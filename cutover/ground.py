@@ -1,8 +1,9 @@
-"""What a stack file takes for granted in AWS: hosted zones, zones and their ranges, access entries, listener places.
+"""What a stack file takes for granted in AWS: hosted zones, zones and their ranges, add-ons, access entries.
 
 Asked before the first resource of a preview, so that what is missing is told by its key, in one line, and not by a
 provider after an hour, or by nobody where the engine has stopped at something else first. Where AWS does not answer in
-time nothing is said, since the provider will. Refuses to own what the file alone shows to be wrong (settings/).
+time nothing is said, since the provider will. Refuses to own what the file alone shows to be wrong (settings/), and
+what is asked of listeners (places.py) and of a VPC that was made elsewhere (existing_network.py).
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import ipaddress
 from concurrent.futures import wait
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 from botocore.exceptions import ClientError
 
 from components.network import plan_subnets
-from components.route import preview_priority, route_priority, weighted_priority
-from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover import existing_network, places
 from cutover.calls import OutsideError, at_once, client, threads
-from cutover.live import Live, session
+from cutover.existing_network import Subnet
+from cutover.live import session
+from cutover.places import Place
 from settings.models import NewNetwork
 from settings.reading import refusal
 from settings.rules import Mistake
@@ -42,20 +43,6 @@ _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
 @dataclass(frozen=True)
-class Place:
-    """A rule that stands on a listener: of which route and cluster, or, with neither, somebody else's."""
-
-    arn: str
-    route: str | None = None
-    cluster: str | None = None
-
-    def __str__(self) -> str:
-        if self.route is None:
-            return f"the rule {self.arn}, which this stack has not made,"
-        return f"the {f'preview rule for {self.cluster}' if self.cluster else 'weighted rule'} of {self.route}"
-
-
-@dataclass(frozen=True)
 class Ground:
     """What was asked and answered; what could not be read is left out.
 
@@ -63,7 +50,8 @@ class Ground:
     name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has, by cluster that
     does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this stack has not
     made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
-    cluster, ``places`` what stands on listeners, by load balancer and priority.
+    cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
+    made elsewhere, by id.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -74,12 +62,15 @@ class Ground:
     callers: Collection[tuple[str, str]] = ()
     ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
+    given: Mapping[str, Subnet] | None = None
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _places)
-    return [mistake for rule in rules for mistake in rule(settings, ground)]
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries)
+    found = [mistake for rule in rules for mistake in rule(settings, ground)]
+    given = existing_network.mistakes(settings, ground.given)
+    return [*found, *given, *places.mistakes(settings, ground.places)]
 
 
 def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
@@ -214,61 +205,6 @@ def warnings(settings: Settings, ground: Ground) -> list[str]:
     ]
 
 
-def _places(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    for name, route in settings.routes.items():
-        balancer = settings.load_balancer_of(name)
-        wanted = {preview_priority(route.priority, key): key for key in settings.clusters}
-        places: list[tuple[int, str | None]] = [*wanted.items()]
-        places += [(weighted_priority(route.priority), None)] if route.live else []
-        for priority, cluster in places:
-            there = ground.places.get((balancer, priority))
-            if there is None or (there.route, there.cluster) == (name, cluster):
-                continue
-            if there.route is None:
-                yield Mistake(
-                    f"routes.{name}.priority",
-                    f"{there} stands at place {priority} of load balancer {balancer}, where the "
-                    f"{f'preview rule for {cluster}' if cluster else 'weighted rule'} belongs. ELB would refuse it "
-                    "(PriorityInUse). Give that rule another place (aws elbv2 set-rule-priorities), or this route "
-                    "another priority",
-                )
-                continue
-            if there.route == name:
-                yield Mistake(
-                    f"clusters.{cluster}",
-                    f"the place of its preview rule of {name} is that of {there.cluster} until this update is through, "
-                    "and ELB has none for two rules (PriorityInUse). The update would stop halfway. Take "
-                    f"{there.cluster} away in an update of its own first",
-                )
-                continue
-            yield Mistake(
-                f"routes.{name}.priority",
-                f"{route.priority} is the place of {there.route} until this update is through, and ELB has none for "
-                "two rules (PriorityInUse). The update would stop halfway. Only the order counts: write "
-                f"{_in_order(settings, ground, balancer)[name]}",
-            )
-            break
-
-
-def _in_order(settings: Settings, ground: Ground, balancer: str) -> dict[str, int]:
-    """Return priorities for a load balancer's routes, in the wanted order, that all are free or their own already."""
-    now: dict[str, int] = {}
-    taken: set[int] = set()
-    for (where, priority), place in ground.places.items():
-        if where == balancer:
-            taken.add(route_priority(priority))
-            if place.route:
-                now[place.route] = route_priority(priority)
-    found: dict[str, int] = {}
-    last = 0
-    for name in sorted(settings.routes, key=lambda name: settings.routes[name].priority):
-        if settings.load_balancer_of(name) == balancer:
-            own = now.get(name, 0)
-            last = own if own > last else next(free for free in count(last + 1) if free not in taken)
-            found[name] = last
-    return found
-
-
 def read(settings: Settings) -> Ground:
     """Ask AWS, all at once and for a short while; what cannot be read is left out."""
     try:
@@ -282,7 +218,8 @@ def read(settings: Settings) -> Ground:
         "addons": lambda: _read_addons(settings, account),
         "people": lambda: _read_entries(settings, account),
         "ranges": lambda: _read_ranges(settings, account),
-        "places": lambda: _read_places(settings, account),
+        "places": lambda: places.read(settings, account),
+        "given": lambda: existing_network.read(settings, account),
     }
     with threads(len(asks)) as pool:
         asked = {name: pool.submit(ask) for name, ask in asks.items()}
@@ -382,15 +319,6 @@ def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:
             told = eks.describe_cluster(name=settings.eks_name(key))["cluster"].get("kubernetesNetworkConfig", {})
             if "serviceIpv4Cidr" in told:
                 found[key] = told["serviceIpv4Cidr"]
-    return found
-
-
-def _read_places(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:
-    found: dict[tuple[str, int], Place] = {}
-    for name, rules in Live(account, settings.owner).listed().items():
-        balancer = name.rpartition("-")[0]  # which Pulumi has given its random end
-        for arn, (priority, tags) in rules.items():
-            found[balancer, priority] = Place(arn, tags.get(ROUTE_TAG), tags.get(CLUSTER_TAG))
     return found
 
 
