@@ -20,7 +20,7 @@ from settings.models import ExistingNetwork, NewNetwork
 from settings.partial import UNKNOWN, UnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from settings.models import Cluster, LoadBalancer, Preview, Route, Settings
 
@@ -436,6 +436,39 @@ def _name_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 
 @_as_far_as_known
+def _joined_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield what would have another's name in Pulumi, where names begin with those of clusters and load balancers."""
+    inside = {
+        "the namespace": {key: settings.namespaces() for key in settings.clusters},
+        "the virtual node": {key: settings.virtual_nodes() for key in settings.clusters},
+    }
+    for what, names in inside.items():
+        for key, name, first, other in _joined_alike(names):
+            yield Mistake(
+                f"clusters.{key}",
+                f"{what} {name} would be {key}-{name} in Pulumi, as {what} {other} of {first} is, and a name is taken "
+                "once. No preview would end. Give the cluster another letter at its end",
+            )
+    records = {key: balancer.names for key, balancer in settings.load_balancers.items()}
+    for key, name, first, other in _joined_alike(records):
+        yield Mistake(
+            f"loadBalancers.{key}.names",
+            f"{name} would be {key}-{name} in Pulumi, as {other} of {first} is, and a name is taken once. No preview "
+            "would end. Give the load balancer another key",
+        )
+
+
+def _joined_alike(names: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield owner and name of what is joined to a name that another owner's is joined to, and that owner and name."""
+    seen: dict[str, tuple[str, str]] = {}
+    for owner, its in names.items():
+        for name in its:
+            first, other = seen.setdefault(f"{owner}-{name}", (owner, name))
+            if first != owner:
+                yield owner, name, first, other
+
+
+@_as_far_as_known
 def _partition_mistakes(settings: Settings) -> Iterator[Mistake]:
     arns = {f"aws:assumeRoles[{place}].roleArn": role.role_arn for place, role in enumerate(settings.aws.assume_roles)}
     for key, balancer in settings.load_balancers.items():
@@ -549,6 +582,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         _login_mistakes,
         _security_group_mistakes,
         _name_mistakes,
+        _joined_mistakes,
         _weight_mistakes,
         _rollout_mistakes,
         _route_mistakes,
