@@ -34,7 +34,7 @@ from xml.etree import ElementTree
 from moto.elbv2.models import elbv2_backends
 from werkzeug.wrappers import Request, Response
 
-from rehearsal import cloudwatch, quotas
+from rehearsal import cloudwatch, longest_delay, quotas
 from rehearsal.asked import Asked
 from rehearsal.aws.session import INTERNAL_AGENT, OUTSIDE_AGENT, PROVIDER_AGENT
 from rehearsal.bucket import Bucket
@@ -114,6 +114,7 @@ class Api:
             "DescribeTargetHealth": self._health,
         }
         cloudwatch.install()
+        longest_delay.install()
         quotas.install()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

@@ -280,3 +280,13 @@ def test_a_load_balancer_has_the_groups_of_a_changed_rule_and_no_longer_those_th
     balancer = elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerArn"]
     own = {g["TargetGroupArn"] for g in elb.describe_target_groups(LoadBalancerArn=balancer)["TargetGroups"]}
     assert (left in own, joined in own) == (False, True)
+
+
+def test_a_target_may_drain_for_an_hour_and_no_longer(cloud: Cloud) -> None:
+    group, key, elb = cloud.group(), "deregistration_delay.timeout_seconds", cloud.client("elbv2")
+    elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=[{"Key": key, "Value": "3600"}])
+    attributes = elb.describe_target_group_attributes(TargetGroupArn=group)["Attributes"]
+    assert {"Key": key, "Value": "3600"} in attributes
+    longer = [{"Key": key, "Value": "3601"}]
+    code, _ = refused(elb.modify_target_group_attributes, TargetGroupArn=group, Attributes=longer)
+    assert code == "ValidationError"
