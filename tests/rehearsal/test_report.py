@@ -131,10 +131,9 @@ def test_a_rehearsal_that_ended_before_any_traffic_has_a_report() -> None:
 
 @pytest.mark.filterwarnings("error")
 def test_one_that_ended_before_the_weights_rested_has_a_report_too() -> None:
-    assert (
-        "alone: web: nobody was answered"
-        in _Page(render("dev", [outcome("alone", "web: nobody was answered")], answers("at 25", 100.0))).text
-    )
+    alone = outcome("alone", "web: nobody was answered")
+    text = _Page(render("dev", [alone], answers("at 25", 100.0), MADE)).text
+    assert "alone: web: nobody was answered" in text
 
 
 def test_the_same_rehearsal_gives_the_same_report() -> None:
