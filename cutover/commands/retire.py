@@ -26,7 +26,7 @@ from cutover.account import read
 from cutover.confirmed import Confirmed, check_settled
 from cutover.ending import undisturbed
 from cutover.gate import REFUSES
-from cutover.judgement import Kind, drops_a_mesh, kind, violations
+from cutover.judgement import Kind, drops_a_mesh, kind, touched, violations
 from cutover.leftovers import sweep
 from cutover.live import Live, LiveError, session
 from cutover.missing import TARGETS
@@ -173,7 +173,7 @@ class _Retirement:
             if self.settings.clusters[self.key].deletion_protection:
                 self.project.write(f"clusters.{self.key}.deletionProtection", "false")
             plan = self._sound(self.project.preview())
-            if any(not rules.lifts(step, self.key) for step in plan.steps):
+            if any(not rules.lifts(step, self.key) for step in touched(plan)):
                 stop(
                     Code.REFUSED,
                     f"The stack file says more than was applied ({plan.summary()}), so that the plan would not be of "
@@ -181,7 +181,7 @@ class _Retirement:
                     "then run the same again",
                 )
             keep()
-        if plan.steps or plan.kept:
+        if touched(plan) or plan.kept:
             say(f"Lifting the protection of {self.key}.")
             self._applied(self.project.up())
             of_file = ", in the stack file too" if self.settings.clusters[self.key].deletion_protection else ""
@@ -196,7 +196,7 @@ class _Retirement:
             judged = self.project.content()
             plan = self._sound(self.project.preview())
             own = replace(plan, steps=tuple(step for step in plan.steps if not drops_a_mesh(step)))
-            if not own.steps:
+            if not touched(own):
                 keep()
                 return self._settled(plan)
             if kind(own) is not Kind.RETIRE:
@@ -236,7 +236,7 @@ class _Retirement:
 
     def _settled(self, run: Run) -> int:
         """Take back from the clusters that stay what dropped the mesh, if it is still on them."""
-        if run.steps:
+        if touched(run):
             say("Once more, so that no other cluster's objects are dropped when its API does not answer.")
             self._applied(self.project.up())
         return 0

@@ -671,6 +671,14 @@ def test_what_protects_in_the_state_alone_is_lifted_too(stage: Stage) -> None:
     assert stage.engine.asked.count("up") == 2
 
 
+def test_inputs_of_components_that_differ_are_no_edit(stage: Stage) -> None:
+    """The real component has inputs in the state, and some of them differ after a refresh."""
+    component = _step("update", "eks:index:Cluster", NEW, "vpcId")
+    stage.engine.plans, stage.engine.ups = [Run((component,), (), 0.5), REMOVAL], [REMOVAL]
+    assert stage.run().exit_code == 0
+    assert stage.engine.asked.count("up") == 1
+
+
 def test_a_stack_file_that_was_not_applied_is_applied_first(stage: Stage) -> None:
     stage.engine.changes[f"clusters.{OLD}.deletionProtection"] = True
     stage.engine.plans = [
