@@ -13,7 +13,7 @@ protocols can be hit.
 
 A client whose user agent has ``rehearsal-internal`` is a part of AWS, such as the load balancer: no limit and no fault
 is for it. One that has ``rehearsal-provider`` is the emulated provider, which asks what AWS knows by itself: it has
-faults, and no limits. What somebody else does in the account, who has ``rehearsal-outside``, is not noted.
+faults, and no limits. What is done with a role of its own, which says ``rehearsal-outside``, is not noted.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rehearsal.aws.session import OUTSIDE_AGENT
 from rehearsal.kubernetes.cluster import Cluster, at
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ class Queue:
 def connect(service: str, region: str, agent: str, retries: int) -> Any:
     """Return a client of the emulated AWS that retries much as the Go SDK does.
 
-    Waits double up to 20 seconds; after an error of the server they begin at 50 ms, where Go begins at a second.
+    Waits double up to 20 seconds; after an error of the server they begin at 50 ms, where Go begins at a second. It has
+    a role of its own, so that what it asks for is none of the program's.
     """
     return boto3.client(
         service,  # pyright: ignore[reportArgumentType]
@@ -164,7 +166,9 @@ def connect(service: str, region: str, agent: str, retries: int) -> Any:
         endpoint_url=os.environ["AWS_ENDPOINT_URL"],  # without it a call would go to a real account
         aws_access_key_id=_KEY,
         aws_secret_access_key=_KEY,
-        config=Config(retries={"mode": "standard", "max_attempts": retries}, user_agent_extra=agent),
+        config=Config(
+            retries={"mode": "standard", "max_attempts": retries}, user_agent_extra=f"{agent} {OUTSIDE_AGENT}"
+        ),
     )
 
 

@@ -40,7 +40,7 @@ PROVIDER_AGENT = "rehearsal-provider"
 INTERNAL_AGENT = "rehearsal-internal"
 OUTSIDE_AGENT = "rehearsal-outside"
 """The user agents by which the emulated API (rehearsal.api) knows the provider, the parts of AWS itself, and whoever
-plays somebody else in the account."""
+has a role of its own: the clusters' controllers, and what a test does to the account."""
 
 _KEY = "rehearsal"
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
