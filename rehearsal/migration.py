@@ -6,6 +6,7 @@ the clients (load.py) and how progress is shown.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from contextlib import suppress
@@ -38,6 +39,7 @@ _DAY = 3.0  # times the requests of now came by day, which the old cluster has c
 _QUIET_BUCKETS, _BUSY_BUCKETS = 4, 30  # five minutes each, of the past that the gate looks at
 _HOUR_BUCKETS = 12
 _INTERVAL, _THRESHOLD = 15, 2  # seconds between two health checks, and how many must agree, unless a route says so
+_NO_KILL = ("", math.inf)
 _PATIENCE_SECONDS = 60.0  # beside what the health checks take
 _MOVING = " (moving)"
 
@@ -124,12 +126,15 @@ class Rehearsal:
             yield replace(outcome, title="the first answers", faults=(str(late),))
             return
         self._remember()
+        kills: list[tuple[str, float]] = []
         with self._load:
             for act in others:
                 yield (outcome := self._play(act, start))
                 if outcome.faults:
                     return
-        if late := [fault for act in others for fault in self._losses(act, *self._seen(act))]:
+                kills.append((act.dying, outcome.began))
+        following = zip(others, [*kills[1:], _NO_KILL], strict=True)
+        if late := [fault for act, kill in following for fault in self._losses(act, *self._seen(act), kill)]:
             yield replace(outcome, title="answers that came last", faults=tuple(late))
 
     def _await_the_first(self) -> None:
@@ -220,12 +225,16 @@ class Rehearsal:
         seen = by_step(self._load.answers)
         return seen.get(act.title + _MOVING, tally(())), seen.get(act.title, tally(()))
 
-    def _losses(self, act: Act, moving: Tally, held: Tally) -> list[str]:
-        """Return what was lost. A killed cluster excuses what went to its own groups, while it has a weight."""
+    def _losses(self, act: Act, moving: Tally, held: Tally, kill: tuple[str, float] = _NO_KILL) -> list[str]:
+        """Return what was lost. A killed cluster excuses what went to its own groups, while it has a weight.
+
+        ``kill`` names the cluster that is killed after the act, and when (epoch): what it was answering then is its.
+        """
         excusable, lost = list(moving.failures), list(held.failures)
         if act.weights.get(act.dying):
             excusable, lost = [*excusable, *lost], []
         lost += [failure for failure in excusable if not act.dying or act.dying not in failure.cluster + failure.group]
+        lost = [failure for failure in lost if not died_with(failure, *kill)]
         return [f"{len(lost)} requests were lost in {act.title}, the first {lost[0].told}"] if lost else []
 
     def _share_faults(self, act: Act, held: Tally) -> list[str]:
@@ -429,6 +438,11 @@ def _until(what: str, holds: Callable[[], bool], told: Callable[[], str], more_s
         if time.monotonic() > end:
             raise TimeoutError(f"it took too long until {what}: {told()}")
         time.sleep(0.5)
+
+
+def died_with(failure: Answer, cluster: str, second: float) -> bool:
+    """Tell whether a cluster that was killed at an epoch second was answering a request that failed."""
+    return bool(cluster) and cluster in failure.cluster + failure.group and failure.time + failure.seconds >= second
 
 
 def _nothing(run: Run) -> list[str]:
