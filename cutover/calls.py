@@ -73,6 +73,14 @@ def client(session: boto3.Session, service: str) -> Any:
         return session.client(service, config=_PATIENCE)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
+def pages(client: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+    """Return what a list of AWS has under ``key``, over all of its pages.
+
+    :raises ClientError: AWS refused
+    """
+    return [one for page in client.get_paginator(call).paginate(**arguments) for one in page[key]]
+
+
 def open_session(**options: Any) -> boto3.Session:
     """Return a session whose clients fail by name, those too that it makes itself for its credentials.
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cutover.calls import client
+from cutover.calls import client, pages
 from settings.models import ExistingNetwork
 from settings.rules import Mistake
 
@@ -98,10 +98,6 @@ def read(settings: Settings, account: boto3.Session) -> dict[str, Subnet] | None
         return None
     ids = {*settings.network.public_subnet_ids, *settings.network.private_subnet_ids}
     # A filter finds what is there; asked for by id, one that is not there fails the call.
-    pages = client(account, "ec2").get_paginator("describe_subnets")
-    found = pages.paginate(Filters=[{"Name": "subnet-id", "Values": sorted(ids)}])
-    return {
-        subnet["SubnetId"]: Subnet(subnet["AvailabilityZone"], subnet["VpcId"])
-        for page in found
-        for subnet in page["Subnets"]
-    }
+    named = [{"Name": "subnet-id", "Values": sorted(ids)}]
+    found = pages(client(account, "ec2"), "describe_subnets", "Subnets", Filters=named)
+    return {subnet["SubnetId"]: Subnet(subnet["AvailabilityZone"], subnet["VpcId"]) for subnet in found}

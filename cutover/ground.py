@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from components.network import plan_subnets
 from cutover import existing_network, places
-from cutover.calls import OutsideError, at_once, client, threads
+from cutover.calls import OutsideError, at_once, client, pages, threads
 from cutover.existing_network import Subnet
 from cutover.live import session
 from cutover.places import Place
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 _PATIENCE_SECONDS = 15.0
 _AT_ONCE = 5
-# Zones in which EKS places no control plane (user guide, network requirements), by their ids.
 _SERVICE_RANGES = frozenset({"10.100.0.0/16", "172.20.0.0/16"})  # of which EKS chooses by itself
+# Zones in which EKS places no control plane (user guide, network requirements), by their ids.
 _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
@@ -234,10 +234,9 @@ def _read_hosted(settings: Settings, account: boto3.Session) -> dict[str, list[b
     wanted = {zone.name for zone in zones if zone}
     found: dict[str, list[bool]] = {name: [] for name in wanted}
     if wanted:
-        for page in client(account, "route53").get_paginator("list_hosted_zones").paginate():
-            for zone in page["HostedZones"]:
-                if (name := zone["Name"].rstrip(".")) in wanted:
-                    found[name].append(zone["Config"]["PrivateZone"])
+        for zone in pages(client(account, "route53"), "list_hosted_zones", "HostedZones"):
+            if (name := zone["Name"].rstrip(".")) in wanted:
+                found[name].append(zone["Config"]["PrivateZone"])
     return found
 
 
@@ -254,7 +253,7 @@ def _read_subnets(settings: Settings, account: boto3.Session) -> dict[str, list[
     tags = {"pulumi:project": settings.project, "pulumi:stack": settings.stack}
     own = [{"Name": f"tag:{key}", "Values": [value]} for key, value in tags.items()]
     found: dict[str, list[str]] = {}
-    for subnet in client(account, "ec2").describe_subnets(Filters=own)["Subnets"]:
+    for subnet in pages(client(account, "ec2"), "describe_subnets", "Subnets", Filters=own):
         found.setdefault(subnet["AvailabilityZone"], []).append(subnet["CidrBlock"])
     return found
 
@@ -264,10 +263,9 @@ def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, 
 
     def versions(place: tuple[str, str]) -> list[str]:
         key, addon = place
-        pages = eks.get_paginator("describe_addon_versions").paginate(
-            addonName=addon, kubernetesVersion=settings.clusters[key].version
-        )
-        return [one["addonVersion"] for page in pages for made in page["addons"] for one in made["addonVersions"]]
+        version = settings.clusters[key].version
+        found = pages(eks, "describe_addon_versions", "addons", addonName=addon, kubernetesVersion=version)
+        return [one["addonVersion"] for made in found for one in made["addonVersions"]]
 
     # EKS withdraws old versions, and a cluster that stands keeps its own.
     new = [key for key in settings.clusters if not _stands(eks, settings.eks_name(key))]

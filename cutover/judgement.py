@@ -236,11 +236,10 @@ class _Judge:
         """Judge what goes together with a move of weights."""
         others = [step for step in steps if not (_weighted(step) and step.op == "update")]
         if others and moved(self._run):
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
             yield Violation(
                 others[0],
                 Rule.ALONE,
-                f"Requests move while {others[0].name}{more} would change: should errors rise, nobody could tell from "
+                f"Requests move while {_some(others)} would change: should errors rise, nobody could tell from "
                 "which, and the weights alone would not take it back",
                 "Apply the rest first, and move the weights in a change of their own",
             )
@@ -254,11 +253,10 @@ class _Judge:
             if step.op != "delete" and not drops_a_mesh(step) and not (step.op == "update" and groups_alone(step))
         ]
         if gone and others:
-            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
             yield Violation(
                 others[0],
                 Rule.APART,
-                f"{gone} would go while {others[0].name}{more} would change: deletions come last, and where anything "
+                f"{gone} would go while {_some(others)} would change: deletions come last, and where anything "
                 "before them fails, half of both is done",
                 f"Split it: apply the rest first, and take {gone} away in a change of its own",
             )
@@ -292,6 +290,10 @@ class _Judge:
         # A rule that the run leaves alone says nothing: what serves in AWS then goes on to, whatever the state says.
         moves = any(before != after for before, after in self._weights.values())
         return not moves or any(after.get(cluster, 0) > 0 for _, after in self._weights.values())
+
+
+def _some(steps: list[Step]) -> str:
+    return f"{steps[0].name} and {len(steps) - 1} more" if len(steps) > 1 else steps[0].name
 
 
 def _is_component(step: Step) -> bool:

@@ -30,9 +30,9 @@ TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a value that nobody can know before the update."""
 
-# What the engine says of each component that was being made when it stopped for another reason.
 _STACK = "::::pulumi:pulumi:Stack"  # under which the engine shows what a program says of no resource
 
+# What the engine says of each component that was being made when it stopped for another reason.
 _ECHO = "grpc: the client connection is closing"
 
 # Whether a run lives that holds a lock is known to lock.py, and not to the engine.

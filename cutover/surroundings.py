@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import urllib3
 
 from cutover import objects, parity
-from cutover.calls import at_once, client, threads, told, waiting
+from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.preflight import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.verdict import Unread
 from cutover.web import connections, reason
@@ -122,7 +122,7 @@ class Reads:
         """Return the subnets in which EKS placed the cluster, where its nodes and pods are too."""
         cluster = self._eks.describe_cluster(name=self._name)["cluster"]
         ids = cluster["resourcesVpcConfig"]["subnetIds"]
-        interfaces = _pages(
+        interfaces = pages(
             self._ec2,
             "describe_network_interfaces",
             "NetworkInterfaces",
@@ -135,15 +135,15 @@ class Reads:
 
     def limits(self) -> Mapping[str, int]:
         """Return ELB's quotas as it applies them to this account, by its own names."""
-        told = _pages(self._elb, "describe_account_limits", "Limits")
+        told = pages(self._elb, "describe_account_limits", "Limits")
         return {limit["Name"]: int(limit["Max"]) for limit in told}
 
     def rules(self) -> Mapping[str, int]:
         """Return the number of rules, default ones apart, by load balancer ARN."""
         counts = Counter[str]()
         for balancer in {rule.load_balancer for rule in self._account.found.rules.values()}:
-            for listener in _pages(self._elb, "describe_listeners", "Listeners", LoadBalancerArn=balancer):
-                rules = _pages(self._elb, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+            for listener in pages(self._elb, "describe_listeners", "Listeners", LoadBalancerArn=balancer):
+                rules = pages(self._elb, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
                 counts[balancer] += sum(not rule["IsDefault"] for rule in rules)
         return counts
 
@@ -155,7 +155,7 @@ class Reads:
         code, spot = _STANDARD_CODES[nodes.capacity_type], nodes.capacity_type == "SPOT"
         running = [
             instance
-            for reservation in _pages(
+            for reservation in pages(
                 self._ec2,
                 "describe_instances",
                 "Reservations",
@@ -185,7 +185,7 @@ class Reads:
         name = self._settings.eks_name(peer)
         fresh = self._looked_anew(name)
         wanted = {"categories": ["UPGRADE_READINESS"], "kubernetesVersions": versions}
-        found = _pages(self._eks, "list_insights", "insights", clusterName=name, filter=wanted)
+        found = pages(self._eks, "list_insights", "insights", clusterName=name, filter=wanted)
         return Insights([self._insight(name, one) for one in found], fresh)
 
     def trusted(self, roles: set[str]) -> Mapping[str, bool]:
@@ -297,7 +297,3 @@ def _cli() -> str:
     with waiting("aws --version"):
         ran = subprocess.run(["aws", "--version"], capture_output=True, check=False)
     return (ran.stdout or ran.stderr).decode(errors="replace").strip()
-
-
-def _pages(client: Any, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-    return [one for page in client.get_paginator(call).paginate(**arguments) for one in page[key]]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from cutover import existing_network
 from cutover.existing_network import Subnet, mistakes
+from cutover.live import session
+from tests.cutover.tagged import reach
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of
 
@@ -68,7 +69,7 @@ def test_the_subnets_are_read_and_one_that_is_not_there_fails_nothing(
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/20", AvailabilityZone=f"{REGION}a")["Subnet"]
         network = {**GIVEN["network"], "privateSubnetIds": [made["SubnetId"], D]}
-        monkeypatch.setenv("AWS_ENDPOINT_URL", cloud.endpoint)
-        account = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-        found = existing_network.read(settings_of("prod", {**GIVEN, "network": network}), account)
+        reach(cloud, monkeypatch)
+        settings = settings_of("prod", {**GIVEN, "network": network})
+        found = existing_network.read(settings, session(settings.aws))
         assert found == {made["SubnetId"]: Subnet(f"{REGION}a", vpc)}
