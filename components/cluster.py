@@ -73,11 +73,33 @@ def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], Resource
     def opening(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         if args.type_ != "aws:eks/cluster:Cluster" or not cidrs:
             return None
-        network: Any = args.props["vpcConfig"]
-        wanted = network.apply(opened) if isinstance(network, pulumi.Output) else opened(network)
-        return ResourceTransformResult({**args.props, "vpcConfig": wanted}, args.opts)
+        return ResourceTransformResult(_with(args.props, "vpcConfig", opened), args.opts)
 
     return opening
+
+
+def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """Return what says how many nodes the group of the EKS component is to have now, or leaves their number alone.
+
+    The component is told the same each time: what it is told it shows as a change, also where nothing is to be done.
+    """
+
+    def counting(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != "aws:eks/nodeGroup:NodeGroup":
+            return None
+        if now is not None:
+            counted = _with(args.props, "scalingConfig", lambda sizes: {**sizes, "desiredSize": now})
+            return ResourceTransformResult(counted, args.opts)
+        # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
+        left = ResourceOptions(ignore_changes=["scalingConfig.desiredSize"])
+        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, left))
+
+    return counting
+
+
+def _with(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
+    value = props[key]
+    return {**props, key: value.apply(change) if isinstance(value, pulumi.Output) else change(value)}
 
 
 class Cluster(pulumi.ComponentResource):
@@ -171,7 +193,7 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _nodes(self, after: Sequence[pulumi.Resource]) -> eks.ManagedNodeGroup:
-        name, nodes, now = f"{self._name}-nodes", self._args.cluster.nodes, self._args.node_count
+        name, nodes = f"{self._name}-nodes", self._args.cluster.nodes
         role = aws.iam.Role(
             name,
             assume_role_policy=json.dumps(
@@ -206,15 +228,15 @@ class Cluster(pulumi.ComponentResource):
             instance_types=nodes.instance_types,
             capacity_type=nodes.capacity_type,
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min_size,
-                desired_size=nodes.desired_size if now is None else now,
-                max_size=nodes.max_size,
+                min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
             ),
             enable_imd_sv2=True,
-            # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
-            ignore_scaling_changes=True if now is None else None,
             tags={SIZES_TAG: "/".join(map(str, nodes.sizes))},
-            opts=ResourceOptions(parent=self, depends_on=[*after, *attachments]),
+            opts=ResourceOptions(
+                parent=self,
+                depends_on=[*after, *attachments],
+                transforms=[_counting(self._args.node_count)],
+            ),
         )
 
     def _let_load_balancers_in(self) -> None:

@@ -136,3 +136,4 @@ def test_an_edit_of_sizes_gives_the_nodes_that_it_says_whatever_an_autoscaler_ha
     assert has() == {"minSize": 6, "desiredSize": 6, "maxSize": 8}
     assert not standing.up().failure
     assert has() == {"minSize": 2, "desiredSize": 2, "maxSize": 6}
+    assert not standing.preview().steps
