@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from contextlib import closing
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,15 @@ PATH_VARIABLE = "REHEARSAL_STORE"
 
 
 class Store:
-    """Documents by kind and key. Every call is a transaction of its own, safe between processes and threads."""
+    """Documents by kind and key. Every call is a transaction of its own, safe between processes and threads.
+
+    A thread opens the file once: the rehearsal reads it a few hundred times a second. Made after a fork, not before.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with closing(self._connect()) as database, database:
+        self._of_this_thread = threading.local()
+        with self._database as database:
             database.execute(
                 "CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, body TEXT, PRIMARY KEY (kind, key))"
             )
@@ -36,13 +40,11 @@ class Store:
 
     def get(self, kind: str, key: str) -> dict[str, Any] | None:
         """Return a document, or None."""
-        with closing(self._connect()) as database:
-            row = database.execute("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-        return json.loads(row[0]) if row else None
+        return _one(self._database, kind, key)
 
     def put(self, kind: str, key: str, document: dict[str, Any]) -> None:
         """Write a document, over an older one if there is one."""
-        with closing(self._connect()) as database, database:
+        with self._database as database:
             database.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (kind, key, json.dumps(document)))
 
     def change(
@@ -52,10 +54,9 @@ class Store:
 
         Nobody else can write between the reading and the writing; ``edit`` must not use the store itself.
         """
-        with closing(self._connect()) as database, database:
+        with self._database as database:
             database.execute("BEGIN IMMEDIATE")
-            row = database.execute("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchone()
-            edited = edit(json.loads(row[0]) if row else None)
+            edited = edit(_one(database, kind, key))
             if edited is None:
                 database.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
             else:
@@ -64,14 +65,23 @@ class Store:
 
     def delete(self, kind: str, key: str) -> None:
         """Forget a document; one that is not there is forgotten already."""
-        with closing(self._connect()) as database, database:
+        with self._database as database:
             database.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key))
 
     def all(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return every document of a kind by its key, in the order of the keys."""
-        with closing(self._connect()) as database:
-            rows = database.execute("SELECT key, body FROM documents WHERE kind = ? ORDER BY key", (kind,)).fetchall()
-        return {key: json.loads(body) for key, body in rows}
+        asked = "SELECT key, body FROM documents WHERE kind = ? ORDER BY key"
+        return {key: json.loads(body) for key, body in self._database.execute(asked, (kind,)).fetchall()}
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=30)
+    @property
+    def _database(self) -> sqlite3.Connection:
+        known: sqlite3.Connection | None = getattr(self._of_this_thread, "database", None)
+        if known is None:
+            known = self._of_this_thread.database = sqlite3.connect(self._path, timeout=30)
+            known.execute("PRAGMA synchronous = OFF")  # a rehearsal does not outlive its machine
+        return known
+
+
+def _one(database: sqlite3.Connection, kind: str, key: str) -> dict[str, Any] | None:
+    rows = database.execute("SELECT body FROM documents WHERE kind = ? AND key = ?", (kind, key)).fetchall()
+    return json.loads(rows[0][0]) if rows else None
