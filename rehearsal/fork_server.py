@@ -22,6 +22,8 @@ import sys
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, cast
 
+from rehearsal import models
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from multiprocessing.context import ForkProcess
@@ -39,6 +41,7 @@ _LAZY = {
     "pulumi_aws": ("acm", "ec2", "eks", "iam", "lb", "route53", "servicediscovery", "vpc"),
     "pulumi_kubernetes": ("apiextensions", "core.v1", "helm.v3", "meta.v1"),
 }
+_ASKED = ("acm", "cloudwatch", "ec2", "eks", "elbv2", "iam", "route53", "servicediscovery", "ssm", "sts")
 _STREAMS = 3
 _LENGTH_BYTES = 4
 _POLL_SECONDS = 0.1
@@ -106,6 +109,7 @@ def main() -> None:
         for module in _LOADED:
             importlib.import_module(module)
         load_lazy()
+        models.read_for(_ASKED)
         gc.freeze()  # so that no collection in a child copies what it shares
         server.serve_forever(_POLL_SECONDS)
 

@@ -15,6 +15,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from rehearsal import models
 from rehearsal.api import Api
 from rehearsal.kubernetes import api_server
 from rehearsal.regions import ZONE
@@ -23,6 +24,7 @@ from rehearsal.store import Store
 
 def main() -> None:
     """Serve until standard input ends."""
+    models.read_once()
     store = Store.of_this_rehearsal()
     for zone, document in store.all(ZONE).items():
         _add(zone, document["region"])

@@ -6,6 +6,7 @@ settings. Refuses to own what is done inside: it never runs `up` by itself.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import tempfile
 import threading
 from contextlib import ExitStack
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -102,7 +104,7 @@ class Sandbox:
             for zone in self._availability_zones:
                 self.store.put(ZONE, zone, {"region": self.region})
             self.endpoint = f"http://127.0.0.1:{self._start_aws(undo)}"
-            self._install_commands(self._start_fork_server(undo))
+            self._install_commands(_fork_server())
             for zone in self._zones:
                 self.aws("route53").create_hosted_zone(Name=zone, CallerReference=zone)
             if self._world:
@@ -216,37 +218,9 @@ class Sandbox:
         }
         return int(self._start(undo, "rehearsal.moto_server", variables))
 
-    def _start_fork_server(self, undo: ExitStack) -> Path | None:
-        # CPython's documentation calls forking unsafe on macOS once much has been loaded.
-        if sys.platform != "linux":
-            return None
-        path = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")), "socket")
-        self._start(undo, "rehearsal.fork_server", {}, str(path))
-        return path
-
     def _start(self, undo: ExitStack, module: str, variables: Mapping[str, str], *arguments: str) -> str:
-        log_path = self.folder / f"{module}.log"
-        log = undo.enter_context(log_path.open("w"))
-        process = undo.enter_context(
-            subprocess.Popen(
-                [sys.executable, "-P", "-m", module, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # an interrupt at the terminal is for the engine, which still needs its AWS
-                env={
-                    "PATH": os.environ.get("PATH", ""),
-                    "PYTHONPATH": str(_REPOSITORY),
-                    PATH_VARIABLE: str(self.folder / "store.sqlite"),
-                    **variables,
-                },
-                text=True,
-            )
-        )
-        said = process.stdout.readline().strip() if process.stdout else ""
-        if not said:
-            raise RuntimeError(f"{module} did not start: {log_path.read_text()}")
-        return said
+        variables = {PATH_VARIABLE: str(self.folder / "store.sqlite"), **variables}
+        return _start(undo, self.folder, module, variables, *arguments)
 
     def _install_commands(self, fork_server: Path | None) -> None:
         (self.folder / "bin" / "pulumi").symlink_to(self.engine.path)
@@ -259,6 +233,40 @@ class Sandbox:
             installed = self.pulumi("plugin", "install", "resource", name, version(package), "--file", str(plugin))
             if installed.returncode != 0:
                 raise RuntimeError(f"the emulated {name} plugin could not be installed: {installed.stdout}")
+
+
+@cache
+def _fork_server() -> Path | None:
+    """Start what plugins and programs are forked from, once for all sandboxes of this process; return its socket."""
+    # CPython's documentation calls forking unsafe on macOS once much has been loaded.
+    if sys.platform != "linux":
+        return None
+    at_the_end = ExitStack()
+    atexit.register(at_the_end.close)
+    folder = Path(at_the_end.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
+    _start(at_the_end, folder, "rehearsal.fork_server", {}, str(folder / "socket"))
+    return folder / "socket"
+
+
+def _start(undo: ExitStack, folder: Path, module: str, variables: Mapping[str, str], *arguments: str) -> str:
+    """Start a module as a process that ends with ``undo``, and return the first line that it says."""
+    log_path = folder / f"{module}.log"
+    log = undo.enter_context(log_path.open("w"))
+    process = undo.enter_context(
+        subprocess.Popen(
+            [sys.executable, "-P", "-m", module, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,  # an interrupt at the terminal is for the engine, which still needs its AWS
+            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_REPOSITORY), **variables},
+            text=True,
+        )
+    )
+    said = process.stdout.readline().strip() if process.stdout else ""
+    if not said:
+        raise RuntimeError(f"{module} did not start: {log_path.read_text()}")
+    return said
 
 
 class _Command(automation.PulumiCommand):

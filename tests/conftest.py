@@ -10,14 +10,12 @@ import runpy
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pytest
 import yaml
-from botocore.loaders import JSONFileLoader
 from google.protobuf import json_format
 from hypothesis import settings as of_hypothesis
 from pulumi.runtime import mocks as pulumi_mocks
@@ -30,7 +28,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 import settings
 from cutover import ground, node_counts
 from cutover.calls import OutsideError
-from rehearsal import engine, fork_server
+from rehearsal import engine, fork_server, models
 from rehearsal.engine import EngineNotFoundError
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ of_hypothesis.load_profile("any machine")
 
 # The SDK loads them at the first use, and breaks one for good when two threads use it first at the same time.
 fork_server.load_lazy()
+models.read_once()
 
 _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 
@@ -90,11 +89,8 @@ def settings_of(stack: str, **changes: Any) -> settings.Settings:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _load_once_what_is_large() -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
-    """Share botocore's models, megabytes of JSON, between all sessions of all tests; make no machine images in moto."""
-    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+def _make_no_machine_images_in_moto() -> Generator[None]:  # pyright: ignore[reportUnusedFunction]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         yield
 
