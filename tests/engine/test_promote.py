@@ -40,6 +40,7 @@ promote._WATCH_SECONDS = 90  # a reading takes the seconds of this machine, and 
 minutes.PERIOD_SECONDS = 60 // {_SPEED}
 main()
 """
+_HANGS_SECONDS = 600  # far more than a busy machine takes: it ends a command that would never end
 _LATENCY = 1000  # how fast answers come tells of the machine, which other work may share, and not of a cluster
 
 
@@ -124,5 +125,5 @@ def _promote(stack: UnderLoad, *more: str) -> subprocess.Popen[str]:
 
 
 def _end(promotion: subprocess.Popen[str]) -> tuple[Any, str, int]:
-    report, said = promotion.communicate(timeout=120)
+    report, said = promotion.communicate(timeout=_HANGS_SECONDS)
     return report, said, promotion.returncode
