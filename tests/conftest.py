@@ -50,12 +50,28 @@ UNKNOWN = "[unknown]"
 KUBECONFIG = '{"users": [{"user": {"exec": {"args": ["eks", "get-token"]}}}]}'
 
 
+# Words in the names of what tests share: what takes minutes comes first.
+_LONGEST = (
+    "dev stands",
+    "migration",
+    "gate",
+    "promote",
+    "interruptions",
+    "retire",
+    "prod stands",
+    "rollback",
+    "engine",
+    "",
+)
+
+
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks when it is its turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let what shares a stack share a process, and begin with what takes longest: none is left alone at the end."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_shared(item)))
-    items.sort(key=lambda item: (item.path.parent.name != "engine", "stands" not in _fixtures(item)))
+    places = {part: place for place, part in enumerate(_LONGEST)}
+    items.sort(key=lambda item: min(place for part, place in places.items() if part in _shared(item)))
 
 
 def _shared(item: pytest.Item) -> str:
