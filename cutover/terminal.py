@@ -76,6 +76,7 @@ class Code(IntEnum):
     BUSY = 4  # somebody else is at work: a lock, or a hold
     ROLLED_BACK = 5  # the weights went back, and stay there
     UNFINISHED = 6  # traffic is where it was to be; stack file, state or hold are not, and the text says what ends it
+    UNREAD = 7  # nothing bad was found, and not everything could be read
     HUNG_UP = 129
     INTERRUPTED = 130
     TERMINATED = 143

@@ -64,7 +64,7 @@ def status(
     """Show what is live beside what is wanted, and whether a rollback would land.
 
     Changes nothing. With KEY, checks too whether that cluster is ready to serve,
-    with exit code 1 where it is not.
+    with exit code 1 where it is not, and 7 where that could not all be read.
 
     Example: cutover status v1-36 -s prod
     JSON: docs/json.md
@@ -103,8 +103,11 @@ def status(
             _show(known, state, today)
             if key is not None:
                 _show_checks(key, rows)
-    if any(row.verdict is Verdict.BAD for row in rows):
+    verdicts = {row.verdict for row in rows}
+    if Verdict.BAD in verdicts:
         raise typer.Exit(Code.REFUSED)
+    if Verdict.UNKNOWN in verdicts:
+        raise typer.Exit(Code.UNREAD)
 
 
 def _found(live: Live) -> tuple[Found, str]:

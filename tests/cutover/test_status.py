@@ -391,7 +391,7 @@ def test_a_cluster_that_the_file_does_not_know_is_refused_with_those_that_it_kno
     assert stack.weights()["web"] == {OLD: 90, NEW: 10}
 
 
-@pytest.mark.parametrize(("worst", "code"), [(Verdict.WARN, 0), (Verdict.UNKNOWN, 0), (Verdict.BAD, 1)])
+@pytest.mark.parametrize(("worst", "code"), [(Verdict.WARN, 0), (Verdict.UNKNOWN, 7), (Verdict.BAD, 1)])
 def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
     stack: Tagged, monkeypatch: pytest.MonkeyPatch, worst: Verdict, code: int
 ) -> None:
