@@ -95,8 +95,13 @@ def _program_traceback(error: Exception, folder: Path) -> str:
     return "".join(traceback.format_exception(error, limit=own - len(frames)))
 
 
+def _unsaid(msg: str, resource: object = None, stream_id: int | None = None, ephemeral: bool | None = None) -> None:
+    """Say nothing: the SDK has two thousand of these for a preview, and waits for the engine with each."""
+
+
 def main() -> None:
     """Serve the engine whose address is the last argument, until it ends this process."""
+    pulumi.log.debug = _unsaid
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a program that fails leaves tasks behind, as it must
     server = grpc.server(
         ThreadPoolExecutor(max_workers=4), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
