@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import json
 import re
@@ -10,6 +11,7 @@ import runpy
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +97,11 @@ def pytest_xdist_setupnodes() -> None:
 
 def stack_config(stack: str) -> dict[str, Any]:
     """Return the ``config`` of a stack file that ships, as YAML said it."""
+    return copy.deepcopy(_config(stack))
+
+
+@cache
+def _config(stack: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
 
 

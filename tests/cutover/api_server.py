@@ -7,11 +7,13 @@ import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from rehearsal.kubernetes.api_server import certificate
+from tests.rehearsal.cloud import POLL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -61,7 +63,7 @@ def serving(server: ApiServer, folder: Path) -> Generator[ApiServer]:
     context.sni_callback = lambda _, name, __: server.names.append(name)
     http.socket = context.wrap_socket(http.socket, server_side=True)
     server.url = f"https://127.0.0.1:{http.server_port}"
-    threading.Thread(target=http.serve_forever, daemon=True).start()
+    threading.Thread(target=partial(http.serve_forever, POLL_SECONDS), daemon=True).start()
     yield server
     http.shutdown()
     http.server_close()

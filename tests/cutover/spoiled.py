@@ -6,8 +6,11 @@ import http.client
 import re
 import threading
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.rehearsal.cloud import POLL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -69,7 +72,7 @@ def spoiled(endpoint: str, spoil: Callable[[str, str], Spoil], status: int = 200
             """Say nothing of who has gone."""
 
     server = Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

@@ -12,6 +12,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from cutover.verdict import Row, Unread, Verdict
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged
-from tests.rehearsal.cloud import REGION, running
+from tests.rehearsal.cloud import POLL_SECONDS, REGION, running
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
@@ -789,7 +790,7 @@ def _answering(status: int) -> Generator[tuple[int, list[tuple[str, str, str]]]]
             """Be quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
     yield server.server_port, asked
     server.shutdown()
     server.server_close()

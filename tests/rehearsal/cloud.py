@@ -9,7 +9,8 @@ import time
 import uuid
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 REGION = "ap-northeast-1"
 ZONE = f"{REGION}a"
+POLL_SECONDS = 0.02  # in which a server sees that it shall end: by default half a second, in each of a thousand tests
 
 
 class Inline(Executor):
@@ -52,9 +54,15 @@ class Cloud:
     store: Store
     vpc: str
     listener: str
+    clients: dict[tuple[str, str], Any] = field(default_factory=dict[tuple[str, str], Any])
 
     def client(self, service: str, agent: str = INTERNAL_AGENT) -> Any:
-        """Return a client that does not retry; an internal one meets neither limits nor faults."""
+        """Return a client that does not retry, made once; an internal one meets neither limits nor faults."""
+        if (service, agent) not in self.clients:
+            self.clients[service, agent] = self._client(service, agent)
+        return self.clients[service, agent]
+
+    def _client(self, service: str, agent: str) -> Any:
         return boto3.client(
             service,  # pyright: ignore[reportArgumentType]
             region_name=REGION,
@@ -109,6 +117,11 @@ class Cloud:
         self.store.put(FAULT, action, {"service": "elbv2", "action": action, "status": 400, "remaining": 1, **fault})
 
 
+@cache
+def _moto() -> WSGIApplication:
+    return DomainDispatcherApplication(create_backend_app)
+
+
 @contextmanager
 def running(folder: Path) -> Generator[Cloud]:
     """Yield an emulated AWS with a VPC and a load balancer, for as long as the context lasts.
@@ -118,7 +131,7 @@ def running(folder: Path) -> Generator[Cloud]:
     """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     store = Store(folder / "store.sqlite")
-    moto, account = DomainDispatcherApplication(create_backend_app), f"{random.randrange(10**11, 10**12)}"
+    moto, account = _moto(), f"{random.randrange(10**11, 10**12)}"
 
     def of_this_account(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
@@ -134,7 +147,7 @@ def running(folder: Path) -> Generator[Cloud]:
 def served(api: WSGIApplication) -> Generator[str]:
     """Yield the endpoint at which an emulated API answers, in threads of this process."""
     server = make_server("127.0.0.1", 0, api, threaded=True, request_handler=MotoRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 
