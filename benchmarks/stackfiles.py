@@ -56,7 +56,7 @@ def main() -> int:
             if played % 50 == 0:
                 console.print(f"{played} played in {time.monotonic() - began:.0f} s")
             for refusal in cloud.refusals(config, STACK):
-                kind = re.sub(r"[0-9a-f-]{36}|-[0-9a-f]{7}\b", "", refusal)
+                kind = re.sub(r"RequestID: \w+|[0-9a-f-]{36}|-[0-9a-f]{7}\b", "", refusal)
                 if found.setdefault(kind, config) is config:
                     console.print(f"{kind}\n{yaml.safe_dump(config)}")
 

@@ -443,29 +443,44 @@ def _joined_mistakes(settings: Settings) -> Iterator[Mistake]:
         "the virtual node": {key: settings.virtual_nodes() for key in settings.clusters},
     }
     for what, names in inside.items():
-        for key, name, first, other in _joined_alike(names):
+        each = {key: [(name, name) for name in its] for key, its in names.items()}
+        for key, name, _, first, other in _joined_alike(each):
             yield Mistake(
                 f"clusters.{key}",
                 f"{what} {name} would be {key}-{name} in Pulumi, as {what} {other} of {first} is, and a name is taken "
                 "once. No preview would end. Give the cluster another letter at its end",
             )
-    records = {key: balancer.names for key, balancer in settings.load_balancers.items()}
-    for key, name, first, other in _joined_alike(records):
+    records = {key: list(_records(balancer)) for key, balancer in settings.load_balancers.items()}
+    for key, name, record, first, other in _joined_alike(records):
+        cure = "Leave one of the two names out" if first == key else "Give the load balancer another key"
         yield Mistake(
             f"loadBalancers.{key}.names",
-            f"{name} would be {key}-{name} in Pulumi, as {other} of {first} is, and a name is taken once. No preview "
-            "would end. Give the load balancer another key",
+            f"{record} would be {key}-{name} in Pulumi, as {other} of {first} is, and a name is taken once. No preview "
+            f"would end. {cure}",
         )
 
 
-def _joined_alike(names: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield owner and name of what is joined to a name that another owner's is joined to, and that owner and name."""
+def _records(balancer: LoadBalancer) -> Iterator[tuple[str, str]]:
+    """Yield the name behind its key of each record that a load balancer has, and what it is."""
+    yield from ((name, name) for name in balancer.names)
+    if balancer.certificate_arn is None:
+        for domain in dict.fromkeys(name.removeprefix("*.") for name in balancer.names):
+            yield f"validation-{domain}", f"the validation of {domain}"
+
+
+def _joined_alike(
+    names: Mapping[str, Iterable[tuple[str, str]]],
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield owner, name and word of what has another's name once it is joined to its owner's, and the other's two.
+
+    ``names`` are, by owner, each name and the word for it.
+    """
     seen: dict[str, tuple[str, str]] = {}
     for owner, its in names.items():
-        for name in its:
-            first, other = seen.setdefault(f"{owner}-{name}", (owner, name))
-            if first != owner:
-                yield owner, name, first, other
+        for name, word in its:
+            first = seen.setdefault(f"{owner}-{name}", (owner, word))
+            if first != (owner, word):
+                yield owner, name, word, *first
 
 
 @_as_far_as_known
