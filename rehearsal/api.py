@@ -106,7 +106,7 @@ class Api:
         self._store = store
         self._now = now
         self._targets = Targets(store)
-        self._limiting = threading.Lock()
+        self._answering = threading.Lock()  # what one thread adds to moto, another may be walking over
         self._buckets: dict[tuple[str, tuple[int, int]], Bucket] = {}
         self._answers: dict[str, Callable[[Call], Any]] = {
             "RegisterTargets": self._register,
@@ -118,7 +118,11 @@ class Api:
         quotas.install()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request, one after the other."""
+        with self._answering:
+            return self._answer(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = _call(environ)
         if call is None:
             return self._moto(environ, start_response)
@@ -150,10 +154,9 @@ class Api:
             rate = READS
         else:
             rate = REGISTRATIONS if call.action in {"RegisterTargets", "DeregisterTargets"} else WRITES
-        with self._limiting:
-            bucket = self._buckets.setdefault((call.region, rate), Bucket(*rate, self._now()))
-            if not bucket.take(self._now()):
-                raise Refusal("Throttling", "Rate exceeded")
+        bucket = self._buckets.setdefault((call.region, rate), Bucket(*rate, self._now()))
+        if not bucket.take(self._now()):
+            raise Refusal("Throttling", "Rate exceeded")
 
     def _play_fault(self, call: Call) -> None:
         for name, fault in self._store.all(FAULT).items() if call.faulty else ():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -148,9 +149,14 @@ class _EmulatedAws(Mocks):
     def __init__(self, recorder: _Accepting) -> None:
         self._recorder = recorder
         self._provider = AwsProvider()
+        self._one_at_a_time = threading.Lock()  # what one thread adds to, moto may be walking over in another
         self._clusters: dict[str, dict[str, Any]] = {}
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        with self._one_at_a_time:
+            return self._new_resource(args)
+
+    def _new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs: Any = _whole(args.inputs)
         if args.typ == "pulumi:providers:aws":
             self._provider.configure({"region": inputs["region"], "defaultTags": inputs["defaultTags"]})
@@ -168,7 +174,8 @@ class _EmulatedAws(Mocks):
 
     def call(self, args: MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         try:
-            return self._provider.invoke(args.token, _whole(args.args)), []
+            with self._one_at_a_time:
+                return self._provider.invoke(args.token, _whole(args.args)), []
         except Refused as refusal:
             self._recorder.refused.append(f"{args.token}: {refusal}")
             raise
