@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _IN_USE = ("DependencyViolation", "InvalidGroup.InUse", "InvalidIPAddress.InUse")
 _PEERS = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
+_PEERS_OF_A_PERMISSION = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 _RULES_PER_GROUP = 60  # of one direction, by quota
 _NO_VPC = [
     ipaddress.IPv4Network(block)
@@ -563,10 +564,16 @@ def _one_peer(inputs: Props) -> Iterator[str]:
 def _rule_creator(way: str) -> Callable[[Aws, Props], str]:
     def create(aws: Aws, inputs: Props) -> str:
         group = inputs["securityGroupId"]
-        here = [{"Name": "group-id", "Values": [group]}]
         with aws.judging:
-            rules = aws.ask("ec2", "describe_security_group_rules", Filters=here)["SecurityGroupRules"]
-            if sum(rule["IsEgress"] == (way == "egress") for rule in rules) >= _RULES_PER_GROUP:
+            # A group tells its rules without their tags, which moto takes long to find.
+            found = aws.found(("InvalidGroup.NotFound",), "ec2", "describe_security_groups", GroupIds=[group])
+            permissions = [
+                permission
+                for one in (found or {"SecurityGroups": []})["SecurityGroups"]
+                for permission in one["IpPermissionsEgress" if way == "egress" else "IpPermissions"]
+            ]
+            peers = (one.get(peer, ()) for one in permissions for peer in _PEERS_OF_A_PERMISSION)
+            if sum(map(len, peers)) >= _RULES_PER_GROUP:
                 raise AwsError(
                     "ec2",
                     f"AuthorizeSecurityGroup{way.capitalize()}",

@@ -33,7 +33,7 @@ from rehearsal.aws.table import (
 from rehearsal.plugin import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rehearsal.plugin import Props
 
@@ -468,8 +468,16 @@ def _arns(actions: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _judge_forward(aws: Aws, operation: str, balancer_arn: str, protocol: str, actions: list[dict[str, Any]]) -> None:
-    """Refuse what AWS refuses of the target groups that an action names.
+def _judge_forward(
+    aws: Aws,
+    operation: str,
+    balancer_arn: str,
+    protocol: str,
+    actions: list[dict[str, Any]],
+    *,
+    rules: Mapping[str, list[Props]],
+) -> None:
+    """Refuse what AWS refuses of the target groups that an action names, with all ``rules`` by load balancer.
 
     Raises:
         AwsError: a group is missing, in another VPC, on another load balancer, gRPC without HTTPS, or one too many.
@@ -497,7 +505,7 @@ def _judge_forward(aws: Aws, operation: str, balancer_arn: str, protocol: str, a
                 "InvalidConfigurationRequest",
                 f"Listener protocol '{protocol}' is not supported with a target group with the protocol-version 'GRPC'",
             )
-    attached = {one["LoadBalancerArn"]: set(_attached(aws, one["LoadBalancerArn"])) for one in _balancers(aws)}
+    attached = {at: {arn for rule in its for arn in _arns(rule["Actions"])} for at, its in rules.items()}
     if elsewhere := [arn for arn in arns if any(arn in have for at, have in attached.items() if at != balancer_arn)]:
         raise _refuse(
             operation,
@@ -531,13 +539,15 @@ def _rules(aws: Aws, listener_arn: str) -> list[Props]:
     return answer["Rules"] if answer else []
 
 
-def _attached(aws: Aws, balancer_arn: str) -> list[str]:
-    return [
-        arn
-        for listener in _listeners(aws, balancer_arn)
-        for rule in _rules(aws, listener["ListenerArn"])
-        for arn in _arns(rule["Actions"])
-    ]
+def _rules_by_balancer(aws: Aws) -> dict[str, list[Props]]:
+    return {
+        balancer["LoadBalancerArn"]: [
+            {**rule, "ListenerArn": listener["ListenerArn"]}
+            for listener in _listeners(aws, balancer["LoadBalancerArn"])
+            for rule in _rules(aws, listener["ListenerArn"])
+        ]
+        for balancer in _balancers(aws)
+    }
 
 
 # Listeners
@@ -579,7 +589,7 @@ def _create_listener(aws: Aws, inputs: Props) -> str:
     at = inputs["loadBalancerArn"]
     asked = _listener_asked(aws, "CreateListener", inputs)
     with aws.judging:
-        _judge_forward(aws, "CreateListener", at, asked["Protocol"], actions)
+        _judge_forward(aws, "CreateListener", at, asked["Protocol"], actions, rules=_rules_by_balancer(aws))
         if any(one["Port"] == asked["Port"] for one in _listeners(aws, at)):
             raise _refuse(
                 "CreateListener", "DuplicateListener", "A listener already exists on this port for this load balancer"
@@ -614,7 +624,8 @@ def _update_listener(aws: Aws, arn: str, old: Props, new: Props, changed: frozen
     with aws.judging:
         if "defaultActions" in changed:
             asked["DefaultActions"] = [_action(action) for action in new["defaultActions"]]
-            _judge_forward(aws, "ModifyListener", new["loadBalancerArn"], asked["Protocol"], asked["DefaultActions"])
+            at, actions, rules = new["loadBalancerArn"], asked["DefaultActions"], _rules_by_balancer(aws)
+            _judge_forward(aws, "ModifyListener", at, asked["Protocol"], actions, rules=rules)
         aws.ask("elbv2", "modify_listener", ListenerArn=arn, **asked, **_policy(policy))
     _set_listener(aws, arn, new)
     _retag(aws, arn, old, new, changed)
@@ -710,17 +721,16 @@ def _create_rule(aws: Aws, inputs: Props) -> str:
         listener = _listener(aws, listener_arn)
         if listener is None:
             raise _refuse("CreateRule", "ListenerNotFound", f"Listener '{listener_arn}' not found")
-        taken = {rule["Priority"] for rule in _rules(aws, listener_arn)} - {"default"}
+        at, rules = listener["LoadBalancerArn"], _rules_by_balancer(aws)
+        taken = {rule["Priority"] for rule in rules[at] if rule["ListenerArn"] == listener_arn} - {"default"}
         priority = inputs.get("priority") or max([0, *map(int, taken)]) + 1
         if str(priority) in taken:
             raise _in_use("CreateRule", priority)
-        at = listener["LoadBalancerArn"]
-        rules = [rule for one in _listeners(aws, at) for rule in _rules(aws, one["ListenerArn"])]
-        if sum(not rule["IsDefault"] for rule in rules) >= RULES_PER_LOAD_BALANCER:
+        if sum(not rule["IsDefault"] for rule in rules[at]) >= RULES_PER_LOAD_BALANCER:
             raise _refuse(
                 "CreateRule", "TooManyRules", f"The maximum number of rules on load balancer '{at}' has been reached"
             )
-        _judge_forward(aws, "CreateRule", at, listener["Protocol"], actions)
+        _judge_forward(aws, "CreateRule", at, listener["Protocol"], actions, rules=rules)
         answer = aws.ask(
             "elbv2",
             "create_rule",
@@ -747,7 +757,7 @@ def _update_rule(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[
             if listener is None:
                 raise _refuse("ModifyRule", "RuleNotFound", "One or more rules not found")
             at, protocol = listener["LoadBalancerArn"], listener["Protocol"]
-            _judge_forward(aws, "ModifyRule", at, protocol, asked["Actions"])
+            _judge_forward(aws, "ModifyRule", at, protocol, asked["Actions"], rules=_rules_by_balancer(aws))
         if "conditions" in changed:
             asked["Conditions"] = [_condition(condition) for condition in new["conditions"]]
             _judge_conditions("ModifyRule", asked["Conditions"])
