@@ -31,6 +31,8 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
     Return the configuration that is played, with nothing sealed, and what it says otherwise, as sentences.
     """
     config, said = played(stackfile.read(sandbox.project, stack))
+    if stackfile.leave_out(sandbox.project, stack, "environment"):
+        said.append("environment: left out, since nothing here reaches Pulumi Cloud; what it would give is not played.")
     make_zones(sandbox, config)
     _make_certificates(sandbox, config)
     _make_network(sandbox, config)

@@ -31,5 +31,14 @@ def edit(project: Path, stack: str, change: Callable[[Config], None]) -> None:
     path.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
+def leave_out(project: Path, stack: str, part: str) -> bool:
+    """Take a part that stands beside the configuration out of a stack file, and tell whether it was there."""
+    path = _path(project, stack)
+    document = dialect.load(path.read_bytes())
+    there = document.pop(part, None) is not None
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    return there
+
+
 def _path(project: Path, stack: str) -> Path:
     return project / f"Pulumi.{stack}.yaml"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from rehearsal import stackfile
-from rehearsal.beforehand import make_zones, played
+from rehearsal.beforehand import make_zones, played, prepare
+from settings import dialect
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ def test_public_and_private_zones_are_made_as_the_file_names_them(config: Config
         ("example.com.", False),
         ("example.com.", True),
     ]
+
+
+def test_an_environment_of_pulumi_cloud_is_left_out_and_said(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(f"environment: [shop/dev]\n{(PROGRAM / file.name).read_text()}")
+    with running(tmp_path) as cloud:
+        _, said = prepare(cast("Sandbox", SimpleNamespace(aws=cloud.client, project=tmp_path)), "dev")
+    assert "environment" not in dialect.load(file.read_bytes())
+    assert any(one.startswith("environment: left out") for one in said)
 
 
 def test_a_next_cluster_is_made_where_there_is_only_one_and_it_is_said(config: Config) -> None:
