@@ -178,7 +178,7 @@ def test_a_command_ends_with_its_last_word_and_its_code_while_a_call_hangs(code:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (ran.stdout, ran.returncode) == ("the last word\n", code)

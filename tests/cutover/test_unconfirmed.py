@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from cutover import support, unconfirmed
 from cutover.__main__ import app
+from cutover.commands import rollback as rollback_command
 from cutover.commands import shift as shift_command
 from cutover.project import Project, ProjectError
 from cutover.run import Run
@@ -149,6 +150,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]
         monkeypatch.setattr(support, "read", lambda *_: [])
         monkeypatch.setattr(results, "width", 1000)
         monkeypatch.setattr(shift_command, "PROPAGATION_SECONDS", 0)
+        monkeypatch.setattr(rollback_command, "_LOOK_SECONDS", 30.0)  # what is asked here is answered, if late
         edited(stand_in, f"{HEAD}weights: {{v1-35: 40, v1-36: 60}}\n")
         yield stand_in
 

@@ -185,7 +185,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Generator[Account]:
             yield made
             assert world.stdin
             world.stdin.close()
-            assert world.wait(timeout=20) == 0
+            assert world.wait(timeout=120) == 0
             assert log.read_text() == ""
 
 
