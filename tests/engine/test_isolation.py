@@ -9,16 +9,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from tests.engine.standing import Standing
 
 _SECRET = "a-secret-that-nobody-may-read"
 
 
+@pytest.mark.parametrize("standing", ["dev"], indirect=True)
 def test_a_preview_secret_stands_in_plain_text_nowhere(standing: Standing) -> None:
     path = standing.sandbox.project / f"Pulumi.{standing.name}.yaml"
     before = path.read_text()

@@ -27,6 +27,8 @@ _SHORT = (
     "v1-36 dies at 50",
     "the weights go back",
     "v1-36 at 50 at last",
+    "back from 100",
+    "v1-36 at 100 again",
 )
 _SHORTER = (
     *_SHORT,
@@ -35,8 +37,6 @@ _SHORTER = (
     "back from the dead 1",
     "v1-36 at 10",
     "back at night, both small",
-    "back from 100",
-    "v1-36 at 100 again",
 )
 
 

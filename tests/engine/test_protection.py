@@ -32,7 +32,11 @@ def _without_web(config: Config) -> None:
     del config["eks-cutover:routes"]["web"]
 
 
-@pytest.mark.parametrize("edit", [_without_the_old, _web_not_live, _without_web])
+@pytest.mark.parametrize(
+    ("standing", "edit"),
+    [("dev", _without_the_old), ("dev", _web_not_live), ("dev", _without_web), ("prod", _without_the_old)],
+    indirect=["standing"],
+)
 def test_what_serves_cannot_be_removed_by_an_edit(standing: Standing, edit: Callable[[Config], None]) -> None:
     before = _groups_and_rules(standing)
     with standing.edited(edit):
