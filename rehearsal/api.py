@@ -96,6 +96,13 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of AWS
         self.status = status
 
 
+def complete_moto() -> None:
+    """Let moto, in this process, take and tell what AWS does and moto does not."""
+    cloudwatch.install()
+    longest_delay.install()
+    quotas.install()
+
+
 class Api:
     """A WSGI application over ``moto``, with the rehearsal's ``store`` for targets, nodes and faults."""
 
@@ -113,16 +120,14 @@ class Api:
             "DeregisterTargets": self._deregister,
             "DescribeTargetHealth": self._health,
         }
-        cloudwatch.install()
-        longest_delay.install()
-        quotas.install()
+        complete_moto()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, one after the other."""
         with self._answering:
-            return self._answer(environ, start_response)
+            return self._respond(environ, start_response)
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         call = _call(environ)
         if call is None:
             return self._moto(environ, start_response)

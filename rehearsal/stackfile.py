@@ -5,7 +5,7 @@ Refuses to own what is in it (settings/). Comments are lost, which is why only c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Config = dict[str, Any]
+_T = TypeVar("_T")
 
 
 def read(project: Path, stack: str) -> Config:
@@ -25,19 +26,19 @@ def read(project: Path, stack: str) -> Config:
 
 def edit(project: Path, stack: str, change: Callable[[Config], None]) -> None:
     """Change the configuration of a stack file in place."""
-    path = _path(project, stack)
-    document = dialect.load(path.read_bytes())
-    change(document["config"])
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    _rewrite(_path(project, stack), lambda document: change(document["config"]))
 
 
 def leave_out(project: Path, stack: str, part: str) -> bool:
     """Take a part that stands beside the configuration out of a stack file, and tell whether it was there."""
-    path = _path(project, stack)
+    return _rewrite(_path(project, stack), lambda document: document.pop(part, None) is not None)
+
+
+def _rewrite(path: Path, change: Callable[[dict[str, Any]], _T]) -> _T:
     document = dialect.load(path.read_bytes())
-    there = document.pop(part, None) is not None
+    told = change(document)
     path.write_text(yaml.safe_dump(document, sort_keys=False))
-    return there
+    return told
 
 
 def _path(project: Path, stack: str) -> Path:

@@ -26,7 +26,7 @@ from moto.backends import get_backend
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor, Mocks
 
-from rehearsal import longest_delay, quotas
+from rehearsal.api import complete_moto
 from rehearsal.aws import session
 from rehearsal.aws.provider import AwsProvider
 from rehearsal.plugin import Refused, Resource
@@ -84,8 +84,7 @@ def emulated(folder: Path) -> Generator[Cloud]:
         patch.setenv("AWS_ENDPOINT_URL", "none")
         patch.setattr(session.Aws, "_client", lambda self, service: _client(service, self.region))
         patch.setenv("REHEARSAL_STORE", str(folder / "store.sqlite"))
-        longest_delay.install()
-        quotas.install()
+        complete_moto()
         with mock_aws():
             yield Cloud(folder)
 
