@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from cutover.evidence import SECONDS, Bucket, Evidence, Unproven, evidence
-from cutover.gate import Group, Move, Policy, coverage, judge, shares, takers
+from cutover.rules.evidence import SECONDS, Bucket, Evidence, Unproven, evidence
+from cutover.rules.gate import Group, Move, Policy, coverage, judge, shares, takers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

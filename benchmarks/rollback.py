@@ -32,8 +32,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cutover.live import hold_name
-from cutover.terminal import Code
+from cutover.aws.live import hold_name
+from cutover.commands.terminal import Code
 from rehearsal.api import Api
 from tests.cutover.tagged import OWNER, STACK, Tagged, tagged
 from tests.rehearsal.cloud import REGION, running, served

@@ -18,7 +18,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cutover.run import watch
+from cutover.engine.run import watch
 from rehearsal import engine
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import set_reachable

@@ -141,7 +141,7 @@ class Cluster(pulumi.ComponentResource):
             cluster_identifier=args.eks_name,
             # One unreachable cluster must not stop a shift away from it.
             skip_update_unreachable=True,
-            # A field that somebody has edited would stop every update of its object; cutover/edits.py tells of it.
+            # A field that somebody has edited would stop every update of its object; rules/edits.py tells of it.
             enable_patch_force=True,
             kube_client_settings={"timeout": _CLIENT_SECONDS},
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),

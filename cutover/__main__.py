@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from cutover.commands import guard, promote, release, retire, rollback, shift, status
-from cutover.terminal import Code, results, say
+from cutover.commands.terminal import Code, results, say
 
 
 def _show_version(value: bool) -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cutover.judgement import weights_alone
-from cutover.run import LISTENER_RULE, Run, watch
+from cutover.engine.run import LISTENER_RULE, Run, watch
+from cutover.rules.judgement import weights_alone
 from rehearsal import stackfile
 from rehearsal.answers import Answer, by_step, split_faults, tally
 from rehearsal.beforehand import prepare

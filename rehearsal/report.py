@@ -16,7 +16,7 @@ from rehearsal.charts import chosen, draw
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cutover.run import Step
+    from cutover.engine.run import Step
     from rehearsal.answers import Answer
     from rehearsal.migration import Outcome
 

@@ -1,6 +1,6 @@
 """Whose something in AWS is: a project's and a stack's. Two projects may have one stack name in one account.
 
-Owns the tags by which that is told, and the tags that nobody else may set. Refuses to read AWS (cutover/live.py).
+Owns the tags by which that is told, and the tags that nobody else may set. Refuses to read AWS (cutover/aws/live.py).
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
 import settings
-from cutover import ground, node_counts
+from cutover.aws import ground, node_counts
 from cutover.calls import OutsideError
 from rehearsal import engine, fork_server, models
 from rehearsal.engine import EngineNotFoundError

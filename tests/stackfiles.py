@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STACK = "shop"
 _ZONES = {
-    # Without use1-az3, which only AWS knows by its letter (cutover/ground.py asks).
+    # Without use1-az3, which only AWS knows by its letter (cutover/aws/ground.py asks).
     "us-east-1": "abcdf",
     "ap-northeast-1": "acd",
     "eu-central-1": "abc",

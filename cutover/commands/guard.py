@@ -14,11 +14,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markdown import Markdown
 
-from cutover import inside, terminal, usage
-from cutover import retire as rules
-from cutover.account import read
+from cutover.aws import usage
+from cutover.aws.account import read
+from cutover.aws.live import Live, session
 from cutover.calls import OutsideError
-from cutover.judgement import (
+from cutover.commands import terminal
+from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption
+from cutover.engine.project import ProjectError
+from cutover.engine.run import Run
+from cutover.inside import lists as inside
+from cutover.rules import retire as rules
+from cutover.rules.judgement import (
     Kind,
     cluster_of,
     groups_alone,
@@ -32,12 +38,8 @@ from cutover.judgement import (
     weights,
     weights_alone,
 )
-from cutover.live import Live, session
-from cutover.missing import unseen
-from cutover.project import ProjectError
-from cutover.run import Run
-from cutover.shift import alike, live_weights, said
-from cutover.terminal import Code, FolderOption, JsonOption, StackOption
+from cutover.rules.missing import unseen
+from cutover.rules.shift import alike, live_weights, said
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -45,13 +47,13 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.gate import Hold
-    from cutover.judgement import Violation
-    from cutover.live import Found
-    from cutover.missing import Missing
-    from cutover.project import Project
-    from cutover.retire import Reason
-    from cutover.run import Step
+    from cutover.aws.live import Found
+    from cutover.engine.project import Project
+    from cutover.engine.run import Step
+    from cutover.rules.gate import Hold
+    from cutover.rules.judgement import Violation
+    from cutover.rules.missing import Missing
+    from cutover.rules.retire import Reason
     from settings import Settings
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")

@@ -17,17 +17,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cutover import minutes, tables
+from cutover.aws import minutes
+from cutover.aws.live import Live, LiveError, session
+from cutover.aws.minutes import together
 from cutover.calls import OutsideError, waiting
+from cutover.commands import tables
+from cutover.commands.confirmed import Confirmed, check_settled
 from cutover.commands.rollback import go_back
 from cutover.commands.shift import asked_rightly, carry_out, check_forwarding, check_whole
-from cutover.confirmed import Confirmed, check_settled
-from cutover.live import Live, LiveError, session
-from cutover.minutes import together
-from cutover.project import ProjectError
-from cutover.promote import Judgement, Verdict, disturbed, entry, judge, losses, overall, share, weights_at, worse_back
-from cutover.shift import ShiftError, live_weights, routes_of, said
-from cutover.terminal import (
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -42,6 +40,20 @@ from cutover.terminal import (
     stop,
     told,
 )
+from cutover.engine.project import ProjectError
+from cutover.rules.promote import (
+    Judgement,
+    Verdict,
+    disturbed,
+    entry,
+    judge,
+    losses,
+    overall,
+    share,
+    weights_at,
+    worse_back,
+)
+from cutover.rules.shift import ShiftError, live_weights, routes_of, said
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -49,10 +61,10 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.gate import Group
-    from cutover.live import Found
-    from cutover.minutes import Traffic
-    from cutover.project import Project
+    from cutover.aws.live import Found
+    from cutover.aws.minutes import Traffic
+    from cutover.engine.project import Project
+    from cutover.rules.gate import Group
     from settings import Settings
 
 _AGAIN_SECONDS = 30

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover.confirmed import Confirmed
-from cutover.live import HoldError, Live, session
-from cutover.missing import missing
-from cutover.shift import drifted, live_weights, said
-from cutover.terminal import (
+from cutover.aws.live import HoldError, Live, session
+from cutover.aws.writes import WriteError, Writes
+from cutover.commands.confirmed import Confirmed
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -25,15 +24,16 @@ from cutover.terminal import (
     show_json,
     stop,
 )
-from cutover.writes import WriteError, Writes
+from cutover.rules.missing import missing
+from cutover.rules.shift import drifted, live_weights, said
 from settings import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cutover.gate import Hold
-    from cutover.live import Found
-    from cutover.project import Project
+    from cutover.aws.live import Found
+    from cutover.engine.project import Project
+    from cutover.rules.gate import Hold
     from settings import Settings
 
 

@@ -20,18 +20,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cutover import retire as rules
-from cutover import tables, usage
-from cutover.account import read
-from cutover.confirmed import Confirmed, check_settled
-from cutover.ending import undisturbed
-from cutover.gate import REFUSES
-from cutover.judgement import Kind, drops_a_mesh, kind, touched, violations
-from cutover.leftovers import sweep
-from cutover.live import Live, LiveError, session
-from cutover.missing import TARGETS
-from cutover.retire import Word
-from cutover.terminal import (
+from cutover.aws import usage
+from cutover.aws.account import read
+from cutover.aws.leftovers import sweep
+from cutover.aws.live import Live, LiveError, session
+from cutover.aws.writes import WriteError, Writes
+from cutover.commands import tables
+from cutover.commands.confirmed import Confirmed, check_settled
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -45,7 +41,12 @@ from cutover.terminal import (
     show_json,
     stop,
 )
-from cutover.writes import WriteError, Writes
+from cutover.ending import undisturbed
+from cutover.rules import retire as rules
+from cutover.rules.gate import REFUSES
+from cutover.rules.judgement import Kind, drops_a_mesh, kind, touched, violations
+from cutover.rules.missing import TARGETS
+from cutover.rules.retire import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,11 +54,11 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.leftovers import Sweep
-    from cutover.project import Project
-    from cutover.retire import Reason
-    from cutover.run import Run
-    from cutover.writes import Target
+    from cutover.aws.leftovers import Sweep
+    from cutover.aws.writes import Target
+    from cutover.engine.project import Project
+    from cutover.engine.run import Run
+    from cutover.rules.retire import Reason
     from settings import Settings
 
 _DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}

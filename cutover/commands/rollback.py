@@ -18,32 +18,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import typer
 
-from cutover import calls, tables, terminal
-from cutover.account import prove
+from cutover import calls
+from cutover.aws.account import prove
+from cutover.aws.live import Live, account_of, check_account, in_role, own_session
+from cutover.aws.writes import Writes
 from cutover.calls import OutsideError
-from cutover.confirmed import changes
-from cutover.ending import heed, undisturbed
-from cutover.gate import Policy
-from cutover.judgement import touched, weights_alone
-from cutover.live import Live, account_of, check_account, in_role, own_session
-from cutover.missing import TARGETS, all_of_it, missing
-from cutover.project import ProjectError, rules
-from cutover.rollback import (
-    RollbackError,
-    Seen,
-    absent,
-    all_on,
-    as_far_as_covered,
-    elsewhere,
-    enough,
-    goal,
-    held,
-    landings,
-    reached,
-    to_write,
-)
-from cutover.shift import said
-from cutover.terminal import (
+from cutover.commands import tables, terminal
+from cutover.commands.confirmed import changes
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -58,7 +40,26 @@ from cutover.terminal import (
     show_json,
     stop,
 )
-from cutover.writes import Writes
+from cutover.ending import heed, undisturbed
+from cutover.engine.project import ProjectError, rules
+from cutover.rules.gate import Policy
+from cutover.rules.judgement import touched, weights_alone
+from cutover.rules.missing import TARGETS, all_of_it, missing
+from cutover.rules.rollback import (
+    RollbackError,
+    Seen,
+    absent,
+    all_on,
+    as_far_as_covered,
+    elsewhere,
+    enough,
+    goal,
+    held,
+    landings,
+    reached,
+    to_write,
+)
+from cutover.rules.shift import said
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -67,13 +68,13 @@ if TYPE_CHECKING:
     import boto3
     from rich.console import Console
 
-    from cutover.gate import Hold
-    from cutover.live import Found
-    from cutover.lock import Lock
-    from cutover.project import Project
-    from cutover.rollback import Landing
-    from cutover.run import Run
-    from cutover.writes import Outcome
+    from cutover.aws.live import Found
+    from cutover.aws.writes import Outcome
+    from cutover.engine.lock import Lock
+    from cutover.engine.project import Project
+    from cutover.engine.run import Run
+    from cutover.rules.gate import Hold
+    from cutover.rules.rollback import Landing
     from settings import Settings
     from settings.models import Aws
 

@@ -15,25 +15,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from cutover import account, gate, judgement, tables
-from cutover.confirmed import Confirmed, check_settled
-from cutover.judgement import Kind
-from cutover.live import Live, LiveError, session
-from cutover.missing import missing
-from cutover.project import rules
-from cutover.shift import (
-    ShiftError,
-    alike,
-    drifted,
-    live_weights,
-    not_forwarding,
-    parse,
-    routes_of,
-    said,
-    wanted,
-    with_weights,
-)
-from cutover.terminal import (
+from cutover.aws import account
+from cutover.aws.live import Live, LiveError, session
+from cutover.commands import tables
+from cutover.commands.confirmed import Confirmed, check_settled
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -48,15 +34,31 @@ from cutover.terminal import (
     show_json,
     stop,
 )
+from cutover.engine.project import rules
+from cutover.rules import gate, judgement
+from cutover.rules.judgement import Kind
+from cutover.rules.missing import missing
+from cutover.rules.shift import (
+    ShiftError,
+    alike,
+    drifted,
+    live_weights,
+    not_forwarding,
+    parse,
+    routes_of,
+    said,
+    wanted,
+    with_weights,
+)
 from settings.fields import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from cutover.account import Account
-    from cutover.live import Found
-    from cutover.project import Project
-    from cutover.run import Run
+    from cutover.aws.account import Account
+    from cutover.aws.live import Found
+    from cutover.engine.project import Project
+    from cutover.engine.run import Run
     from settings import Settings
 
 PROPAGATION_SECONDS = 5.0

@@ -13,13 +13,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from cutover import minutes, preflight, support, surroundings
-from cutover.account import read
-from cutover.live import Live, LiveError, session
-from cutover.missing import TARGETS
-from cutover.project import ProjectError
-from cutover.status import WINDOW, document, judge, weights
-from cutover.terminal import (
+from cutover.aws import minutes, support, surroundings
+from cutover.aws.account import read
+from cutover.aws.live import Live, LiveError, session
+from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
@@ -31,7 +28,11 @@ from cutover.terminal import (
     show_json,
     stop,
 )
-from cutover.verdict import Verdict
+from cutover.engine.project import ProjectError
+from cutover.rules import preflight
+from cutover.rules.missing import TARGETS
+from cutover.rules.status import WINDOW, document, judge, weights
+from cutover.rules.verdict import Verdict
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -39,12 +40,12 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.live import Found
-    from cutover.minutes import Reading
-    from cutover.project import Project
-    from cutover.status import Back, Place, Status
-    from cutover.support import Support
-    from cutover.verdict import Row
+    from cutover.aws.live import Found
+    from cutover.aws.minutes import Reading
+    from cutover.aws.support import Support
+    from cutover.engine.project import Project
+    from cutover.rules.status import Back, Place, Status
+    from cutover.rules.verdict import Row
 
 _WIDEST = 1000  # than which no table is wider
 _NAME = 12  # columns into which a longer route is folded at the narrowest

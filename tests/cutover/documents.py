@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from cutover.terminal import SHAPE
+from cutover.commands.terminal import SHAPE
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:

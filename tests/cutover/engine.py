@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cutover.project import Project
-from cutover.run import LISTENER_RULE, Run, Step
+from cutover.engine.project import Project
+from cutover.engine.run import LISTENER_RULE, Run, Step
 from tests.conftest import PROJECT
 from tests.settings.editing import settings_of
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from cutover.lock import Lock
+    from cutover.engine.lock import Lock
     from settings import Settings
     from tests.cutover.tagged import Tagged
 

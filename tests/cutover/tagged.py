@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover.live import hold_name
+from cutover.aws.live import hold_name
 from rehearsal.targets import Targets
 from settings.owner import Owner
 from tests.conftest import PROJECT

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from cutover.account import Account, read
-from cutover.gate import Group, judge
-from cutover.live import Found, Live, TargetGroup, WeightedRule
+from cutover.aws.account import Account, read
+from cutover.aws.live import Found, Live, TargetGroup, WeightedRule
+from cutover.rules.gate import Group, judge
 from rehearsal.metrics import NAMESPACE, past
 from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import REGION, running

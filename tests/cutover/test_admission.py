@@ -10,9 +10,9 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from cutover import object_hooks
-from cutover.inside import InsideError
-from cutover.object_hooks import NotAdmittedError, ObjectHooks
+from cutover.engine import object_hooks
+from cutover.engine.object_hooks import NotAdmittedError, ObjectHooks
+from cutover.inside.lists import InsideError
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:

@@ -17,16 +17,20 @@ from botocore.parsers import ResponseParserError
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover import calls, leftovers, lock, objects, support, terminal
+from cutover import calls
 from cutover.__main__ import app
+from cutover.aws import leftovers, support
+from cutover.aws.live import Live, LiveError, TargetGroup, session
+from cutover.aws.usage import Usage
+from cutover.aws.writes import WriteError, Writes
 from cutover.calls import at_once, failing_as, waiting
-from cutover.inside import Inside, InsideError
-from cutover.live import Live, LiveError, TargetGroup, session
-from cutover.lock import LockError
-from cutover.terminal import Code
-from cutover.usage import Usage
-from cutover.verdict import Unread
-from cutover.writes import WriteError, Writes
+from cutover.commands import terminal
+from cutover.commands.terminal import Code
+from cutover.engine import lock
+from cutover.engine.lock import LockError
+from cutover.inside import objects
+from cutover.inside.lists import Inside, InsideError
+from cutover.rules.verdict import Unread
 from settings.models import Aws
 from tests.conftest import ROOT, settings_of
 from tests.cutover.spoiled import PAGE, spoiled

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cutover.__main__ import app
-from cutover.terminal import SHAPE, Code
+from cutover.commands.terminal import SHAPE, Code
 
 if TYPE_CHECKING:
     from pathlib import Path

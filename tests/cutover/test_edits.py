@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cutover.edits import edits
+from cutover.rules.edits import edits
 
 WHEN = "2026-11-26T09:10:11Z"
 PORT = {"f:spec": {"f:serviceRef": {"f:port": {}}}}

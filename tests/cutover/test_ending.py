@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from cutover import ending, terminal
-from cutover.cli import Cli
-from cutover.project import Project
-from cutover.terminal import Code
+from cutover import ending
+from cutover.commands import terminal
+from cutover.commands.terminal import Code
+from cutover.engine.cli import Cli
+from cutover.engine.project import Project
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:

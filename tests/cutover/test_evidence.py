@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from cutover.evidence import SECONDS, Bucket, Unproven, evidence
+from cutover.rules.evidence import SECONDS, Bucket, Unproven, evidence
 from tests.cutover.week import NEW, NOON, OLD, alone, migrating
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover import existing_network
-from cutover.existing_network import Subnet, mistakes
-from cutover.live import session
+from cutover.aws import existing_network
+from cutover.aws.existing_network import Subnet, mistakes
+from cutover.aws.live import session
 from tests.cutover.tagged import reach
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import gate as simulation
-from cutover.evidence import Carried, Evidence
-from cutover.gate import Group, Hold, Move, Policy, furthest, grounds, judge, need, shares
+from cutover.rules.evidence import Carried, Evidence
+from cutover.rules.gate import Group, Hold, Move, Policy, furthest, grounds, judge, need, shares
 
 OLD, NEW = "arn:old", "arn:new"
 POLICY = Policy()

@@ -10,8 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from components.route import preview_priority, weighted_priority
-from cutover import ground
-from cutover.ground import Ground, Place, is_principal, mistakes, read, warnings
+from cutover.aws import ground
+from cutover.aws.ground import Ground, Place, is_principal, mistakes, read, warnings
 from settings import SettingsError
 from tests.conftest import record_program, stack_config
 from tests.cutover.tagged import STACK, reach, tagged

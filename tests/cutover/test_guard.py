@@ -13,14 +13,15 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover import inside, terminal
 from cutover.__main__ import app
+from cutover.aws.live import session
+from cutover.aws.writes import Writes
+from cutover.commands import terminal
 from cutover.commands.guard import Judged, markdown
-from cutover.gate import Hold
-from cutover.live import session
-from cutover.project import Project, Update
-from cutover.terminal import Code
-from cutover.writes import Writes
+from cutover.commands.terminal import Code
+from cutover.engine.project import Project, Update
+from cutover.inside import lists as inside
+from cutover.rules.gate import Hold
 from settings import SettingsError
 from tests.conftest import PROJECT, ROOT, stack_config
 from tests.cutover import plans

@@ -15,8 +15,8 @@ from urllib3 import Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, ReadTimeoutError
 
-from cutover import inside
-from cutover.inside import Inside, InsideError, silent
+from cutover.inside import lists as inside
+from cutover.inside.lists import Inside, InsideError, silent
 from cutover.web import reason
 from rehearsal.kubernetes.api_server import certificate
 from tests.cutover.api_server import ApiServer, serving

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.lock import Lock, LockError, read
+from cutover.engine.lock import Lock, LockError, read
 from tests.cutover.tagged import reach
 from tests.rehearsal.cloud import running
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from cutover.gate import Hold
-from cutover.live import Found, TargetGroup, WeightedRule
-from cutover.missing import missing, unseen
+from cutover.aws.live import Found, TargetGroup, WeightedRule
+from cutover.rules.gate import Hold
+from cutover.rules.missing import missing, unseen
 from tests.settings.editing import settings_of
 
 OLD, NEW = "v1-35", "v1-36"

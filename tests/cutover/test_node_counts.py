@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.tags import SIZES_TAG
-from cutover import node_counts
-from cutover.node_counts import Group, count, read, words
+from cutover.aws import node_counts
+from cutover.aws.node_counts import Group, count, read, words
 from settings.models import Nodes
 from tests.conftest import record_program, stack_config
 from tests.settings.editing import settings_of

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.evidence import Unproven
-from cutover.gate import Policy, judge
+from cutover.rules.evidence import Unproven
+from cutover.rules.gate import Policy, judge
 from tests.conftest import ROOT
 from tests.cutover.week import MIDNIGHT, NEW, NOON, OLD, THIRD, Phase, Week, alone, migrating
 
 if TYPE_CHECKING:
-    from cutover.gate import Move
+    from cutover.rules.gate import Move
 
 POLICY = Policy()
 

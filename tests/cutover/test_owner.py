@@ -14,14 +14,14 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover import leftovers, support
 from cutover.__main__ import app
+from cutover.aws import leftovers, support
+from cutover.aws.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
+from cutover.aws.writes import Writes
 from cutover.commands import rollback, shift
-from cutover.gate import Hold
-from cutover.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
-from cutover.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
-from cutover.project import Project
-from cutover.writes import Writes
+from cutover.engine.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
+from cutover.engine.project import Project
+from cutover.rules.gate import Hold
 from settings.owner import PROJECT_TAG, STACK_TAG, Owner
 from tests.conftest import stack_config
 from tests.cutover.engine import Engine

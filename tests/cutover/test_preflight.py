@@ -21,14 +21,15 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from cutover import objects, surroundings
-from cutover.account import Account
-from cutover.gate import Group
-from cutover.inside import InsideError
-from cutover.live import Found, TargetGroup, WeightedRule
-from cutover.preflight import Answer, Facts, Insight, Insights, Processors, Subnet, free_blocks, judge
-from cutover.support import Support
-from cutover.verdict import Row, Unread, Verdict
+from cutover.aws import surroundings
+from cutover.aws.account import Account
+from cutover.aws.live import Found, TargetGroup, WeightedRule
+from cutover.aws.support import Support
+from cutover.inside import objects
+from cutover.inside.lists import InsideError
+from cutover.rules.gate import Group
+from cutover.rules.preflight import Answer, Facts, Insight, Insights, Processors, Subnet, free_blocks, judge
+from cutover.rules.verdict import Row, Unread, Verdict
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.project import BusyError, EngineError, Project, ProjectError, inside, standing_in
-from cutover.run import Step
+from cutover.engine.project import BusyError, EngineError, Project, ProjectError, inside, standing_in
+from cutover.engine.run import Step
 from settings import SettingsError
 from tests.conftest import ROOT
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover import minutes
 from cutover.__main__ import app
+from cutover.aws import minutes
+from cutover.aws.live import LiveError, hold_name
+from cutover.aws.minutes import Traffic, together
 from cutover.commands import promote as command
 from cutover.commands import shift
-from cutover.live import LiveError, hold_name
-from cutover.minutes import Traffic, together
-from cutover.project import Project
-from cutover.promote import Verdict, disturbed, entry, judge, weights_at
-from cutover.shift import ShiftError
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.project import Project
+from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at
+from cutover.rules.shift import ShiftError
 from rehearsal.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
 from tests.conftest import PROJECT, stack_config

@@ -14,13 +14,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cutover import minutes
 from cutover.__main__ import app
+from cutover.aws import minutes
+from cutover.aws.live import Found, TargetGroup, WeightedRule
+from cutover.aws.minutes import Reading, Traffic
 from cutover.commands import promote as command
-from cutover.gate import Group
-from cutover.live import Found, TargetGroup, WeightedRule
-from cutover.minutes import Reading, Traffic
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.rules.gate import Group
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:

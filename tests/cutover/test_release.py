@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cutover.__main__ import app
+from cutover.aws.live import hold_name, hold_names
 from cutover.commands import release as command
-from cutover.live import hold_name, hold_names
-from cutover.project import Project
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.project import Project
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import Engine
 from tests.cutover.spoiled import PAGE, spoiled

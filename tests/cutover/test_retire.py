@@ -18,15 +18,15 @@ import typer
 from typer.testing import CliRunner
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover import retire as rules
-from cutover import usage
+from cutover.aws import usage
+from cutover.aws.live import hold_name
 from cutover.commands import retire as command
-from cutover.inside import InsideError
-from cutover.live import hold_name
-from cutover.lock import Lock
-from cutover.project import Project, Update
-from cutover.run import Run, Step
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.lock import Lock
+from cutover.engine.project import Project, Update
+from cutover.engine.run import Run, Step
+from cutover.inside.lists import InsideError
+from cutover.rules import retire as rules
 from rehearsal.targets import Targets
 from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented

@@ -21,15 +21,19 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from cutover import calls, terminal
+from cutover import calls
 from cutover.__main__ import app, main
+from cutover.aws.live import Found, Live, TargetGroup, WeightedRule
+from cutover.aws.writes import Outcome, Writes
 from cutover.commands import release as release_command
 from cutover.commands import rollback as rollback_command
-from cutover.gate import Group, Hold, held
-from cutover.live import Found, Live, TargetGroup, WeightedRule
-from cutover.lock import Lock
-from cutover.project import Project
-from cutover.rollback import (
+from cutover.commands import terminal
+from cutover.commands.terminal import Code
+from cutover.engine.lock import Lock
+from cutover.engine.project import Project
+from cutover.engine.run import LISTENER_RULE, Run, Step
+from cutover.rules.gate import Group, Hold, held
+from cutover.rules.rollback import (
     RollbackError,
     Seen,
     all_on,
@@ -41,9 +45,6 @@ from cutover.rollback import (
     reached,
     to_write,
 )
-from cutover.run import LISTENER_RULE, Run, Step
-from cutover.terminal import Code
-from cutover.writes import Outcome, Writes
 from rehearsal import stackfile
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented

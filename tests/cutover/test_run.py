@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import CommandError
 
-from cutover.run import watch
+from cutover.engine.run import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable

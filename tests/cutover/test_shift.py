@@ -18,15 +18,15 @@ from pulumi.automation.errors import CommandError
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover import terminal
 from cutover.__main__ import app
+from cutover.aws.live import Live, LiveError, hold_name
 from cutover.commands import shift as command
-from cutover.live import Live, LiveError, hold_name
-from cutover.lock import Lock
-from cutover.project import Project, ProjectError
-from cutover.run import Step
-from cutover.shift import ShiftError, parse, wanted
-from cutover.terminal import Code
+from cutover.commands import terminal
+from cutover.commands.terminal import Code
+from cutover.engine.lock import Lock
+from cutover.engine.project import Project, ProjectError
+from cutover.engine.run import Step
+from cutover.rules.shift import ShiftError, parse, wanted
 from tests.cutover.documents import as_documented
 from tests.cutover.engine import HEAD, Engine
 from tests.cutover.tagged import OWNER, reach, tagged
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from cutover.live import Found
-    from cutover.run import Run
+    from cutover.aws.live import Found
+    from cutover.engine.run import Run
     from settings import Settings
 
 ROUTES = ("web", "grpc-api")

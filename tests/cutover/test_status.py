@@ -12,14 +12,15 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from cutover import buckets, minutes, preflight, support, surroundings
 from cutover.__main__ import app
+from cutover.aws import buckets, minutes, support, surroundings
+from cutover.aws.live import LiveError, hold_name
+from cutover.aws.support import Support
 from cutover.commands import status as command
-from cutover.live import LiveError, hold_name
-from cutover.project import Project
-from cutover.support import Support
-from cutover.terminal import results
-from cutover.verdict import Row, Verdict
+from cutover.commands.terminal import results
+from cutover.engine.project import Project
+from cutover.rules import preflight
+from cutover.rules.verdict import Row, Verdict
 from rehearsal.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT
 from tests.cutover.documents import as_documented
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from pathlib import Path
 
-    from cutover.status import Status
+    from cutover.rules.status import Status
 
 OLD, NEW = "v1-35", "v1-36"
 _HEADERS = ["route", "cluster", "wanted", "live", "seen", "healthy", "needed", "req/s", "5xx/s"]

@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from cutover import tables
+from cutover.commands import tables
 
 LONG = "checkout-payment-service"
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover import support, unconfirmed
 from cutover.__main__ import app
+from cutover.aws import support
 from cutover.commands import rollback as rollback_command
 from cutover.commands import shift as shift_command
-from cutover.project import Project, ProjectError
-from cutover.run import Run
-from cutover.terminal import Code, results
+from cutover.commands.terminal import Code, results
+from cutover.engine import unconfirmed
+from cutover.engine.project import Project, ProjectError
+from cutover.engine.run import Run
 from tests.conftest import ROOT
 from tests.cutover.engine import HEAD, Engine
 from tests.cutover.tagged import reach, tagged
@@ -36,7 +37,7 @@ COPY = ".Pulumi.dev.yaml.cutover"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from cutover.project import Project
+from cutover.engine.project import Project
 project = Project(Path(sys.argv[1]), "dev")
 with project.alone(), project.tentative(print) as keep:
     with project._editing():

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from cutover.gate import Hold
-from cutover.live import Live
-from cutover.writes import WriteError, Writes, weighted
+from cutover.aws.live import Live
+from cutover.aws.writes import WriteError, Writes, weighted
+from cutover.rules.gate import Hold
 from rehearsal.targets import Targets
 from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from cutover.evidence import SECONDS, Bucket, Unproven, evidence
-from cutover.gate import Group, Move, shares
+from cutover.rules.evidence import SECONDS, Bucket, Unproven, evidence
+from cutover.rules.gate import Group, Move, shares
 
 OLD, NEW, THIRD = "arn:old", "arn:new", "arn:third"
 CLUSTERS = {OLD: "v1-35", NEW: "v1-36", THIRD: "v1-37"}

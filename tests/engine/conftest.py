@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.run import watch
+from cutover.engine.run import watch
 from rehearsal import engine
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.sandbox import Sandbox

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover.run import watch
+from cutover.engine.run import watch
 from rehearsal import stackfile
 from rehearsal.metrics import NAMESPACE, past
 from rehearsal.targets import Targets
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pulumi.automation import Stack
 
-    from cutover.run import Run
+    from cutover.engine.run import Run
     from rehearsal.sandbox import Sandbox
 
 

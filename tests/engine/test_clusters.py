@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.judgement import touched
-from cutover.run import LISTENER_RULE
+from cutover.engine.run import LISTENER_RULE
+from cutover.rules.judgement import touched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cutover.run import Step
+    from cutover.engine.run import Step
     from rehearsal.stackfile import Config
     from tests.engine.standing import Standing
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover.live import hold_name
-from cutover.run import watch
+from cutover.aws.live import hold_name
+from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.sandbox import Sandbox
 from tests.cutover.tagged import OWNER

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.run import watch
+from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import set_reachable
 from rehearsal.migration import Outcome, Rehearsal

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover.live import hold_name
-from cutover.terminal import Code
+from cutover.aws.live import hold_name
+from cutover.commands.terminal import Code
 from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM
 from rehearsal.load import Load, Names, destinations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _SPEED = 60
 _FASTER = f"""
-from cutover import minutes
+from cutover.aws import minutes
 from cutover.__main__ import main
 from cutover.commands import promote
 wait = promote._wait

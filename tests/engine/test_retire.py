@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cutover.run import watch
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.run import watch
 from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.kubernetes.cluster import Cluster, set_reachable

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.run import watch
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.api import FAULT
 from rehearsal.sandbox import Sandbox

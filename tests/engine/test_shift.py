@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.run import watch
-from cutover.terminal import Code
+from cutover.commands.terminal import Code
+from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.api import FAULT
 from rehearsal.kubernetes.helm import REPOSITORY

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.run import LISTENER_RULE
+from cutover.engine.run import LISTENER_RULE
 
 if TYPE_CHECKING:
     from rehearsal.stackfile import Config

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from cutover.run import watch
+from cutover.engine.run import watch
 from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.load import Load, Names, ask, destinations

@@ -14,10 +14,11 @@ import urllib3
 from conftest import REGION
 from test_aws_clusters_and_roles import ASSUME, POD_IDENTITY, ROLE, cluster
 
-from cutover import objects, usage
-from cutover.admission import LOAD_BALANCER, unanswered
-from cutover.inside import Inside, InsideError
-from cutover.retire import Word
+from cutover.aws import usage
+from cutover.inside import objects
+from cutover.inside.lists import Inside, InsideError
+from cutover.rules.admission import LOAD_BALANCER, unanswered
+from cutover.rules.retire import Word
 from rehearsal.kubernetes import api_server
 from rehearsal.kubernetes.cluster import (
     API_SERVERS,

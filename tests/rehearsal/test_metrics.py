@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover import buckets
-from cutover.evidence import evidence
+from cutover.aws import buckets
+from cutover.rules.evidence import evidence
 from rehearsal.metrics import NAMESPACE, Meter, host_counts, past
 from rehearsal.targets import Target
 from tests.rehearsal.stage import BALANCER, NEW, OLD

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cutover.run import Run, Step
+from cutover.engine.run import Run, Step
 from rehearsal.answers import Answer, by_step, tally
 from rehearsal.migration import Outcome
 from rehearsal.report import document, render, split, touched

@@ -1,4 +1,4 @@
-"""Plans of the real engine, as their events came, cut down to what `cutover.run` reads of them.
+"""Plans of the real engine, as their events came, cut down to what `cutover.engine.run` reads of them.
 
 Owns how a plan is kept and played back. Refuses to own how the plans were made (record.py) and what they are worth
 (test_judgement.py).
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import create_command_error
 
-from cutover.run import LISTENER_RULE, watch
+from cutover.engine.run import LISTENER_RULE, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cutover.run import Run
+    from cutover.engine.run import Run
     from rehearsal.sandbox import Sandbox
 
 _FOLDER = Path(__file__).parent

@@ -1,0 +1,1 @@
+"""What AWS says and is told. One file, one question."""

@@ -1,0 +1,515 @@
+"""What is true in AWS: weighted rules and target groups by their tags, health, and the hold.
+
+Owns every read that the gate rests on, but for CloudWatch's history (buckets.py). Never reads the state or the stack
+file: after drift or a rollback both are wrong. Refuses to judge (gate.py) and to write.
+
+Reads stay within ELB's rate (a bucket of 40, refilled with 10 a second, shared with the controllers): health is read
+only of groups that have a share before or after, and at most twenty at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from components.tags import CLUSTER_TAG, ROUTE_TAG
+from cutover.calls import OutsideError, at_once, client, failing_as, open_session, threads, told, waiting
+from cutover.rules.gate import Group, Hold
+from cutover.rules.shift import HIGHEST
+from settings.owner import PROJECT_TAG, project_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import boto3
+
+    from settings.models import Aws
+    from settings.owner import Owner
+
+_AT_ONCE = 20
+_TAGS_PER_CALL = 20  # what DescribeTags takes
+_QUERIES_PER_CALL = 500  # what GetMetricData takes
+_NO_TARGET = {"unused", "draining"}  # states of what no request is sent to, also where nothing else is there
+_OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
+
+
+class LiveError(OutsideError):
+    """AWS could not be read. The text says which call failed and why."""
+
+
+class HoldError(LiveError):
+    """What stands where the hold would is none that this program wrote. The text says what it is."""
+
+
+@dataclass(frozen=True)
+class WeightedRule:
+    """A route's weighted rule: its load balancer, and the weight of every target group by ARN.
+
+    ``instead`` is what the rule does where somebody has made it forward to nothing: "fixed-response 503".
+    """
+
+    arn: str
+    load_balancer: str
+    weights: Mapping[str, int]
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """A route's and cluster's target group. ``checked`` is whether its health checks are on."""
+
+    arn: str
+    route: str
+    cluster: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one."""
+
+    rules: Mapping[str, WeightedRule]
+    groups: Mapping[str, TargetGroup]
+    hold: Hold | None
+    doubts: tuple[str, ...] = ()  # what is marked as if it were the stack's, and is another's, or may be
+
+    def group_of(self, route: str, cluster: str) -> str | None:
+        """Return the ARN of a route's target group in a cluster, or None.
+
+        While one is replaced there are two, and the one in the weighted rule is meant.
+        """
+        found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
+        ruled = self.rules[route].weights if route in self.rules else {}
+        return next((arn for arn in found if arn in ruled), next(iter(found), None))
+
+    @property
+    def instead(self) -> list[str]:
+        """Say of every rule that forwards to nothing what it does, and by which route."""
+        return [f"{route} ({rule.instead})" for route, rule in sorted(self.rules.items()) if rule.instead]
+
+    @property
+    def serving(self) -> set[str]:
+        """The clusters that get requests: those with a weight above 0 in a weighted rule."""
+        weights = [item for rule in self.rules.values() for item in rule.weights.items()]
+        return {self.groups[arn].cluster for arn, weight in weights if weight > 0 and arn in self.groups}
+
+
+def session(aws: Aws) -> boto3.Session:
+    """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order.
+
+    :raises LiveError: there is no such profile, credentials cannot be loaded, a role may not be assumed, or the account
+        is none that is allowed
+    """
+    current = in_role(own_session(aws), aws)
+    if aws.allowed_account_ids:
+        with failing_as(LiveError):
+            account = client(current, "sts").get_caller_identity()["Account"]
+        check_account(aws, [account])
+    return current
+
+
+def own_session(aws: Aws) -> boto3.Session:
+    """Return a session with the credentials of the stack's profile, else of the environment, as they are.
+
+    :raises LiveError: there is no such profile, or credentials cannot be loaded
+    """
+    with failing_as(LiveError):
+        current = open_session(profile_name=aws.profile, region_name=aws.region)
+        _check_credentials(current)
+    return current
+
+
+def in_role(current: boto3.Session, aws: Aws) -> boto3.Session:
+    """Return a session in the last of the stack's roles; where it has none, the one that is given.
+
+    :raises LiveError: STS lends no credentials of a role
+    """
+    for role in aws.assume_roles:
+        named = {"RoleSessionName": role.session_name or "eks-cutover"}
+        outside = {"ExternalId": role.external_id} if role.external_id else {}
+        with failing_as(LiveError):
+            answer = client(current, "sts").assume_role(RoleArn=role.role_arn, **named, **outside)
+            credentials = answer["Credentials"]
+            current = open_session(
+                aws_access_key_id=credentials["AccessKeyId"],
+                aws_secret_access_key=credentials["SecretAccessKey"],
+                aws_session_token=credentials["SessionToken"],
+                region_name=aws.region,
+            )
+    return current
+
+
+def check_account(aws: Aws, accounts: Iterable[str]) -> None:
+    """Refuse accounts that are not the stack's: they are not allowed, or not that of its last role.
+
+    :raises LiveError: one is not
+    """
+    of_role = tuple(account_of(role.role_arn) for role in aws.assume_roles[-1:])
+    for says, right in (("allowedAccountIds allows", aws.allowed_account_ids), ("assumeRoles ends in", of_role)):
+        if right and (wrong := sorted(set(accounts) - set(right))):
+            raise LiveError(
+                f"the credentials are of account {', '.join(wrong)}, and aws:{says} {', '.join(right)}. Nothing was "
+                "changed. Use credentials of that account"
+            )
+
+
+def account_of(arn: str) -> str:
+    """Return the account that an ARN names."""
+    return arn.split(":")[4]
+
+
+def _check_credentials(current: boto3.Session) -> None:
+    """Load the credentials: else the first client says what is wrong with them, wherever that is made.
+
+    :raises LiveError: they cannot be loaded
+    """
+    with (
+        failing_as(lambda why: LiveError(f"no credentials could be loaded ({why})")),
+        waiting("the credentials"),
+    ):
+        if credentials := current.get_credentials():
+            credentials.get_frozen_credentials()
+
+
+class Live:
+    """Reads of one stack in one account. Calls may come from any thread."""
+
+    def __init__(self, account: boto3.Session, owner: Owner) -> None:
+        self._owner = owner
+        self._elb: Any = client(account, "elbv2")
+        self.cloudwatch: Any = client(account, "cloudwatch")
+        self._ssm: Any = client(account, "ssm")
+
+    def find(self) -> Found:
+        """Find the stack's rules, groups and hold.
+
+        :raises LiveError: AWS could not be read, or something there may be another owner's
+        """
+        found = self.traffic()
+        if found.doubts:
+            raise LiveError("; ".join(found.doubts))
+        return replace(found, hold=self.hold())
+
+    def traffic(self) -> Found:
+        """Find the stack's rules and groups, and leave the hold aside: a rollback must not wait for SSM.
+
+        What is marked with the stack's name and is, or may be, of another project is left out, and told in ``doubts``;
+        so is whatever has tags that may not be read.
+        Another project's load balancers are nothing to doubt: two projects may have one stack name.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            denied: dict[str, ClientError] = {}
+            balancers = self._pages("describe_load_balancers", "LoadBalancers")
+            named = self._named(balancers, "LoadBalancerArn", denied)
+            if denied and len(denied) == len(balancers):
+                raise next(iter(denied.values()))
+            projects = {project_of(tags) for _, tags in named} - {None, self._owner.project}
+            arns: list[str] = []
+            doubts = [_unread(arn, error) for arn, error in denied.items()]
+            for balancer, tags in named:
+                arn, project = balancer["LoadBalancerArn"], project_of(tags)
+                if project == self._owner.project or (project is None and not projects):
+                    arns.append(arn)
+                elif project is None:
+                    doubts.append(_untold(arn, self._owner, sorted(map(str, projects))))
+            with threads(_AT_ONCE) as pool:
+                rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
+                seen, behind = list(rules), list(groups)
+            strangers = [doubt for _, found in (*seen, *behind) for doubt in found]
+            return Found(
+                rules={route: rule for found, _ in seen for route, rule in found.items()},
+                groups={arn: group for found, _ in behind for arn, group in found.items()},
+                hold=None,
+                doubts=(*doubts, *strangers),
+            )
+
+    def stands(self, rule: str) -> bool:
+        """Tell whether there is a rule, by its ARN, whatever its tags are.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            return bool(self._unless_gone("describe_rules", "Rules", RuleArns=[rule]))
+
+    def unmarked(self, listener: str, groups: Collection[str]) -> list[str]:
+        """Return a listener's rules, by ARN, that forward to any of the groups and that no tag shows to be a route's.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            listed = self._unless_gone("describe_rules", "Rules", ListenerArn=listener)
+            rules = {rule["RuleArn"]: rule for rule in listed if not rule["IsDefault"]}
+            marked = {
+                rule["RuleArn"] for rule, tags in self._named(list(rules.values()), "RuleArn") if ROUTE_TAG in tags
+            }
+            return [
+                arn
+                for arn, rule in rules.items()
+                if arn not in marked and not forwarded(rule["Actions"]).keys().isdisjoint(groups)
+            ]
+
+    def listed(self) -> dict[str, dict[str, tuple[int, dict[str, str]]]]:
+        """Return by the name of each load balancer of the stack the rules on its listener for requests.
+
+        By ARN it is their priority and tags; those of somebody else have none.
+
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            found: dict[str, dict[str, tuple[int, dict[str, str]]]] = {}
+            balancers = self._pages("describe_load_balancers", "LoadBalancers")
+            for balancer, tags in self._named(balancers, "LoadBalancerArn"):
+                arn = balancer["LoadBalancerArn"]
+                listeners = self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=arn)
+                if project_of(tags) not in {None, self._owner.project} or not listeners:
+                    continue
+                routed = max(listeners, key=lambda one: one["Port"])  # 80 sends to 443, where there is one
+                listed = self._unless_gone("describe_rules", "Rules", ListenerArn=routed["ListenerArn"])
+                rules = [rule for rule in listed if not rule["IsDefault"]]
+                own = {rule["RuleArn"]: tags for rule, tags in self._named(rules, "RuleArn")}
+                found[balancer["LoadBalancerName"]] = {
+                    rule["RuleArn"]: (int(rule["Priority"]), own.get(rule["RuleArn"], {})) for rule in rules
+                }
+            return found
+
+    def hold(self) -> Hold | None:
+        """Return the hold, if there is one.
+
+        :raises HoldError: what stands there is no hold
+        :raises LiveError: AWS could not be read
+        """
+        with failing_as(LiveError):
+            for name in hold_names(self._owner):
+                with suppress(self._ssm.exceptions.ParameterNotFound):
+                    value = self._ssm.get_parameter(Name=name)["Parameter"]["Value"]
+                    break
+            else:
+                return None
+        try:
+            return _hold(json.loads(value))
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise HoldError(
+                f"{name} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
+                "meant to stop all moves; to lift it: cutover release"
+            ) from error
+
+    def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
+        """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""
+        wanted = list(groups)
+        seen = at_once(self._read, wanted, _AT_ONCE)
+        return {group.arn: one for group, one in zip(wanted, seen, strict=True)}
+
+    def requests(self, rules: Mapping[str, WeightedRule]) -> dict[str, float]:
+        """Return the requests of the last five minutes by route, as far as CloudWatch has them.
+
+        :raises LiveError: AWS could not be read
+        """
+        serving = [(route, arn) for route, rule in rules.items() for arn, weight in rule.weights.items() if weight > 0]
+        serving = serving[:_QUERIES_PER_CALL]
+        metric = {"Namespace": "AWS/ApplicationELB", "MetricName": "RequestCount"}
+        queries = [
+            {
+                "Id": f"q{place}",
+                "MetricStat": {
+                    "Metric": {**metric, "Dimensions": dimensions(rules[route].load_balancer, arn)},
+                    "Period": 60,
+                    "Stat": "Sum",
+                },
+            }
+            for place, (route, arn) in enumerate(serving)
+        ]
+        now = datetime.now(UTC)
+        counted = dict.fromkeys(rules, 0.0)
+        with failing_as(LiveError):
+            answer = self.cloudwatch.get_metric_data(
+                MetricDataQueries=queries, StartTime=now - timedelta(minutes=5), EndTime=now
+            )
+            for result in answer["MetricDataResults"]:
+                counted[serving[int(result["Id"][1:])][0]] += sum(result["Values"])
+        return counted
+
+    def _read(self, group: TargetGroup) -> Group:
+        try:
+            answer = self._elb.describe_target_health(TargetGroupArn=group.arn)
+            healthy = {
+                (target["Target"]["Id"], target["Target"].get("Port")): target["Target"].get("AvailabilityZone")
+                for target in answer["TargetHealthDescriptions"]
+                if target["TargetHealth"]["State"] == "healthy"
+            }
+            states = {target["TargetHealth"]["State"] for target in answer["TargetHealthDescriptions"]}
+        except Exception as error:
+            return Group(cluster=group.cluster, unreadable=told(error))
+        return Group(
+            cluster=group.cluster,
+            units=len(healthy),
+            registered=bool(states - _NO_TARGET),
+            zones=frozenset(zone for zone in healthy.values() if zone and zone != _OUTSIDE),
+            checked=group.checked,
+        )
+
+    def _rules(self, balancer: str) -> tuple[dict[str, WeightedRule], list[str]]:
+        found: dict[str, WeightedRule] = {}
+        doubts: list[str] = []
+        for listener in self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=balancer):
+            rules = self._unless_gone("describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+            own, others = self._own([rule for rule in rules if not rule["IsDefault"]], "RuleArn")
+            doubts += others
+            for rule, tags in own:
+                if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
+                    weights = forwarded(rule["Actions"])
+                    instead = "" if weights else _instead(rule["Actions"])
+                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights, instead)
+        return found, doubts
+
+    def _groups(self, balancer: str) -> tuple[dict[str, TargetGroup], list[str]]:
+        # AWS says of a load balancer without any that there is no such target group.
+        groups = self._unless_gone("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        own, doubts = self._own(groups, "TargetGroupArn")
+        return {
+            group["TargetGroupArn"]: TargetGroup(
+                group["TargetGroupArn"], tags[ROUTE_TAG], tags[CLUSTER_TAG], group["HealthCheckEnabled"]
+            )
+            for group, tags in own
+            if ROUTE_TAG in tags and CLUSTER_TAG in tags
+        }, doubts
+
+    def _own(
+        self, things: Sequence[dict[str, Any]], key: str
+    ) -> tuple[list[tuple[dict[str, Any], dict[str, str]]], list[str]]:
+        """Return the things on the stack's load balancer that are its own, with their tags, and doubts about others."""
+        own: list[tuple[dict[str, Any], dict[str, str]]] = []
+        denied: dict[str, ClientError] = {}
+        named = self._named(things, key, denied)
+        doubts = [_unread(arn, error) for arn, error in denied.items()]
+        for thing, tags in named:
+            project = project_of(tags)
+            if project in {None, self._owner.project}:
+                own.append((thing, tags))
+            else:
+                doubts.append(
+                    f"{thing[key]} stands on a load balancer of {self._owner} and is marked as that of "
+                    f"{project}/{self._owner.stack}. Two programs would move one listener's requests. Take it away, or "
+                    "mend its tags"
+                )
+        return own, doubts
+
+    def _named(
+        self, things: Sequence[dict[str, Any]], key: str, denied: dict[str, ClientError] | None = None
+    ) -> list[tuple[dict[str, Any], dict[str, str]]]:
+        """Return the things that the stack's name is on, with their tags. What is gone meanwhile is left out.
+
+        What may not be read fails all, unless ``denied`` takes it, by ARN.
+        """
+        arns = [thing[key] for thing in things]
+        tags: dict[str, dict[str, str]] = {}
+        for start in range(0, len(arns), _TAGS_PER_CALL):
+            tags |= self._tags(arns[start : start + _TAGS_PER_CALL], denied)
+        return [(thing, tags[thing[key]]) for thing in things if self._owner.named_by(tags.get(thing[key], {}))]
+
+    def _tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
+        """Return tags by ARN. One thing that is gone fails the whole call: so the others are asked for without it."""
+        try:
+            answer = self._elb.describe_tags(ResourceArns=arns)
+        except ClientError as error:
+            forbidden = denied is not None and _denied(error)
+            if not _gone(error) and not forbidden:
+                raise
+            if middle := len(arns) // 2:
+                return {**self._tags(arns[:middle], denied), **self._tags(arns[middle:], denied)}
+            if denied is not None and forbidden:
+                denied[arns[0]] = error
+            return {}
+        return {
+            one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in answer["TagDescriptions"]
+        }
+
+    def _unless_gone(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        """Return what is listed of a thing, and nothing where that is gone."""
+        try:
+            return self._pages(call, key, **arguments)
+        except ClientError as error:
+            if not _gone(error):
+                raise
+            return []
+
+    def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        pages = self._elb.get_paginator(call).paginate(**arguments)
+        return [thing for page in pages for thing in page[key]]
+
+
+def _gone(error: ClientError) -> bool:
+    """Tell whether ELB says that something asked for does not exist: a load balancer, a rule, a group, a listener."""
+    return error.response.get("Error", {}).get("Code", "").endswith("NotFound")
+
+
+def _denied(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code", "") in {"AccessDenied", "AccessDeniedException"}
+
+
+def _unread(arn: str, error: ClientError) -> str:
+    return (
+        f"the tags of {arn} may not be read ({told(error)}), so nothing tells whether it is the stack's, and it is "
+        "left out. Let the role call elasticloadbalancing:DescribeTags on it"
+    )
+
+
+def _untold(arn: str, owner: Owner, others: Sequence[str]) -> str:
+    return (
+        f"{arn} is marked with the stack's name {owner.stack} and with no project, and {', '.join(others)} has a stack "
+        f"of that name in this account too: nothing tells whose it is, and it could be moved by the wrong one. Tag it, "
+        f"if it is this project's: aws elbv2 add-tags --resource-arns {arn} --tags "
+        f"Key={PROJECT_TAG},Value={owner.project}"
+    )
+
+
+def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
+    """Return what CloudWatch calls a load balancer, or a target group behind it, both by their ARNs."""
+    of_group = [{"Name": "TargetGroup", "Value": group.rsplit(":", 1)[-1]}] if group else []
+    return [*of_group, {"Name": "LoadBalancer", "Value": balancer.rsplit(":loadbalancer/", 1)[-1]}]
+
+
+def hold_name(owner: Owner) -> str:
+    """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
+    return f"/eks-cutover/{owner}/hold"
+
+
+def hold_names(owner: Owner) -> tuple[str, str]:
+    """Return where a hold may stand: where it is left now, and where older versions left it."""
+    return hold_name(owner), f"/eks-cutover/{owner.stack}/hold"
+
+
+def _hold(says: Any) -> Hold:
+    """Return a hold as JSON has it. A route that sends nothing anywhere is held at zeros, or at no clusters.
+
+    :raises ValueError: it has a value that no hold has
+    :raises TypeError: it has other keys than a hold, or something else than text in one
+    :raises AttributeError: it is no map
+    """
+    hold = Hold(**says)
+    for key in ("who", "why", "when"):
+        if not isinstance(says.get(key), str):
+            raise TypeError(f"{key} is {json.dumps(says.get(key))}, and not text")
+    for route, weights in hold.weights.items():
+        for cluster, weight in weights.items():
+            if type(weight) is not int or not 0 <= weight <= HIGHEST:
+                raise ValueError(f"{route} has {cluster} at {json.dumps(weight)}, and a weight is 0 to {HIGHEST}")
+    return hold
+
+
+def _instead(actions: Sequence[Mapping[str, Any]]) -> str:
+    last = actions[-1]
+    told = last.get("FixedResponseConfig", {}) or last.get("RedirectConfig", {})
+    return f"{last['Type']} {told.get('StatusCode', '')}".strip()
+
+
+def forwarded(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the weight of every target group in a rule's actions, as ELB's API gives them."""
+    groups = (group for action in actions for group in action.get("ForwardConfig", {}).get("TargetGroups", []))
+    return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}

@@ -1,0 +1,300 @@
+"""What stands around a cluster in AWS: the reads of the preflight.
+
+Owns how each fact is read, all at once, and that one which cannot be read stops no other. Refuses to judge
+(preflight.py).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections import Counter
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import urllib3
+
+from cutover.calls import at_once, client, pages, threads, told, waiting
+from cutover.inside import objects
+from cutover.rules import parity
+from cutover.rules.preflight import Answer, Facts, Insight, Insights, Processors, Subnet
+from cutover.rules.verdict import Unread
+from cutover.web import connections, reason
+from settings.fields import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
+
+    import boto3
+
+    from cutover.aws.account import Account
+    from cutover.aws.support import Support
+    from settings.models import Route
+
+_T = TypeVar("_T")
+_AT_ONCE = 20
+_TYPES_PER_CALL = 100
+_REFRESH_SECONDS, _POLL_SECONDS = 30, 2
+# The instance families that share EC2's quota of "Standard" vCPU, and its code by how they are bought.
+_STANDARD = {"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"}
+_STANDARD_CODES = {"ON_DEMAND": "L-1216C47A", "SPOT": "L-34B43A08"}
+
+
+def read(account: Account, aws: boto3.Session, key: str, support: Support, today: date) -> Facts:
+    """Read what the preflight of the cluster ``key`` rests on."""
+    settings, peer = account.settings, peer_of(account, key)
+    reads = Reads(aws, account, key)
+    with threads(_AT_ONCE) as pool:
+        here = pool.submit(objects.read, aws, settings.eks_name(key))
+        there = pool.submit(objects.read, aws, settings.eks_name(peer)) if peer else None
+        subnets = pool.submit(_seen, reads.subnets)
+        limits, rules = pool.submit(_seen, reads.limits), pool.submit(_seen, reads.rules)
+        processors = pool.submit(_seen, reads.processors)
+        insights = pool.submit(_seen, lambda: reads.insights(peer) if peer else Insights((), fresh=True))
+        answers = pool.submit(reads.answers)
+        inside = here.result()
+        trusted = pool.submit(_seen, lambda: reads.trusted(set(parity.named_roles(inside).values())))
+        return Facts(
+            account=account,
+            key=key,
+            peer=peer,
+            today=today,
+            subnets=subnets.result(),
+            limits=limits.result(),
+            rules=rules.result(),
+            processors=processors.result(),
+            insights=insights.result(),
+            support=support,
+            here=inside,
+            there=there.result() if there else {},
+            trusted=trusted.result(),
+            cli=_cli(),
+            answers=answers.result(),
+        )
+
+
+def peer_of(account: Account, key: str) -> str | None:
+    """Return the cluster that a cluster is compared with: of the others, the one with the most live weight."""
+    settings, taken = account.settings, Counter[str](dict.fromkeys(account.settings.clusters, 0))
+    for rule in account.found.rules.values():
+        for arn, weight in rule.weights.items():
+            if arn in account.found.groups:
+                taken[account.found.groups[arn].cluster] += weight
+    others = [cluster for cluster in settings.clusters if cluster != key]
+    return max(others, key=lambda cluster: (taken[cluster], version_of(cluster)), default=None)
+
+
+def asked_of(route: Route, names: Sequence[str]) -> tuple[str, str]:
+    """Return a host (empty: any) and a path that a route serves; ``names`` are those of its load balancer."""
+    host = next(iter(route.hosts or names), "").replace("*", "preview").replace("?", "x")
+    check = route.health_check.path
+    if not route.paths or any(fnmatchcase(check, path) for path in route.paths):
+        return host, check
+    return host, route.paths[0].replace("*", "").replace("?", "x")
+
+
+def _seen(ask: Callable[[], _T]) -> _T | Unread:
+    try:
+        return ask()
+    except Unread as why:
+        return why
+    except Exception as error:
+        return Unread(told(error))
+
+
+class Reads:
+    """The reads around one cluster. Its clients are made at once: a session must not make them in several threads."""
+
+    def __init__(self, aws: boto3.Session, account: Account, key: str) -> None:
+        self._account, self._settings, self._key = account, account.settings, key
+        self._name = account.settings.eks_name(key)
+        self._ec2: Any = client(aws, "ec2")
+        self._eks: Any = client(aws, "eks")
+        self._elb: Any = client(aws, "elbv2")
+        self._iam: Any = client(aws, "iam")
+        self._quotas: Any = client(aws, "service-quotas")
+
+    def subnets(self) -> Sequence[Subnet]:
+        """Return the subnets in which EKS placed the cluster, where its nodes and pods are too."""
+        cluster = self._eks.describe_cluster(name=self._name)["cluster"]
+        ids = cluster["resourcesVpcConfig"]["subnetIds"]
+        interfaces = pages(
+            self._ec2,
+            "describe_network_interfaces",
+            "NetworkInterfaces",
+            Filters=[{"Name": "subnet-id", "Values": ids}],
+        )
+        return [
+            _subnet(subnet, [one for one in interfaces if one["SubnetId"] == subnet["SubnetId"]])
+            for subnet in self._ec2.describe_subnets(SubnetIds=ids)["Subnets"]
+        ]
+
+    def limits(self) -> Mapping[str, int]:
+        """Return ELB's quotas as it applies them to this account, by its own names."""
+        told = pages(self._elb, "describe_account_limits", "Limits")
+        return {limit["Name"]: int(limit["Max"]) for limit in told}
+
+    def rules(self) -> Mapping[str, int]:
+        """Return the number of rules, default ones apart, by load balancer ARN."""
+        counts = Counter[str]()
+        for balancer in {rule.load_balancer for rule in self._account.found.rules.values()}:
+            for listener in pages(self._elb, "describe_listeners", "Listeners", LoadBalancerArn=balancer):
+                rules = pages(self._elb, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"])
+                counts[balancer] += sum(not rule["IsDefault"] for rule in rules)
+        return counts
+
+    def processors(self) -> Processors:
+        """Return the vCPU of all Standard instances that are bought as the cluster's are, and their quota."""
+        nodes = self._settings.clusters[self._key].nodes
+        if strange := [one for one in nodes.instance_types if _family(one) not in _STANDARD]:
+            raise Unread(f"{', '.join(strange)} has a quota of its own", "Look it up in Service Quotas")
+        code, spot = _STANDARD_CODES[nodes.capacity_type], nodes.capacity_type == "SPOT"
+        running = [
+            instance
+            for reservation in pages(
+                self._ec2,
+                "describe_instances",
+                "Reservations",
+                Filters=[{"Name": "instance-state-name", "Values": ["pending", "running"]}],
+            )
+            for instance in reservation["Instances"]
+            if _family(instance["InstanceType"]) in _STANDARD and (instance.get("InstanceLifecycle") == "spot") is spot
+        ]
+        sizes = self._sizes({instance["InstanceType"] for instance in running} | set(nodes.instance_types))
+        quota = self._quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
+        return Processors(
+            code=code,
+            limit=int(quota["Value"]),
+            used=sum(sizes[instance["InstanceType"]] for instance in running),
+            nodes=sum(
+                {"Key": "eks:cluster-name", "Value": self._name} in instance.get("Tags", []) for instance in running
+            ),
+            per_node=max(sizes[one] for one in nodes.instance_types),
+        )
+
+    def insights(self, peer: str) -> Insights:
+        """Return what EKS finds in the peer for each version after its own, up to that of the cluster."""
+        major, theirs, _ = version_of(peer)
+        versions = [f"{major}.{minor}" for minor in range(theirs + 1, version_of(self._key)[1] + 1)]
+        if not versions:
+            return Insights((), fresh=True)
+        name = self._settings.eks_name(peer)
+        fresh = self._looked_anew(name)
+        wanted = {"categories": ["UPGRADE_READINESS"], "kubernetesVersions": versions}
+        found = pages(self._eks, "list_insights", "insights", clusterName=name, filter=wanted)
+        return Insights([self._insight(name, one) for one in found], fresh)
+
+    def trusted(self, roles: set[str]) -> Mapping[str, bool]:
+        """Tell of IAM roles whether their trust policies name the cluster's token issuer."""
+        if not roles:
+            return {}
+        cluster = self._eks.describe_cluster(name=self._name)["cluster"]
+        issuer = cluster.get("identity", {}).get("oidc", {}).get("issuer", "").removeprefix("https://")
+        if not issuer:
+            raise Unread(f"EKS tells no token issuer of {self._name}")
+        policies = {
+            role: self._iam.get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]["AssumeRolePolicyDocument"]
+            for role in sorted(roles)
+        }
+        return {role: issuer in json.dumps(policy) for role, policy in policies.items()}
+
+    def answers(self) -> Sequence[Answer]:
+        """Ask once through the preview rule of every route."""
+        return at_once(self._ask, self._settings.routes, _AT_ONCE)
+
+    def _sizes(self, types: set[str]) -> Mapping[str, int]:
+        every, sizes = sorted(types), dict[str, int]()
+        for first in range(0, len(every), _TYPES_PER_CALL):
+            asked = self._ec2.describe_instance_types(InstanceTypes=every[first : first + _TYPES_PER_CALL])
+            sizes |= {one["InstanceType"]: one["VCpuInfo"]["DefaultVCpus"] for one in asked["InstanceTypes"]}
+        return sizes
+
+    def _looked_anew(self, name: str) -> bool:
+        """Let EKS look again, and tell whether it has finished soon enough to wait for."""
+        try:
+            self._eks.start_insights_refresh(clusterName=name)
+            with waiting(f"EKS, which looks at {name} anew"):
+                for _ in range(_REFRESH_SECONDS // _POLL_SECONDS):
+                    status = self._eks.describe_insights_refresh(clusterName=name)["status"]
+                    if status != "IN_PROGRESS":
+                        return status == "COMPLETED"
+                    time.sleep(_POLL_SECONDS)
+        except Exception:  # who may read may not be allowed to start one
+            return False
+        return False
+
+    def _insight(self, name: str, one: Mapping[str, Any]) -> Insight:
+        status = one["insightStatus"]["status"]
+        about = {"version": one["kubernetesVersion"], "name": one["name"], "status": status}
+        if status == "PASSING":
+            return Insight(**about)
+        detail = self._eks.describe_insight(clusterName=name, id=one["id"])["insight"]
+        deprecations = detail.get("categorySpecificSummary", {}).get("deprecationDetails", [])
+        return Insight(**about, deprecated=bool(deprecations), recommendation=detail.get("recommendation", ""))
+
+    def _ask(self, route: str) -> Answer:
+        balancer, wanted = self._settings.load_balancer_of(route), self._settings.routes[route]
+        https = self._settings.load_balancers[balancer].https
+        host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
+        header, value = self._settings.preview.header, self._key
+        secret = self._settings.preview.secret
+        if wanted.protocol_version == "GRPC":
+            shown = f"{value}.SECRET" if secret else value
+            cure = f"Ask yourself: grpcurl -H '{header}: {shown}' {host}:443 list"
+            return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
+        if secret:
+            value += f".{secret.get_secret_value()}"
+        dns_name = _seen(lambda: self._dns_name(balancer))
+        if isinstance(dns_name, Unread):
+            return Answer(route, path, dns_name)
+        scheme, named = "https" if https else "http", host or dns_name
+        asked, url = f"{scheme}://{named}{path}", f"{scheme}://{dns_name}{path}"
+        # The certificate is that of the host, and not of the load balancer's own name.
+        tls = {"server_hostname": named, "assert_hostname": host or False} if https else {}
+        try:
+            with waiting(asked):
+                answer = connections(url, **tls).request(
+                    "GET", url, headers={"Host": named, header: value}, redirect=False, retries=False
+                )
+        except urllib3.exceptions.SSLError as error:
+            return Answer(route, asked, Unread(reason(error)), untrusted=True)
+        except Exception as error:
+            return Answer(route, asked, Unread(told(error), "Run this where the load balancer can be reached"))
+        return Answer(route, asked, answer.status)
+
+    def _dns_name(self, balancer: str) -> str:
+        for route, rule in self._account.found.rules.items():
+            if route in self._settings.routes and self._settings.load_balancer_of(route) == balancer:
+                answer = self._elb.describe_load_balancers(LoadBalancerArns=[rule.load_balancer])
+                return answer["LoadBalancers"][0]["DNSName"]
+        raise Unread(f"no route of the load balancer {balancer} is live", "Make one live first")
+
+
+def _subnet(subnet: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> Subnet:
+    return Subnet(
+        id=subnet["SubnetId"],
+        zone=subnet["AvailabilityZone"],
+        cidr=IPv4Network(subnet["CidrBlock"]),
+        free=subnet["AvailableIpAddressCount"],
+        used=[IPv4Address(own["PrivateIpAddress"]) for one in interfaces for own in one.get("PrivateIpAddresses", [])],
+        prefixes=[IPv4Network(own["Ipv4Prefix"]) for one in interfaces for own in one.get("Ipv4Prefixes", [])],
+    )
+
+
+def _family(instance_type: str) -> str:
+    """Return the letters of an instance family: m of m7i.large, im of im4gn.large."""
+    letters = re.match(r"[a-z]+", instance_type)
+    return letters[0] if letters else ""
+
+
+def _cli() -> str:
+    if shutil.which("aws") is None:
+        return ""
+    with waiting("aws --version"):
+        ran = subprocess.run(["aws", "--version"], capture_output=True, check=False)
+    return (ran.stdout or ran.stderr).decode(errors="replace").strip()

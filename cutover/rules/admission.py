@@ -1,0 +1,132 @@
+"""What the controllers' webhooks would refuse of an object, by what stands in its cluster. Pure.
+
+The provider takes whatever a webhook denies for a preview that it may not make, and shows none of it: the update would
+be the first to fail (pulumi-kubernetes 4: every 403 of a dry run). Rules of AWS Load Balancer Controller 3.5.0; fields
+that must not change are the components' to replace. Refuses to own the reads (object_hooks.py, objects.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cutover.rules.verdict import Row, Verdict, known, row, some
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cutover.aws.account import Account
+    from cutover.inside.objects import Objects
+
+    _Judged = tuple[Verdict, str, str]
+    _Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Controller:
+    """A controller by its chart, where it runs, and the Service through which the API server asks its webhooks."""
+
+    chart: str
+    namespace: str
+    service: str
+
+
+LOAD_BALANCER = Controller("aws-load-balancer-controller", "kube-system", "aws-load-balancer-webhook-service")
+APP_MESH = Controller("appmesh-controller", "appmesh-system", "appmesh-controller-webhook-service")
+
+
+def unanswered(controller: Controller, slices: Iterable[_Object]) -> bool:
+    """Tell whether a controller is installed and none of its pods is ready, by the EndpointSlices of its namespace."""
+    mine = _ends(controller, slices)
+    conditions = [end.get("conditions") or {} for one in mine for end in one.get("endpoints") or []]
+    return bool(mine) and all(one.get("ready", True) is False for one in conditions)
+
+
+def _ends(controller: Controller, slices: Iterable[_Object]) -> list[_Object]:
+    return [
+        one
+        for one in slices
+        if one["metadata"].get("namespace") == controller.namespace
+        and (one["metadata"].get("labels") or {}).get("kubernetes.io/service-name") == controller.service
+    ]
+
+
+def others(binding: _Object, bindings: Iterable[_Object]) -> list[str]:
+    """Return the namespaces and names of the other bindings of a binding's target group in its cluster."""
+    arn = binding["spec"].get("targetGroupARN")
+    found = [one for one in bindings if one["spec"].get("targetGroupARN") == arn]
+    return sorted(name for one in found if (name := _name(one)) != _name(binding))
+
+
+def down(controller: Controller, cluster: str) -> str:
+    """Say that nothing can be written which a controller's webhook is asked about, and how to bring it back."""
+    return (
+        f"no pod of {controller.chart} is ready in {cluster}, so its API server lets nobody make or change what the "
+        f"controller looks after, and a deletion hangs. Bring it back first: kubectl -n {controller.namespace} get pods"
+    )
+
+
+def bound_twice(binding: _Object, cluster: str, names: Sequence[str]) -> str:
+    """Say that a target group has other bindings, and what to do with them."""
+    first, _, name = names[0].partition("/")
+    return (
+        f"the target group of {_name(binding)} has another TargetGroupBinding in {cluster} already, "
+        f"{', '.join(names)}, and the controller lets it have one. Delete that while the cluster has no share, since "
+        f"its targets leave with it: kubectl -n {first} delete targetgroupbinding {name}"
+    )
+
+
+def gone(arn: str) -> str:
+    """Say that a target group which the state knows is not in AWS."""
+    return f"the state knows {arn}, and AWS has no such target group. Take that in first: pulumi refresh"
+
+
+def judge(account: Account, key: str, here: Objects) -> list[Row]:
+    """Return the rows of a cluster's controllers, and of the bindings by which one of them registers targets."""
+    settings = account.settings
+    meshed = settings.clusters[key].controllers.app_mesh and settings.virtual_nodes()
+    wanted = [LOAD_BALANCER, *([APP_MESH] if meshed else [])]
+    return [
+        row("controllers", lambda: _controllers(wanted, key, here)),
+        row("bindings", lambda: _bindings(account, key, here)),
+    ]
+
+
+def _controllers(wanted: Sequence[Controller], key: str, here: Objects) -> _Judged:
+    slices = known(here["endpointslices"])
+    if missing := [controller.chart for controller in wanted if not _ends(controller, slices)]:
+        return Verdict.BAD, f"not installed: {', '.join(missing)}", "Bring the stack up: pulumi up"
+    for controller in wanted:
+        if unanswered(controller, slices):
+            cure = f"kubectl -n {controller.namespace} get pods, and bring it back"
+            return Verdict.BAD, f"no pod of {controller.chart} is ready: targets of {key} stay as they are", cure
+    return Verdict.OK, f"{' and '.join(controller.chart for controller in wanted)} answer", ""
+
+
+def _bindings(account: Account, key: str, here: Objects) -> _Judged:
+    live = {_name(one): one for one in known(here["bindings"])}
+    wrong, edited = list[str](), list[str]()
+    for route, about in account.settings.routes.items():
+        service = about.service
+        binding = live.get(f"{service.namespace}/{route}")
+        if binding is None:
+            wrong.append(f"{route} has none")
+            continue
+        if binding["spec"].get("targetGroupARN") != account.found.group_of(route, key):
+            wrong.append(f"that of {route} is for another target group")
+        elif names := others(binding, live.values()):
+            wrong.append(f"{route} shares its target group with {some(names)}")
+        reference = binding["spec"]["serviceRef"]
+        if (reference["name"], reference["port"]) != (service.name, service.port):
+            there = f"{reference['name']}:{reference['port']}"
+            edited.append(f"that of {route} is edited to {there}, not {service.name}:{service.port}")
+    if wrong:
+        cure = "Delete what is not the stack's, then pulumi up --refresh"
+        return Verdict.BAD, "; ".join([*wrong, *edited]), cure
+    if edited:
+        return Verdict.BAD, "; ".join(edited), "Change the stack file, or take the edit back: pulumi up --refresh"
+    return Verdict.OK, f"{len(account.settings.routes)} stand as the stack file says", ""
+
+
+def _name(one: _Object) -> str:
+    return f"{one['metadata'].get('namespace', 'default')}/{one['metadata']['name']}"
