@@ -34,7 +34,7 @@ from rich.table import Table
 
 from cutover.aws.live import hold_name
 from cutover.commands.terminal import Code
-from rehearsal.api import Api
+from rehearsal.cloud.api import Api
 from tests.cutover.tagged import OWNER, STACK, Tagged, tagged
 from tests.rehearsal.cloud import REGION, running, served
 

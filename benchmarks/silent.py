@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.table import Table
 
 from cutover.engine.run import watch
-from rehearsal import engine
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.kubernetes.cluster import set_reachable
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.kubernetes.cluster import set_reachable
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import Sandbox
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
 
 ALLOWED_SECONDS = 10.0
 """The most that silence may cost a command."""
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=3)
     runs = range(parser.parse_args().runs)
-    with Sandbox(engine.find(), PROGRAM, zones=ZONES) as sandbox:
+    with Sandbox(executable.find(), PROGRAM, zones=ZONES) as sandbox:
         standing = Standing(sandbox, STACK, sandbox.stack(STACK))
         with standing.edited(public):
             if failure := watch(standing.stack.up).failure:

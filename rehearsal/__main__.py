@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 import settings
-from rehearsal import engine, stackfile
-from rehearsal.beforehand import make_zones
-from rehearsal.migration import Outcome, Rehearsal
-from rehearsal.report import document, render, split, touched
-from rehearsal.sandbox import Sandbox
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.play import stackfile
+from rehearsal.play.beforehand import make_zones
+from rehearsal.play.migration import Outcome, Rehearsal
+from rehearsal.play.report import document, render, split, touched
 from settings import files
 from settings.models import NewNetwork
 
@@ -197,10 +198,10 @@ def shell(stack: StackOption = "dev", file: FileOption = None) -> None:
         raise typer.Exit(subprocess.run(command, cwd=sandbox.project, env=environment, check=False).returncode)
 
 
-def _engine() -> engine.Engine:
+def _engine() -> executable.Engine:
     try:
-        return engine.find()
-    except engine.EngineNotFoundError as missing:
+        return executable.find()
+    except executable.EngineNotFoundError as missing:
         _end(str(missing))
 
 

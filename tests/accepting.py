@@ -26,10 +26,10 @@ from moto.backends import get_backend
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor, Mocks
 
-from rehearsal.api import complete_moto
-from rehearsal.aws import session
-from rehearsal.aws.provider import AwsProvider
-from rehearsal.plugin import Refused, Resource
+from rehearsal.cloud import session
+from rehearsal.cloud.api import complete_moto
+from rehearsal.plugins.aws.provider import AwsProvider
+from rehearsal.plugins.plugin import Refused, Resource
 from tests.conftest import KUBECONFIG, PROJECT, Recorder, record_program
 
 if TYPE_CHECKING:

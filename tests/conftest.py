@@ -30,8 +30,9 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 import settings
 from cutover.aws import ground, node_counts
 from cutover.calls import OutsideError
-from rehearsal import engine, fork_server, models
-from rehearsal.engine import EngineNotFoundError
+from rehearsal.cloud import models
+from rehearsal.engine import executable, fork_server
+from rehearsal.engine.executable import EngineNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -92,7 +93,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
 def pytest_xdist_setupnodes() -> None:
     """Build the engine, where there is none yet, before several processes ask for it."""
     with suppress(EngineNotFoundError):
-        engine.find()
+        executable.find()
 
 
 def stack_config(stack: str) -> dict[str, Any]:

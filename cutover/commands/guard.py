@@ -22,7 +22,7 @@ from cutover.commands import terminal
 from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption
 from cutover.engine.project import ProjectError
 from cutover.engine.run import Run
-from cutover.inside import lists as inside
+from cutover.inside import lists
 from cutover.rules import retire as rules
 from cutover.rules.judgement import (
     Kind,
@@ -141,7 +141,7 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
 def _judged(project: Project, settings: Settings) -> Judged:
     account = session(settings.aws)
     found = Live(account, project.owner).find()
-    silent = inside.silent(account, {key: settings.eks_name(key) for key in settings.clusters})
+    silent = lists.silent(account, {key: settings.eks_name(key) for key in settings.clusters})
     but = f", but for what stands inside {_and(silent)}: no answer from there" if silent else ""
     terminal.say(f"Previewing {project.stack}{but}")
     run = project.preview_but(silent)

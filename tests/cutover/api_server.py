@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-from rehearsal.kubernetes.api_server import certificate
+from rehearsal.cloud.kubernetes.api_server import certificate
 from tests.rehearsal.cloud import POLL_SECONDS
 
 if TYPE_CHECKING:

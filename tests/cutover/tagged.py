@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.aws.live import hold_name
-from rehearsal.targets import Targets
+from rehearsal.cloud.targets import Targets
 from settings.owner import Owner
 from tests.conftest import PROJECT
 from tests.rehearsal.cloud import REGION

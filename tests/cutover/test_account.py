@@ -13,7 +13,7 @@ import pytest
 from cutover.aws.account import Account, read
 from cutover.aws.live import Found, Live, TargetGroup, WeightedRule
 from cutover.rules.gate import Group, judge
-from rehearsal.metrics import NAMESPACE, past
+from rehearsal.world.metrics import NAMESPACE, past
 from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.cloud import REGION, running
 from tests.settings.editing import settings_of

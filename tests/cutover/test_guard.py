@@ -20,7 +20,7 @@ from cutover.commands import terminal
 from cutover.commands.guard import Judged, markdown
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project, Update
-from cutover.inside import lists as inside
+from cutover.inside import lists
 from cutover.rules.gate import Hold
 from settings import SettingsError
 from tests.conftest import PROJECT, ROOT, stack_config
@@ -79,7 +79,7 @@ def test_a_shift_is_allowed_and_shows_weights_before_and_after(monkeypatch: pyte
 @pytest.mark.usefixtures("stack")
 def test_of_a_silent_cluster_it_is_said_that_the_plan_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, str]] = []
-    monkeypatch.setattr(inside, "silent", lambda _, names: asked.append(names) or [OLD])
+    monkeypatch.setattr(lists, "silent", lambda _, names: asked.append(names) or [OLD])
     monkeypatch.setattr(Project, "preview_but", lambda _, silent: plans.play("shift-one-route") if silent else None)
     answer = CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev"])
     assert (answer.exit_code, asked) == (0, [{OLD: "dev-v1-35", NEW: "dev-v1-36"}])

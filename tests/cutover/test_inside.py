@@ -15,10 +15,10 @@ from urllib3 import Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProxyError, ReadTimeoutError
 
-from cutover.inside import lists as inside
+from cutover.inside import lists
 from cutover.inside.lists import Inside, InsideError, silent
 from cutover.web import reason
-from rehearsal.kubernetes.api_server import certificate
+from rehearsal.cloud.kubernetes.api_server import certificate
 from tests.cutover.api_server import ApiServer, serving
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def test_an_api_that_cannot_be_reached_says_where_it_can() -> None:
 
 @pytest.mark.parametrize("accepts", [False, True])
 def test_an_api_that_drops_packets_or_says_nothing_is_silent(monkeypatch: pytest.MonkeyPatch, *, accepts: bool) -> None:
-    monkeypatch.setattr(inside, "_LOOK", Timeout(connect=0.3, read=0.3))
+    monkeypatch.setattr(lists, "_LOOK", Timeout(connect=0.3, read=0.3))
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
         # A queue that is full drops who else would connect.

@@ -25,7 +25,7 @@ from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at
 from cutover.rules.shift import ShiftError
-from rehearsal.metrics import NAMESPACE, Meter
+from rehearsal.world.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
 from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented

@@ -27,7 +27,7 @@ from cutover.engine.project import Project, Update
 from cutover.engine.run import Run, Step
 from cutover.inside.lists import InsideError
 from cutover.rules import retire as rules
-from rehearsal.targets import Targets
+from rehearsal.cloud.targets import Targets
 from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented
 from tests.cutover.tagged import OWNER

@@ -45,7 +45,7 @@ from cutover.rules.rollback import (
     reached,
     to_write,
 )
-from rehearsal import stackfile
+from rehearsal.play import stackfile
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented
 from tests.cutover.spoiled import PAGE, spoiled

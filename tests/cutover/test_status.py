@@ -21,7 +21,7 @@ from cutover.commands.terminal import results
 from cutover.engine.project import Project
 from cutover.rules import preflight
 from cutover.rules.verdict import Row, Verdict
-from rehearsal.metrics import NAMESPACE, dimensions
+from rehearsal.world.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT
 from tests.cutover.documents import as_documented
 from tests.cutover.tagged import OWNER, Tagged, reach, tagged

@@ -10,7 +10,7 @@ import pytest
 from cutover.aws.live import Live
 from cutover.aws.writes import WriteError, Writes, weighted
 from cutover.rules.gate import Hold
-from rehearsal.targets import Targets
+from rehearsal.cloud.targets import Targets
 from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.cloud import REGION, Cloud, running
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.engine.run import watch
-from rehearsal import engine
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.sandbox import Sandbox
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import Sandbox
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def pulumi_engine() -> engine.Engine:
+def pulumi_engine() -> executable.Engine:
     """Return the engine, built first where there is none."""
-    return engine.find()
+    return executable.find()
 
 
 @pytest.fixture(scope="session")
-def stands(pulumi_engine: engine.Engine) -> Generator[Callable[[str], Standing]]:
+def stands(pulumi_engine: executable.Engine) -> Generator[Callable[[str], Standing]]:
     """Return the way to a stack file that ships, brought up when it is first asked for, and once."""
     with ExitStack() as end:
 

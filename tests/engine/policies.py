@@ -6,8 +6,8 @@ import json
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from rehearsal.asked import ASKED
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.asked import ASKED
+from rehearsal.engine.sandbox import Sandbox
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.engine.run import watch
-from rehearsal import stackfile
-from rehearsal.metrics import NAMESPACE, past
-from rehearsal.targets import Targets
+from rehearsal.cloud.targets import Targets
+from rehearsal.play import stackfile
+from rehearsal.world.metrics import NAMESPACE, past
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pulumi.automation import Stack
 
     from cutover.engine.run import Run
-    from rehearsal.sandbox import Sandbox
+    from rehearsal.engine.sandbox import Sandbox
 
 
 @dataclass(frozen=True)

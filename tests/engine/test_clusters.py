@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cutover.engine.run import Step
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 
 only_dev = pytest.mark.parametrize("standing", ["dev"], indirect=True)

@@ -15,8 +15,8 @@ from tests.engine.under_load import NEW, OLD, lost, under_load, weights
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rehearsal.engine import Engine
-    from rehearsal.stackfile import Config
+    from rehearsal.engine.executable import Engine
+    from rehearsal.play.stackfile import Config
     from tests.engine.under_load import UnderLoad
 
 

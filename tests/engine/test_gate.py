@@ -11,15 +11,15 @@ import pytest
 from cutover.aws.live import hold_name
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.sandbox import Sandbox
+from rehearsal.engine.sandbox import Sandbox
 from tests.cutover.tagged import OWNER
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rehearsal.engine import Engine
-    from rehearsal.stackfile import Config
+    from rehearsal.engine.executable import Engine
+    from rehearsal.play.stackfile import Config
 
 
 def _weights(old: int, new: int) -> Callable[[Config], None]:

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from rehearsal.__main__ import PROGRAM
-from rehearsal.kubernetes.cluster import set_reachable
+from rehearsal.cloud.kubernetes.cluster import set_reachable
 
 if TYPE_CHECKING:
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 
 

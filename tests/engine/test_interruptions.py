@@ -12,13 +12,13 @@ import boto3
 import pytest
 from botocore.config import Config as ClientConfig
 
-from rehearsal.api import FAULT
+from rehearsal.cloud.api import FAULT
 from tests.engine.under_load import NEW, OLD, PATIENCE_SECONDS, lost, under_load, until, weights
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from rehearsal.engine import Engine
+    from rehearsal.engine.executable import Engine
     from tests.engine.under_load import UnderLoad
 
 _CUT = "between two rules"
@@ -49,7 +49,7 @@ def test_an_error_of_aws_midway_loses_no_request_and_the_next_update_ends_the_sh
 def test_a_plugin_that_crashes_midway_loses_no_request_and_the_next_update_ends_the_shift(both: UnderLoad) -> None:
     wanted = (70, 30)
     with both.noting("crash") as answers, both.edited(weights(*wanted)):
-        said = _up_cut_short(both, "rehearsal.aws")
+        said = _up_cut_short(both, "rehearsal.plugins.aws")
         assert said.returncode > 0, said.stdout
         _is_half_moved(both, wanted)
         _converges(both, wanted)

@@ -8,13 +8,13 @@ import pytest
 
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.kubernetes.cluster import set_reachable
-from rehearsal.migration import Outcome, Rehearsal
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.kubernetes.cluster import set_reachable
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.play.migration import Outcome, Rehearsal
 from tests.engine.policies import denied
 
 if TYPE_CHECKING:
-    from rehearsal.engine import Engine
+    from rehearsal.engine.executable import Engine
 
 _HALF = "v1-36 at 50"
 # What only repeats, with other numbers, is left to `make rehearse`.

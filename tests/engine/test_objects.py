@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.kubernetes.cluster import LOAD_BALANCER_CONTROLLER, Cluster, set_answering
-from rehearsal.kubernetes.managers import edit_by_hand
+from rehearsal.cloud.kubernetes.cluster import LOAD_BALANCER_CONTROLLER, Cluster, set_answering
+from rehearsal.cloud.kubernetes.managers import edit_by_hand
 
 if TYPE_CHECKING:
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 
 pytestmark = pytest.mark.parametrize("standing", ["dev"], indirect=True)  # the one with a mesh

@@ -16,17 +16,17 @@ import pytest
 
 from cutover.aws.live import hold_name
 from cutover.commands.terminal import Code
-from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM
-from rehearsal.load import Load, Names, destinations
-from rehearsal.workloads import WORKLOAD
+from rehearsal.play import stackfile
+from rehearsal.play.load import Load, Names, destinations
+from rehearsal.world.workloads import WORKLOAD
 from tests.cutover.tagged import OWNER
 from tests.engine.under_load import NEW, OLD, lost, under_load
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from rehearsal.engine import Engine
+    from rehearsal.engine.executable import Engine
     from tests.engine.under_load import UnderLoad
 
 _SPEED = 60

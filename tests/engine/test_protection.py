@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 
 

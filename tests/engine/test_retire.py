@@ -10,16 +10,16 @@ import yaml
 
 from cutover.commands.terminal import Code
 from cutover.engine.run import watch
-from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.kubernetes.cluster import Cluster, set_reachable
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.kubernetes.cluster import Cluster, set_reachable
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.play import stackfile
 from settings.owner import PROJECT_TAG
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
-    from rehearsal.engine import Engine
-    from rehearsal.stackfile import Config
+    from rehearsal.engine.executable import Engine
+    from rehearsal.play.stackfile import Config
 
 _NEIGHBOUR, _ITS_ZONE = "shop", "example.org"
 _IN_ELB = ("balancers", "rules", "groups")

@@ -12,8 +12,8 @@ import pytest
 from cutover.commands.terminal import Code
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.api import FAULT
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.api import FAULT
+from rehearsal.engine.sandbox import Sandbox
 from tests.engine.standing import Standing
 from tests.engine.under_load import NEW, OLD, PATIENCE_SECONDS, until, weights
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from rehearsal.engine import Engine
+    from rehearsal.engine.executable import Engine
 
 _FIRST = "the first rule"
 

@@ -13,16 +13,16 @@ import pytest
 from cutover.commands.terminal import Code
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.api import FAULT
-from rehearsal.kubernetes.helm import REPOSITORY
-from rehearsal.sandbox import Sandbox
+from rehearsal.cloud.api import FAULT
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.plugins.kubernetes.helm import REPOSITORY
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from rehearsal.engine import Engine
+    from rehearsal.engine.executable import Engine
 
 _SHIFT = ("shift", "-s", "dev", "--yes")
 

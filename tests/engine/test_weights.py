@@ -9,7 +9,7 @@ import pytest
 from cutover.engine.run import LISTENER_RULE
 
 if TYPE_CHECKING:
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 
 

@@ -9,22 +9,22 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cutover.engine.run import watch
-from rehearsal import stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.load import Load, Names, ask, destinations
-from rehearsal.metrics import NAMESPACE, past
-from rehearsal.sandbox import Sandbox
-from rehearsal.targets import Targets
-from rehearsal.workloads import WORKLOAD
-from rehearsal.world import PROPAGATION_SECONDS
+from rehearsal.cloud.targets import Targets
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.play import stackfile
+from rehearsal.play.load import Load, Names, ask, destinations
+from rehearsal.world.metrics import NAMESPACE, past
+from rehearsal.world.process import PROPAGATION_SECONDS
+from rehearsal.world.workloads import WORKLOAD
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rehearsal.answers import Answer
-    from rehearsal.engine import Engine
-    from rehearsal.stackfile import Config
+    from rehearsal.engine.executable import Engine
+    from rehearsal.play.answers import Answer
+    from rehearsal.play.stackfile import Config
 
 OLD, NEW = "v1-35", "v1-36"
 PATIENCE_SECONDS = 300.0  # far more than a busy machine takes: it ends what would never end

@@ -19,9 +19,9 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from rehearsal.api import FAULT, Api
-from rehearsal.aws.session import INTERNAL_AGENT
-from rehearsal.store import Store
+from rehearsal.cloud.api import FAULT, Api
+from rehearsal.cloud.session import INTERNAL_AGENT
+from rehearsal.cloud.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable

@@ -16,11 +16,11 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
 
-from rehearsal.api import Api
-from rehearsal.aws import session
-from rehearsal.aws.provider import AwsProvider
-from rehearsal.plugin import Diff, Props, Resource
-from rehearsal.store import Store
+from rehearsal.cloud import session
+from rehearsal.cloud.api import Api
+from rehearsal.cloud.store import Store
+from rehearsal.plugins.aws.provider import AwsProvider
+from rehearsal.plugins.plugin import Diff, Props, Resource
 from tests.rehearsal.cloud import served
 
 if TYPE_CHECKING:

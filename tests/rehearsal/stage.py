@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from multidict import CIMultiDict
 
-from rehearsal import loopback
-from rehearsal.alb import HealthCheck, Rule, TargetGroup
-from rehearsal.balancer import Backends, LoadBalancers
-from rehearsal.metrics import Meter
-from rehearsal.pods import Behaviour, Pod
-from rehearsal.routing_table import Listener, LoadBalancer, RoutingTable
-from rehearsal.store import Store
-from rehearsal.targets import Target
+from rehearsal.cloud.store import Store
+from rehearsal.cloud.targets import Target
+from rehearsal.world import loopback
+from rehearsal.world.alb import HealthCheck, Rule, TargetGroup
+from rehearsal.world.balancer import Backends, LoadBalancers
+from rehearsal.world.metrics import Meter
+from rehearsal.world.pods import Behaviour, Pod
+from rehearsal.world.routing_table import Listener, LoadBalancer, RoutingTable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-    from rehearsal.alb import FixedResponse, Forward, Redirect
+    from rehearsal.world.alb import FixedResponse, Forward, Redirect
 
 BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/public/0123456789abcdef"
 DNS_NAME = "public-1.ap-northeast-1.elb.amazonaws.com"

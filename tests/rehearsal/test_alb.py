@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict, MultiDict
 
-from rehearsal import alb
-from rehearsal.alb import FixedResponse, Forward, Health, HealthCheck, Redirect, Request
-from rehearsal.targets import Target
+from rehearsal.cloud.targets import Target
+from rehearsal.world import alb
+from rehearsal.world.alb import FixedResponse, Forward, Health, HealthCheck, Redirect, Request
 
 CHECK = HealthCheck("/healthz", "200", interval=15, timeout=5, healthy_threshold=3, unhealthy_threshold=2)
 OLD, NEW = "arn:old", "arn:new"

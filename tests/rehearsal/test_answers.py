@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from rehearsal.answers import Answer, by_step, split_faults, tally
+from rehearsal.play.answers import Answer, by_step, split_faults, tally
 
 
 def answer(  # noqa: PLR0917 - the fields of an answer

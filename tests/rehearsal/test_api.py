@@ -10,11 +10,11 @@ from cloud import REGION, ZONE, Cloud, running
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
-from rehearsal.api import FAULT, READS, Api
-from rehearsal.aws.session import INTERNAL_AGENT, PROVIDER_AGENT
-from rehearsal.bucket import Bucket
-from rehearsal.store import Store
-from rehearsal.targets import Targets
+from rehearsal.cloud.api import FAULT, READS, Api
+from rehearsal.cloud.bucket import Bucket
+from rehearsal.cloud.session import INTERNAL_AGENT, PROVIDER_AGENT
+from rehearsal.cloud.store import Store
+from rehearsal.cloud.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,8 +19,8 @@ from cutover.inside import objects
 from cutover.inside.lists import Inside, InsideError
 from cutover.rules.admission import LOAD_BALANCER, unanswered
 from cutover.rules.retire import Word
-from rehearsal.kubernetes import api_server
-from rehearsal.kubernetes.cluster import (
+from rehearsal.cloud.kubernetes import api_server
+from rehearsal.cloud.kubernetes.cluster import (
     API_SERVERS,
     LOAD_BALANCER_CONTROLLER,
     SERVICE,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from conftest import Account, Front, Made, Network
 
-    from rehearsal.store import Store
+    from rehearsal.cloud.store import Store
 
 
 @dataclass

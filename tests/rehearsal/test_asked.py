@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal.asked import ASKED, Asked
-from rehearsal.store import Store
+from rehearsal.cloud.asked import ASKED, Asked
+from rehearsal.cloud.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import urn
 
-from rehearsal.aws.eks_limits import ADDON_VERSIONS
-from rehearsal.aws.provider import TYPES, AwsProvider
-from rehearsal.plugin import UNKNOWN, Diff, Refused, Resource
+from rehearsal.cloud.eks_limits import ADDON_VERSIONS
+from rehearsal.plugins.aws.provider import TYPES, AwsProvider
+from rehearsal.plugins.plugin import UNKNOWN, Diff, Refused, Resource
 
 if TYPE_CHECKING:
     from conftest import Account, Made, Network

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.aws import elbv2
-from rehearsal.plugin import Diff, Props, Refused
+from rehearsal.plugins.aws import elbv2
+from rehearsal.plugins.plugin import Diff, Props, Refused
 
 if TYPE_CHECKING:
     from conftest import Account, Made, Network

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.plugin import Diff, Refused
+from rehearsal.plugins.plugin import Diff, Refused
 
 if TYPE_CHECKING:
     from conftest import Account, Made, Network

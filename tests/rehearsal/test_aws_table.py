@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from rehearsal.aws import table
-from rehearsal.aws.provider import TYPES
-from rehearsal.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource
+from rehearsal.plugins.aws import table
+from rehearsal.plugins.aws.provider import TYPES
+from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource
 
 RULE = TYPES["aws:lb/listenerRule:ListenerRule"]
 GROUP = TYPES["aws:lb/targetGroup:TargetGroup"]

@@ -14,11 +14,11 @@ import grpc
 import pytest
 from aiohttp import web
 
-from rehearsal.alb import FixedResponse, Forward, Redirect, sticky_cookie
-from rehearsal.balancer import GROUP_HEADER, SOURCE_HEADER
-from rehearsal.pods import CLUSTER_HEADER
-from rehearsal.routing_table import RoutingTable
-from rehearsal.targets import Target
+from rehearsal.cloud.targets import Target
+from rehearsal.world.alb import FixedResponse, Forward, Redirect, sticky_cookie
+from rehearsal.world.balancer import GROUP_HEADER, SOURCE_HEADER
+from rehearsal.world.pods import CLUSTER_HEADER
+from rehearsal.world.routing_table import RoutingTable
 from tests.rehearsal.stage import DIRECT, HOST, NEW, OLD, Stage, eventually, stage
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from rehearsal import stackfile
-from rehearsal.beforehand import make_zones, played, prepare
+from rehearsal.play import stackfile
+from rehearsal.play.beforehand import make_zones, played, prepare
 from settings import dialect
 from tests.rehearsal.cloud import running
 
 if TYPE_CHECKING:
-    from rehearsal.sandbox import Sandbox
-    from rehearsal.stackfile import Config
+    from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.stackfile import Config
 
 PROGRAM = Path(__file__).parents[2]
 

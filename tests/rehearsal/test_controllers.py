@@ -13,15 +13,15 @@ import botocore.retries.standard
 import pytest
 from cloud import REGION, ZONE, Cloud, Inline, running
 
-from rehearsal.binding_controller import REGISTRATIONS, BindingController, Throttle, changes, wanted
-from rehearsal.controllers import EVENT, Controllers, Failed, Queue, connect, seconds
-from rehearsal.kubernetes.cluster import Cluster, set_answering, set_reachable
-from rehearsal.targets import Targets
+from rehearsal.cloud.kubernetes.cluster import Cluster, set_answering, set_reachable
+from rehearsal.cloud.targets import Targets
+from rehearsal.world.binding_controller import REGISTRATIONS, BindingController, Throttle, changes, wanted
+from rehearsal.world.controllers import EVENT, Controllers, Failed, Queue, connect, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rehearsal.plugin import Props
+    from rehearsal.plugins.plugin import Props
 
 CHART = "aws-load-balancer-controller"
 

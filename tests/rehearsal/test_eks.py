@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pulumi.errors import InputPropertyError
 
-from rehearsal import engine
-from rehearsal.eks import EksProvider, once_it_answers
-from rehearsal.kubernetes.cluster import set_reachable
-from rehearsal.sandbox import Sandbox
-from rehearsal.store import PATH_VARIABLE, Store
+from rehearsal.cloud.kubernetes.cluster import set_reachable
+from rehearsal.cloud.store import PATH_VARIABLE, Store
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.plugins.eks import EksProvider, once_it_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,7 +141,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     (program / "Pulumi.yaml").write_text("name: components\nruntime: python\n")
     (program / "Pulumi.dev.yaml").write_text("config: {}\n")
     (program / "__main__.py").write_text(PROGRAM)
-    with Sandbox(engine.find(), program) as sandbox:
+    with Sandbox(executable.find(), program) as sandbox:
         wish(sandbox)
         sandbox.stack("dev").up()
         yield sandbox

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from test_aws_clusters_and_roles import ASSUME, NODE_GROUP, POD_IDENTITY, ROLE, cluster, node_group_inputs
 
-from rehearsal.aws.eks_limits import ADDON_VERSIONS
-from rehearsal.eks_api import INSIGHT
+from rehearsal.cloud.eks_api import INSIGHT
+from rehearsal.cloud.eks_limits import ADDON_VERSIONS
 
 if TYPE_CHECKING:
     from conftest import Account, Front, Made, Network

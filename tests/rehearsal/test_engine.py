@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal import engine
+from rehearsal.engine import executable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PINNED = str(engine.pinned_version())
+PINNED = str(executable.pinned_version())
 GO = """#!/bin/sh
 echo "$@" >> "$0.calls"
 while [ $# -gt 0 ]; do
@@ -59,14 +59,14 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
         path = machine.bin / command
         return str(path) if path.exists() else None
 
-    monkeypatch.setattr(engine.shutil, "which", which)
+    monkeypatch.setattr(executable.shutil, "which", which)
     return machine
 
 
 def test_a_pulumi_on_path_is_used(machine: Machine) -> None:
     path = machine.has_pulumi("3.300.1")
     machine.has("go", GO)
-    found = engine.find()
+    found = executable.find()
     assert (found.path, str(found.version)) == (path, "3.300.1")
 
 
@@ -76,7 +76,7 @@ def test_a_pulumi_that_is_too_old_is_named_and_one_is_built(
 ) -> None:
     path = machine.has_pulumi(version)
     machine.has("go", GO)
-    assert engine.find().path == engine.built_path()
+    assert executable.find().path == executable.built_path()
     said = capsys.readouterr().err
     assert f"{path} (version " in said
     assert "is not used: Pulumi 3.200.0 or newer" in said
@@ -85,17 +85,17 @@ def test_a_pulumi_that_is_too_old_is_named_and_one_is_built(
 def test_a_pulumi_without_its_language_host_is_not_used(machine: Machine) -> None:
     machine.has("pulumi", "#!/bin/sh\necho v3.300.1\n")
     machine.has("go", GO)
-    assert engine.find().path == engine.built_path()
+    assert executable.find().path == executable.built_path()
 
 
 def test_the_engine_is_built_once_with_the_version_that_it_reports(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     go = machine.has("go", GO)
-    first = engine.find()
+    first = executable.find()
     assert str(first.version) == PINNED
     assert f"building the Pulumi engine {PINNED}" in capsys.readouterr().err
-    assert engine.find() == first
+    assert executable.find() == first
     assert capsys.readouterr().err == ""
     assert len(go.with_name("go.calls").read_text().splitlines()) == 1
     assert first.path.with_name("pulumi-language-python").exists()
@@ -103,29 +103,29 @@ def test_the_engine_is_built_once_with_the_version_that_it_reports(
 
 def test_a_build_that_fails_leaves_nothing_and_says_why(machine: Machine) -> None:
     machine.has("go", '#!/bin/sh\necho "go: go.mod requires go >= 1.99" >&2\nexit 1\n')
-    with pytest.raises(engine.EngineNotFoundError) as failed:
-        engine.find()
+    with pytest.raises(executable.EngineNotFoundError) as failed:
+        executable.find()
     assert "go.mod requires go >= 1.99" in str(failed.value)
     assert "Install Pulumi" in str(failed.value)
-    assert not engine.built_path().exists()
+    assert not executable.built_path().exists()
 
 
 def test_a_build_that_was_killed_is_done_again(machine: Machine) -> None:
     machine.has("go", GO)
-    half = engine.built_path()
+    half = executable.built_path()
     half.parent.mkdir(parents=True)
     half.write_text("half of an executable")
-    assert engine.find().path.read_text() == f"#!/bin/sh\necho v{PINNED}\n"
+    assert executable.find().path.read_text() == f"#!/bin/sh\necho v{PINNED}\n"
 
 
 def test_without_pulumi_and_go_the_user_is_told_what_to_install(machine: Machine) -> None:  # noqa: ARG001
-    with pytest.raises(engine.EngineNotFoundError) as missing:
-        engine.find()
+    with pytest.raises(executable.EngineNotFoundError) as missing:
+        executable.find()
     assert "Pulumi 3.200.0 or newer" in str(missing.value)
     assert "https://www.pulumi.com/docs/iac/download-install/" in str(missing.value)
     assert "https://go.dev/doc/install" in str(missing.value)
 
 
 def test_every_module_of_the_pinned_engine_has_a_checksum() -> None:
-    sums = (engine.MODULES / "go.sum").read_text()
+    sums = (executable.MODULES / "go.sum").read_text()
     assert f"github.com/pulumi/pulumi/pkg/v3 v{PINNED} h1:" in sums

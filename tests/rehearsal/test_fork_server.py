@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal import fork_client, fork_server
+from rehearsal.engine import fork_client, fork_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

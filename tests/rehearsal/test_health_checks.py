@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal.alb import TargetGroup
-from rehearsal.health_checks import HealthChecks
-from rehearsal.targets import Target, Targets
+from rehearsal.cloud.targets import Target, Targets
+from rehearsal.world.alb import TargetGroup
+from rehearsal.world.health_checks import HealthChecks
 from tests.rehearsal.stage import CHECK, GRPC_CHECK, NEW, Stage, eventually, stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rehearsal.pods import Pod
+    from rehearsal.world.pods import Pod
 
 SPEED = 20.0
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.aws import session
-from rehearsal.controllers import annotate, let_go
-from rehearsal.kubernetes.cluster import Cluster, set_answering, set_reachable
-from rehearsal.kubernetes.managers import edit_by_hand
-from rehearsal.kubernetes.provider import KubernetesProvider, replacing_settings
-from rehearsal.plugin import UNKNOWN, Diff, Props, Refused, Resource
-from rehearsal.store import Store
+from rehearsal.cloud import session
+from rehearsal.cloud.kubernetes.cluster import Cluster, set_answering, set_reachable
+from rehearsal.cloud.kubernetes.managers import edit_by_hand
+from rehearsal.cloud.store import Store
+from rehearsal.plugins.kubernetes.provider import KubernetesProvider, replacing_settings
+from rehearsal.plugins.plugin import UNKNOWN, Diff, Props, Refused, Resource
+from rehearsal.world.controllers import annotate, let_go
 
 if TYPE_CHECKING:
     from tests.rehearsal.conftest import Account, Network

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from rehearsal import stackfile
-from rehearsal.alb import Forward
-from rehearsal.load import Destination, Load, Names, ask, destinations
-from rehearsal.store import Store
-from rehearsal.targets import Target
+from rehearsal.cloud.store import Store
+from rehearsal.cloud.targets import Target
+from rehearsal.play import stackfile
+from rehearsal.play.load import Destination, Load, Names, ask, destinations
+from rehearsal.world.alb import Forward
 from tests.rehearsal.stage import BALANCER, DNS_NAME, HOST, NEW, OLD, Stage, eventually, stage
 
 if TYPE_CHECKING:

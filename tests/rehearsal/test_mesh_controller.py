@@ -10,14 +10,14 @@ import pytest
 from botocore.exceptions import ClientError
 from cloud import REGION, ZONE, Cloud, Inline, running
 
-from rehearsal.controllers import EVENT, Queue
-from rehearsal.kubernetes.cluster import Cluster
-from rehearsal.mesh_controller import MeshController, instances
+from rehearsal.cloud.kubernetes.cluster import Cluster
+from rehearsal.world.controllers import EVENT, Queue
+from rehearsal.world.mesh_controller import MeshController, instances
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rehearsal.plugin import Props
+    from rehearsal.plugins.plugin import Props
 
 NAMESPACE = "a.example.com"
 

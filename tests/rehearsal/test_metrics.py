@@ -9,8 +9,8 @@ import pytest
 
 from cutover.aws import buckets
 from cutover.rules.evidence import evidence
-from rehearsal.metrics import NAMESPACE, Meter, host_counts, past
-from rehearsal.targets import Target
+from rehearsal.cloud.targets import Target
+from rehearsal.world.metrics import NAMESPACE, Meter, host_counts, past
 from tests.rehearsal.stage import BALANCER, NEW, OLD
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rehearsal.answers import Answer
-from rehearsal.migration import died_with
+from rehearsal.play.answers import Answer
+from rehearsal.play.migration import died_with
 
 
 @pytest.mark.parametrize(

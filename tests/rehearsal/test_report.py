@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from cutover.engine.run import Run, Step
-from rehearsal.answers import Answer, by_step, tally
-from rehearsal.migration import Outcome
-from rehearsal.report import document, render, split, touched
+from rehearsal.play.answers import Answer, by_step, tally
+from rehearsal.play.migration import Outcome
+from rehearsal.play.report import document, render, split, touched
 
 RULE = "aws:lb/listenerRule:ListenerRule"
 SHIFT = Run((Step("update", RULE, "web-weighted", ("actions[0].forward.targetGroups[1].weight",)),), (), 2.5)

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rehearsal import engine
-from rehearsal.sandbox import PLUGINS, Sandbox
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import PLUGINS, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +35,9 @@ pulumi.export("helper", helper.VALUE)
 
 
 @pytest.fixture(scope="session")
-def pulumi_engine() -> engine.Engine:
+def pulumi_engine() -> executable.Engine:
     """Return the engine, built first where there is none."""
-    return engine.find()
+    return executable.find()
 
 
 def program_in(folder: Path, text: str = PROGRAM) -> Path:
@@ -56,7 +56,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sandbox(pulumi_engine: engine.Engine, program: Path) -> Iterator[Sandbox]:
+def sandbox(pulumi_engine: executable.Engine, program: Path) -> Iterator[Sandbox]:
     """Return a rehearsal of that program, begun by a caller with an AWS account of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_PROFILE", "production")
@@ -178,7 +178,7 @@ def test_a_program_that_exits_does_not_pass(sandbox: Sandbox) -> None:
     assert "program exited: 3" in preview.stdout
 
 
-def test_the_emulated_aws_ends_with_the_rehearsal(pulumi_engine: engine.Engine, program: Path) -> None:
+def test_the_emulated_aws_ends_with_the_rehearsal(pulumi_engine: executable.Engine, program: Path) -> None:
     with Sandbox(pulumi_engine, program) as sandbox:
         assert not refuses_connections(sandbox.endpoint)
     assert refuses_connections(sandbox.endpoint)
@@ -190,9 +190,9 @@ def test_the_emulated_aws_ends_even_if_the_rehearsal_is_killed(program: Path, tm
         f"""
         import sys, time
         from pathlib import Path
-        from rehearsal import engine
-        from rehearsal.sandbox import Sandbox
-        with Sandbox(engine.find(), Path({str(program)!r}), folder=Path({str(tmp_path / "kept")!r})) as sandbox:
+        from rehearsal.engine import executable
+        from rehearsal.engine.sandbox import Sandbox
+        with Sandbox(executable.find(), Path({str(program)!r}), folder=Path({str(tmp_path / "kept")!r})) as sandbox:
             print(sandbox.endpoint, flush=True)
             time.sleep(600)
         """

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rehearsal.store import Store
-from rehearsal.targets import Target, Targets
+from rehearsal.cloud.store import Store
+from rehearsal.cloud.targets import Target, Targets
 
 if TYPE_CHECKING:
     from pathlib import Path

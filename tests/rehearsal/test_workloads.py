@@ -11,11 +11,11 @@ import aiohttp
 import grpc
 import pytest
 
-from rehearsal.alb import TargetGroup
-from rehearsal.kubernetes.cluster import Cluster
-from rehearsal.pods import CLUSTER_HEADER
-from rehearsal.store import Store
-from rehearsal.workloads import Bound, Workloads, bound_routes, cluster_key
+from rehearsal.cloud.kubernetes.cluster import Cluster
+from rehearsal.cloud.store import Store
+from rehearsal.world.alb import TargetGroup
+from rehearsal.world.pods import CLUSTER_HEADER
+from rehearsal.world.workloads import Bound, Workloads, bound_routes, cluster_key
 from tests.rehearsal.stage import CHECK, DIRECT, NEW, eventually
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from rehearsal.kubernetes.cluster import LOAD_BALANCER_CONTROLLER, Cluster
-from rehearsal.store import PATH_VARIABLE, Store
-from rehearsal.world import SPEED_VARIABLE
+from rehearsal.cloud.kubernetes.cluster import LOAD_BALANCER_CONTROLLER, Cluster
+from rehearsal.cloud.store import PATH_VARIABLE, Store
+from rehearsal.world.process import SPEED_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -160,10 +160,15 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Generator[Account]:
     store = tmp_path / "store.sqlite"
     log = tmp_path / "world.log"
     keys = {"AWS_ACCESS_KEY_ID": "rehearsal", "AWS_SECRET_ACCESS_KEY": "rehearsal", PATH_VARIABLE: str(store)}
-    with process("rehearsal.moto_server", tmp_path / "aws.log", **keys) as (_, port):
+    with process("rehearsal.cloud.moto_server", tmp_path / "aws.log", **keys) as (_, port):
         endpoint = f"http://127.0.0.1:{port}"
         with process(
-            "rehearsal.world", log, AWS_ENDPOINT_URL=endpoint, **keys, AWS_REGION=REGION, **{SPEED_VARIABLE: "60"}
+            "rehearsal.world.process",
+            log,
+            AWS_ENDPOINT_URL=endpoint,
+            **keys,
+            AWS_REGION=REGION,
+            **{SPEED_VARIABLE: "60"},
         ) as (
             world,
             said,

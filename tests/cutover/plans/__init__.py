@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cutover.engine.run import Run
-    from rehearsal.sandbox import Sandbox
+    from rehearsal.engine.sandbox import Sandbox
 
 _FOLDER = Path(__file__).parent
 

@@ -11,10 +11,11 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
-from rehearsal import engine, stackfile
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.sandbox import Sandbox
-from rehearsal.targets import Targets
+from rehearsal.cloud.targets import Targets
+from rehearsal.engine import executable
+from rehearsal.engine.sandbox import Sandbox
+from rehearsal.play import stackfile
 from tests.cutover.plans import keep
 from tests.engine.standing import Standing
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from rehearsal.stackfile import Config
+    from rehearsal.play.stackfile import Config
 
     Edit = Callable[[Config], None]
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Record the plans on the stacks that the command line names, or on both."""
     for name in sys.argv[1:] or ("dev", "prod"):
-        with Sandbox(engine.find(), PROGRAM, zones=ZONES) as sandbox:
+        with Sandbox(executable.find(), PROGRAM, zones=ZONES) as sandbox:
             {"dev": _dev, "prod": _prod}[name](Standing(sandbox, name, sandbox.stack(name)))
 
 
@@ -159,7 +160,7 @@ def _with_silent_provider(standing: Standing, name: str, *more: str) -> None:
         "tell = plugin._diff_response\n"
         f"def silent(diff):\n said = tell(diff)\n [said.ClearField(f) for f in {forgotten}]\n return said\n"
         "plugin._diff_response = silent\n"
-        "runpy.run_module('rehearsal.aws', run_name='__main__')\n"
+        "runpy.run_module('rehearsal.plugins.aws', run_name='__main__')\n"
     )
     (plugin,) = (standing.sandbox.folder / "pulumi" / "plugins").glob("resource-aws-*/pulumi-resource-aws")
     before = plugin.read_text()

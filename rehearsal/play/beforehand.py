@@ -1,0 +1,155 @@
+"""What makes a migration of anybody's stack file: what it takes for granted is there, and what cannot be is replaced.
+
+Owns what the emulated account has before the first update (hosted zones, certificates, a VPC), and the edits of the
+file's copy. Refuses to judge the file (settings/) and to play it (migration.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.play import stackfile
+from settings.fields import version_of
+
+if TYPE_CHECKING:
+    from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.stackfile import Config
+
+_PREVIEW = "eks-cutover:preview"
+_OF_THE_CALLER = ("aws:profile", "aws:assumeRoles", "aws:allowedAccountIds")
+_SIZES = ("capacity", "weights")  # of a route, which its own number of pods and the stack's weights stand for
+_SEALED = "rehearsal-of-a-secret"  # what stands for a value that only the stack's own backend could open
+_RANGE, _SUBNET, _SUBNET_STEP = "10.0.0.0/16", "10.0.{}.0/20", 16
+_ISSUED_WITHIN_SECONDS = 15.0
+
+
+def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
+    """Make what a stack file takes for granted, and edit its copy, of a stack that is there already.
+
+    Return the configuration that is played, with nothing sealed, and what it says otherwise, as sentences.
+    """
+    config, said = played(stackfile.read(sandbox.project, stack))
+    if stackfile.leave_out(sandbox.project, stack, "environment"):
+        said.append("environment: left out, since nothing here reaches Pulumi Cloud; what it would give is not played.")
+    make_zones(sandbox, config)
+    _make_certificates(sandbox, config)
+    _make_network(sandbox, config)
+
+    secret = config.get(_PREVIEW, {}).get("secret")
+
+    def rewrite(written: Config) -> None:
+        written.clear()
+        written.update(copy.deepcopy(config))
+        if secret:
+            del written[_PREVIEW]["secret"]
+
+    stackfile.edit(sandbox.project, stack, rewrite)
+    if secret:
+        sealed = sandbox.pulumi("config", "set", "--secret", "--path", f"{_PREVIEW}.secret", secret, "-s", stack)
+        if sealed.returncode != 0:
+            raise RuntimeError(f"the preview's secret could not be sealed: {sealed.stdout}")
+    return config, said
+
+
+def make_zones(sandbox: Sandbox, config: Config) -> None:
+    """Make the hosted zones that a stack file names, where they are not there yet."""
+    route53, ec2 = sandbox.aws("route53"), sandbox.aws("ec2")
+    zones = route53.list_hosted_zones()["HostedZones"]
+    known = {(zone["Name"].rstrip("."), zone["Config"]["PrivateZone"]) for zone in zones}
+    named = [balancer["zone"] for balancer in config["eks-cutover:loadBalancers"].values() if "zone" in balancer]
+    wanted = {(zone, False) if isinstance(zone, str) else (zone["name"], zone["private"]) for zone in named}
+    for name, private in sorted(wanted - known):
+        more: dict[str, Any] = {}
+        if private:  # such a zone is made for a VPC, and that of the stack does not stand yet
+            vpc = ec2.create_vpc(CidrBlock=_RANGE)["Vpc"]["VpcId"]
+            more = {"VPC": {"VPCRegion": ec2.meta.region_name, "VPCId": vpc}, "HostedZoneConfig": {"PrivateZone": True}}
+        route53.create_hosted_zone(Name=name, CallerReference=f"{name} {private}", **more)
+
+
+def played(config: Config) -> tuple[Config, list[str]]:
+    """Return the configuration that is played, and what it says otherwise than the file, as sentences."""
+    found, said = _opened(copy.deepcopy(config)), list[str]()
+    if left := [key for key in _OF_THE_CALLER if found.pop(key, None) is not None]:
+        said.append(f"{', '.join(left)}: left out, since the emulated account asks nobody who calls.")
+    if "sourceCidrs" in (preview := found.get(_PREVIEW, {})):
+        preview["sourceCidrs"] = ["127.0.0.0/8"]
+        said.append("preview.sourceCidrs: the rehearsal's own clients.")
+    sizes = [
+        f"routes.{name}.{key}" for name, route in found["eks-cutover:routes"].items() for key in _SIZES if key in route
+    ]
+    for route in found["eks-cutover:routes"].values():
+        for key in _SIZES:
+            route.pop(key, None)
+    if found.get("eks-cutover:gate", {}).pop("override", None) is not None:
+        sizes.append("gate.override")
+    if sizes:
+        said.append(f"{', '.join(sizes)}: left out, since all routes move together, to clusters of the same size.")
+    return found, [*said, *_as_two_clusters(found)]
+
+
+def _opened(value: Any) -> Any:
+    """Return a value with a word in the place of whatever is sealed."""
+    if isinstance(value, dict):
+        return _SEALED if list(value) == ["secure"] else {key: _opened(part) for key, part in value.items()}
+    return [_opened(part) for part in value] if isinstance(value, list) else value
+
+
+def _as_two_clusters(config: Config) -> list[str]:
+    """Leave the oldest and the newest cluster, or make a next one of the only one."""
+    clusters = config["eks-cutover:clusters"]
+    old, *others = sorted(clusters, key=version_of)
+    if not others:
+        new = _next(old)
+        made = {key: value for key, value in clusters[old].items() if key not in {"name", "meshName"}}
+        clusters[new] = {**made, "version": f"{new.removeprefix('v').replace('-', '.')}"}
+        said = [f"{new} is made for the rehearsal, a copy of {old}, which is the only cluster in the file."]
+    else:
+        *between, new = others
+        for key in between:
+            del clusters[key]
+        said = [f"{', '.join(between)}: left out; it goes from {old} to {new}."] if between else []
+    config["eks-cutover:weights"] = {old: 100, new: 0}
+    return said
+
+
+def _next(key: str) -> str:
+    major, minor, _ = version_of(key)
+    return f"v{major}-{minor + 1}"
+
+
+def _make_certificates(sandbox: Sandbox, config: Config) -> None:
+    """Have a certificate issued for each that the file names, and name it in its place."""
+    acm = sandbox.aws("acm")
+    for name, balancer in config["eks-cutover:loadBalancers"].items():
+        if "certificateArn" not in balancer:
+            continue
+        domain = next(iter(balancer.get("names", ())), f"{name}.example.com")
+        made = acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
+        end = time.monotonic() + _ISSUED_WITHIN_SECONDS
+        while acm.describe_certificate(CertificateArn=made)["Certificate"]["Status"] != "ISSUED":
+            if time.monotonic() > end:
+                raise TimeoutError(f"the emulated ACM issued no certificate for {domain}")
+            time.sleep(0.2)
+        balancer["certificateArn"] = made
+
+
+def _make_network(sandbox: Sandbox, config: Config) -> None:
+    """Make a VPC with as many subnets as the file names, and name them in their place."""
+    network = config["eks-cutover:network"]
+    if "vpcId" not in network:
+        return
+    ec2 = sandbox.aws("ec2")
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
+    network["vpcId"] = vpc = ec2.create_vpc(CidrBlock=_RANGE)["Vpc"]["VpcId"]
+    third = 0
+    for key in ("publicSubnetIds", "privateSubnetIds"):
+        made: list[str] = []
+        for place, _ in enumerate(network.get(key, ())):
+            zone = zones[place % len(zones)]
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=_SUBNET.format(third), AvailabilityZone=zone)
+            made.append(subnet["Subnet"]["SubnetId"])
+            third += _SUBNET_STEP
+        if made:
+            network[key] = made

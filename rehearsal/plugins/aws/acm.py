@@ -1,0 +1,192 @@
+"""The emulated ACM types. A certificate is issued when its validation records stand in Route 53."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.cloud.session import AwsError, pairs, unpaired
+from rehearsal.plugins.aws.table import (
+    COMPUTED_REPLACES,
+    GIVEN,
+    OUTPUT,
+    REPLACES,
+    REQUIRED_REPLACES,
+    Field,
+    Type,
+    block,
+    defaults,
+    one_of,
+    set_of,
+)
+from rehearsal.plugins.plugin import Refused
+
+if TYPE_CHECKING:
+    from rehearsal.cloud.session import Aws
+    from rehearsal.plugins.plugin import Props
+
+_GONE = ("ResourceNotFoundException",)
+_ISSUED_WITHIN_SECONDS = 15.0
+_NAMES = 10  # by quota
+_LONGEST_FIRST_NAME = 64  # of RFC 5280's common name; the words are the emulation's, since AWS documents none
+
+
+def _create(aws: Aws, inputs: Props) -> str:
+    names = [name for name in inputs.get("subjectAlternativeNames", ()) if name != inputs["domainName"]]
+    if len(inputs["domainName"]) > _LONGEST_FIRST_NAME:
+        words = f"The first domain name can be no longer than {_LONGEST_FIRST_NAME} characters."
+        raise AwsError("acm", "RequestCertificate", "ValidationException", words)
+    if len(names) >= _NAMES:
+        raise AwsError("acm", "RequestCertificate", "LimitExceededException", "Certificate has too many domains.")
+    return aws.ask(
+        "acm",
+        "request_certificate",
+        DomainName=inputs["domainName"],
+        ValidationMethod=inputs.get("validationMethod", "DNS"),
+        **({"SubjectAlternativeNames": names} if names else {}),
+        **({"Tags": pairs(inputs["tagsAll"])} if inputs["tagsAll"] else {}),
+    )["CertificateArn"]
+
+
+def _certificate(aws: Aws, arn: str) -> dict[str, Any] | None:
+    answer = aws.found(_GONE, "acm", "describe_certificate", CertificateArn=arn)
+    return answer["Certificate"] if answer else None
+
+
+def _read(aws: Aws, arn: str, known: Props) -> Props | None:
+    found = _certificate(aws, arn)
+    if found is None:
+        return None
+    tags = aws.ask("acm", "list_tags_for_certificate", CertificateArn=arn)["Tags"]
+    # AWS counts the domain itself among the names; the provider takes a list with and without it as equal.
+    names = sorted({found["DomainName"], *(found.get("SubjectAlternativeNames") or ())})
+    given = known.get("subjectAlternativeNames")
+    if given is not None and {found["DomainName"], *given} == set(names):
+        names = given
+    return {
+        **known,
+        "arn": arn,
+        "status": found["Status"],
+        "type": found["Type"],
+        "keyAlgorithm": known.get("keyAlgorithm", "RSA_2048"),
+        "validationMethod": known.get("validationMethod", "DNS"),
+        "subjectAlternativeNames": names,
+        "domainValidationOptions": [
+            {
+                "domainName": option["DomainName"],
+                "resourceRecordName": option["ResourceRecord"]["Name"],
+                "resourceRecordType": option["ResourceRecord"]["Type"],
+                "resourceRecordValue": option["ResourceRecord"]["Value"],
+            }
+            for option in found["DomainValidationOptions"]
+            if "ResourceRecord" in option
+        ],
+        **aws.tags_found(unpaired(tags), known),
+    }
+
+
+def _update(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[str]) -> None:  # noqa: ARG001
+    if gone := [{"Key": key} for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
+        aws.ask("acm", "remove_tags_from_certificate", CertificateArn=arn, Tags=gone)
+    if new["tagsAll"]:
+        aws.ask("acm", "add_tags_to_certificate", CertificateArn=arn, Tags=pairs(new["tagsAll"]))
+
+
+def _users(aws: Aws, arn: str) -> list[str]:
+    balancers = aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+    return [
+        balancer["LoadBalancerArn"]
+        for balancer in balancers
+        for listener in aws.pages(
+            "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer["LoadBalancerArn"]
+        )
+        if any(one["CertificateArn"] == arn for one in listener.get("Certificates") or ())
+    ]
+
+
+def _delete(aws: Aws, arn: str, state: Props) -> None:  # noqa: ARG001
+    def act() -> None:
+        if _users(aws, arn):
+            raise AwsError(
+                "acm", "DeleteCertificate", "ResourceInUseException", f"Certificate {arn} in account is in use."
+            )
+        aws.found(_GONE, "acm", "delete_certificate", CertificateArn=arn)
+
+    aws.patiently(act, ("ResourceInUseException",))
+
+
+def _records(aws: Aws) -> set[str]:
+    zones = aws.pages("route53", "list_hosted_zones", "HostedZones")
+    return {
+        record["Name"].rstrip(".")
+        for zone in zones
+        for record in aws.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"])
+    }
+
+
+def _validate(aws: Aws, inputs: Props) -> str:
+    arn = inputs["certificateArn"]
+    found = _certificate(aws, arn)
+    if found is None:
+        raise AwsError("acm", "DescribeCertificate", "ResourceNotFoundException", f"Could not find certificate {arn}.")
+    wanted = {option["ResourceRecord"]["Name"].rstrip(".") for option in found["DomainValidationOptions"]}
+    told = {name.rstrip(".") for name in inputs.get("validationRecordFqdns", wanted)}
+    if missing := wanted - told:
+        raise Refused(
+            f"1 error occurred:\n\t* waiting for ACM Certificate ({arn}) to be issued: "
+            + "; ".join(f"missing {name} DNS validation record" for name in sorted(missing))
+            + "\n\n"
+        )
+    if wanted - _records(aws):
+        raise Refused(
+            f"1 error occurred:\n\t* waiting for ACM Certificate ({arn}) to be issued: timeout while waiting for state "
+            "to become 'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 1h15m0s)\n\n"
+        )
+    end = time.monotonic() + _ISSUED_WITHIN_SECONDS
+    while found["Status"] != "ISSUED" and time.monotonic() < end:
+        time.sleep(0.2)
+        found = aws.ask("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
+    return found["CreatedAt"].strftime("%Y-%m-%d %H:%M:%S.000 +0000 UTC")
+
+
+def _read_validation(aws: Aws, made: str, known: Props) -> Props | None:  # noqa: ARG001
+    return known if _certificate(aws, known["certificateArn"]) else None
+
+
+def _forget_validation(aws: Aws, made: str, state: Props) -> None:
+    """Do nothing, as the provider: it was only a wait."""
+
+
+TYPES = (
+    Type(
+        "aws:acm/certificate:Certificate",
+        "ACM Certificate",
+        {
+            "domainName": REQUIRED_REPLACES,
+            "keyAlgorithm": COMPUTED_REPLACES,
+            "options": block({"certificateTransparencyLoggingPreference": defaults("ENABLED")}, computed=True),
+            "subjectAlternativeNames": set_of(computed=True, replaces=REPLACES.replaces),
+            "tags": GIVEN,
+            "validationMethod": Field(computed=True, replaces=REPLACES.replaces, check=one_of("DNS", "EMAIL")),
+            "arn": OUTPUT,
+            "domainValidationOptions": OUTPUT,
+            "status": OUTPUT,
+            "type": OUTPUT,
+        },
+        create=_create,
+        read=_read,
+        update=_update,
+        delete=_delete,
+    ),
+    Type(
+        "aws:acm/certificateValidation:CertificateValidation",
+        "ACM Certificate Validation",
+        {
+            "certificateArn": REQUIRED_REPLACES,
+            "validationRecordFqdns": set_of(replaces=REPLACES.replaces),
+        },
+        create=_validate,
+        read=_read_validation,
+        delete=_forget_validation,
+    ),
+)

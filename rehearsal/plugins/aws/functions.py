@@ -1,0 +1,105 @@
+"""The emulated data sources of the ``aws`` provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rehearsal.plugins.aws.eks import newest_addon_version
+from rehearsal.plugins.plugin import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rehearsal.cloud.session import Aws
+    from rehearsal.plugins.plugin import Props
+
+
+def _partition(aws: Aws, args: Props) -> Props:  # noqa: ARG001
+    china = aws.partition == "aws-cn"
+    return {
+        "id": aws.partition,
+        "partition": aws.partition,
+        "dnsSuffix": "amazonaws.com.cn" if china else "amazonaws.com",
+        "reverseDnsPrefix": "cn.com.amazonaws" if china else "com.amazonaws",
+    }
+
+
+def _caller(aws: Aws, args: Props) -> Props:  # noqa: ARG001
+    answer = aws.ask("sts", "get_caller_identity")
+    account = answer["Account"]
+    return {"id": account, "accountId": account, "arn": answer["Arn"], "userId": answer["UserId"]}
+
+
+def _region(aws: Aws, args: Props) -> Props:  # noqa: ARG001
+    name = aws.region
+    return {"id": name, "name": name, "region": name, "description": name, "endpoint": f"ec2.{name}.amazonaws.com"}
+
+
+def _zone(aws: Aws, args: Props) -> Props:
+    wanted = args.get("name", "").rstrip(".")
+    zones = [
+        zone
+        for zone in aws.pages("route53", "list_hosted_zones", "HostedZones")
+        if zone["Id"].rsplit("/", 1)[-1] == args.get("zoneId")
+        or (
+            zone["Name"].rstrip(".") == wanted
+            and zone["Config"].get("PrivateZone", False) == args.get("privateZone", False)
+        )
+    ]
+    if not zones:
+        raise Refused(
+            "invocation of aws:route53/getZone:getZone returned an error: no matching Route 53 Hosted Zone found"
+        )
+    if len(zones) > 1:
+        raise Refused(
+            "invocation of aws:route53/getZone:getZone returned an error: multiple Route 53 Hosted Zones matched; use "
+            "additional constraints to reduce matches to a single Route 53 Hosted Zone"
+        )
+    zone = zones[0]
+    made = zone["Id"].rsplit("/", 1)[-1]
+    return {
+        "id": made,
+        "zoneId": made,
+        "arn": f"arn:{aws.partition}:route53:::hostedzone/{made}",
+        "name": zone["Name"].rstrip("."),
+        "privateZone": zone["Config"].get("PrivateZone", False),
+        "comment": zone["Config"].get("Comment", ""),
+        "callerReference": zone["CallerReference"],
+        "resourceRecordSetCount": zone["ResourceRecordSetCount"],
+        "nameServers": aws.ask("route53", "get_hosted_zone", Id=made).get("DelegationSet", {}).get("NameServers", []),
+        "tags": {},
+    }
+
+
+def _addon_version(aws: Aws, args: Props) -> Props:  # noqa: ARG001
+    name = args["addonName"]
+    return {**args, "id": name, "version": newest_addon_version(name), "mostRecent": args.get("mostRecent", False)}
+
+
+def _parameter(aws: Aws, args: Props) -> Props:
+    found = aws.found(("ParameterNotFound",), "ssm", "get_parameter", Name=args["name"], WithDecryption=True)
+    if found is None:
+        raise Refused(
+            "invocation of aws:ssm/getParameter:getParameter returned an error: reading SSM Parameter "
+            f"({args['name']}): couldn't find resource"
+        )
+    one = found["Parameter"]
+    return {
+        "id": one["Name"],
+        "arn": one["ARN"],
+        "name": one["Name"],
+        "type": one["Type"],
+        "value": one["Value"],
+        "insecureValue": one["Value"],
+        "version": one["Version"],
+    }
+
+
+FUNCTIONS: dict[str, Callable[[Aws, Props], Props]] = {
+    "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller,
+    "aws:index/getPartition:getPartition": _partition,
+    "aws:index/getRegion:getRegion": _region,
+    "aws:route53/getZone:getZone": _zone,
+    "aws:ssm/getParameter:getParameter": _parameter,
+}

@@ -1,0 +1,1 @@
+"""What lives by itself in the emulated AWS: pods, controllers, load balancers and their health checks."""
