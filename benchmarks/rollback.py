@@ -36,7 +36,7 @@ from cutover.aws.live import hold_name
 from cutover.commands.terminal import Code
 from rehearsal.cloud.api import Api
 from tests.cutover.tagged import OWNER, STACK, Tagged, tagged
-from tests.rehearsal.cloud import REGION, running, served
+from tests.rehearsal.emulated import REGION, running, served
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence

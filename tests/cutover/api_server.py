@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from rehearsal.cloud.kubernetes.api_server import certificate
-from tests.rehearsal.cloud import POLL_SECONDS
+from tests.rehearsal.emulated import POLL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping

@@ -10,7 +10,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from tests.rehearsal.cloud import POLL_SECONDS
+from tests.rehearsal.emulated import POLL_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator

@@ -11,14 +11,14 @@ from cutover.aws.live import hold_name
 from rehearsal.cloud.targets import Targets
 from settings.owner import Owner
 from tests.conftest import PROJECT
-from tests.rehearsal.cloud import REGION
+from tests.rehearsal.emulated import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
 
     import pytest
 
-    from tests.rehearsal.cloud import Cloud
+    from tests.rehearsal.emulated import Cloud
 
 STACK = "dev"
 OWNER = Owner(PROJECT, STACK)

@@ -35,13 +35,13 @@ from settings.models import Aws
 from tests.conftest import ROOT, settings_of
 from tests.cutover.spoiled import PAGE, spoiled
 from tests.cutover.tagged import OWNER, reach
-from tests.rehearsal.cloud import REGION, running
+from tests.rehearsal.emulated import REGION, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from tests.rehearsal.cloud import Cloud
+    from tests.rehearsal.emulated import Cloud
 
 GROUP = TargetGroup("arn:of:a:group", "web", "v1-35", checked=True)
 

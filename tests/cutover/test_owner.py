@@ -24,16 +24,16 @@ from cutover.engine.project import Project
 from cutover.rules.gate import Hold
 from settings.owner import PROJECT_TAG, STACK_TAG, Owner
 from tests.conftest import stack_config
-from tests.cutover.engine import Engine
+from tests.cutover.fake_engine import Engine
 from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged
-from tests.rehearsal.cloud import REGION, running
+from tests.rehearsal.emulated import REGION, running
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from tests.rehearsal.cloud import Cloud
+    from tests.rehearsal.emulated import Cloud
 
 OTHER = Owner("other", STACK)
 FORMER = {"pulumi:project": OWNER.project, "pulumi:stack": STACK}

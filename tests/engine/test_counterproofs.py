@@ -1,6 +1,6 @@
 """What the design prevents does lose requests once the gate is overridden, and the rehearsal sees it.
 
-Two more counterproofs need no engine and stand in tests/rehearsal/test_mesh_controller.py: one mesh name for two
+Two more counterproofs need no engine and stand in tests/rehearsal/world/test_mesh_controller.py: one mesh name for two
 clusters, and Cloud Map services that a controller made.
 """
 

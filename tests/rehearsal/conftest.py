@@ -21,7 +21,7 @@ from rehearsal.cloud.api import Api
 from rehearsal.cloud.store import Store
 from rehearsal.plugins.aws.provider import AwsProvider
 from rehearsal.plugins.plugin import Diff, Props, Resource
-from tests.rehearsal.cloud import served
+from tests.rehearsal.emulated import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

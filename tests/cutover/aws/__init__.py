@@ -1,0 +1,1 @@
+"""What AWS says and is told, over the emulated AWS."""

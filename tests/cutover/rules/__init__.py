@@ -1,0 +1,1 @@
+"""The rules, which need nothing but what they are given."""

@@ -1,0 +1,893 @@
+"""Whether a cluster is ready: the rules over facts, and the reads that can be tried.
+
+The emulated AWS has subnets, load balancers and roles. Quotas of EC2 and upgrade insights are stubbed, and what stands
+inside the clusters is made here: the emulated clusters have no API server.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from cutover.aws import surroundings
+from cutover.aws.account import Account
+from cutover.aws.live import Found, TargetGroup, WeightedRule
+from cutover.aws.support import Support
+from cutover.inside import objects
+from cutover.inside.lists import InsideError
+from cutover.rules.gate import Group
+from cutover.rules.preflight import Answer, Facts, Insight, Insights, Processors, Subnet, free_blocks, judge
+from cutover.rules.verdict import Row, Unread, Verdict
+from settings.owner import STACK_TAG
+from tests.cutover.api_server import ApiServer, serving
+from tests.cutover.tagged import reach, tagged
+from tests.rehearsal.emulated import POLL_SECONDS, REGION, running
+from tests.settings.editing import settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+OLD, NEW = "v1-35", "v1-36"
+TODAY = date(2026, 11, 24)
+BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:1:loadbalancer/app/public-1/abc"
+NOT_SEEN = Unread("not allowed")
+SETTINGS = settings_of("prod", {"routes.web.capacity": 10, "routes.orders.capacity": 10})
+
+
+def _account(old: int = 100, new: int = 0, *, healthy: int = 12, settings: Any = SETTINGS) -> Account:
+    """Return the prod stack with two routes at the same weights, and as many healthy pods in each group of NEW."""
+    zones = frozenset({"a", "c"})
+    groups = {
+        f"{route}-{cluster}": TargetGroup(f"{route}-{cluster}", route, cluster, checked=True)
+        for route in settings.routes
+        for cluster in (OLD, NEW)
+    }
+    rules = {
+        route: WeightedRule(route, BALANCER, {f"{route}-{OLD}": old, f"{route}-{NEW}": new})
+        for route in settings.routes
+    }
+    health = {
+        arn: Group(cluster=group.cluster, units=healthy if group.cluster == NEW else 12, zones=zones)
+        for arn, group in groups.items()
+    }
+    return Account(settings, Found(rules, groups, None), health, {})
+
+
+def _deployment(namespace: str, name: str, image: str = "app:1", replicas: int = 12) -> dict[str, Any]:
+    labels = {"app": name}
+    return {
+        "metadata": {"namespace": namespace, "name": name},
+        "spec": {
+            "replicas": replicas,
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": image}]}},
+        },
+        "status": {"replicas": replicas},
+    }
+
+
+def _named(name: str, **metadata: Any) -> dict[str, Any]:
+    namespace, _, last = name.rpartition("/")
+    return {"metadata": {"name": last, **({"namespace": namespace} if namespace else {}), **metadata}}
+
+
+def _webhook(*ready: bool) -> dict[str, Any]:
+    service = "aws-load-balancer-webhook-service"
+    return {
+        **_named(f"kube-system/{service}-abc", labels={"kubernetes.io/service-name": service}),
+        "endpoints": [{"conditions": {"ready": one}} for one in ready] or None,
+    }
+
+
+def _binding(route: str, cluster: str = NEW, port: int = 80, name: str = "") -> dict[str, Any]:
+    reference = {"name": route, "port": port}
+    return {
+        **_named(f"{route}/{name or route}"),
+        "spec": {"serviceRef": reference, "targetGroupARN": f"{route}-{cluster}"},
+    }
+
+
+def _inside() -> dict[str, Any]:
+    """Return a cluster that runs both routes of the prod stack."""
+    served = [("web", "web"), ("orders", "orders")]
+    return {
+        "services": [
+            {
+                **_named(f"{namespace}/{name}"),
+                "spec": {"type": "ClusterIP", "ports": [{"port": 80}], "selector": {"app": name}},
+            }
+            for namespace, name in served
+        ],
+        "endpointslices": [
+            {
+                **_named(f"{namespace}/{name}-abc", labels={"kubernetes.io/service-name": name}),
+                "endpoints": [{"conditions": {"ready": True}}] * 12,
+                "ports": [{"port": 8080}],
+            }
+            for namespace, name in served
+        ]
+        + [_webhook(True)],
+        "bindings": [_binding(name) for _, name in served],
+        "deployments": [_deployment(namespace, name) for namespace, name in served],
+        "statefulsets": [],
+        "daemonsets": [],
+        "autoscalers": [],
+        "volumes": [],
+        "imports": [],
+        "exports": [],
+        "accounts": [_named("web/web")],
+        "configmaps": [_named("web/settings")],
+        "secrets": [_named("web/password")],
+        "definitions": [_named("certificates.cert-manager.io")],
+        "storageclasses": [_named("gp3")],
+        "identities": [{"namespace": "web", "serviceAccount": "web", "roleArn": "arn:aws:iam::1:role/web"}],
+    }
+
+
+def _facts(**changes: Any) -> Facts:
+    """Return facts of which nothing speaks against NEW."""
+    well = Facts(
+        account=_account(),
+        key=NEW,
+        peer=OLD,
+        today=TODAY,
+        subnets=[Subnet(id="subnet-1", zone="a", cidr=IPv4Network("10.0.0.0/24"), free=200)],
+        limits={"rules-per-application-load-balancer": 100, "targets-per-application-load-balancer": 1000},
+        rules={BALANCER: 6},
+        processors=Processors(code="L-1216C47A", limit=100, used=20, nodes=6, per_node=4),
+        insights=Insights([Insight(version="1.36", name="Deprecated APIs", status="PASSING")], fresh=True),
+        support=Support(
+            cluster=NEW, version="1.36", policy="EXTENDED", standard=date(2027, 8, 2), extended=date(2028, 8, 2)
+        ),
+        here=_inside(),
+        there=_inside(),
+        trusted={},
+        cli="aws-cli/2.30.0 Python/3.13.7",
+        answers=[Answer("web", "https://www.example.com/healthz", 200)],
+    )
+    return replace(well, **changes)
+
+
+def _with(kind: str, *objects: Any) -> dict[str, Any]:
+    """Return the inside of a cluster with other objects of a kind."""
+    return {**_inside(), kind: list(objects)}
+
+
+def _row(check: str, facts: Facts) -> Row:
+    return next(row for row in judge(facts) if row.check == check)
+
+
+def _said(check: str, facts: Facts) -> tuple[str, str]:
+    row = _row(check, facts)
+    assert bool(row.cure) is (row.verdict is not Verdict.OK)
+    return row.verdict.value, row.evidence
+
+
+def test_a_cluster_like_the_other_one_is_ready() -> None:
+    assert {(row.check, row.verdict.value) for row in judge(_facts()) if row.verdict is not Verdict.OK} == set()
+
+
+def test_no_fact_that_could_not_be_read_counts_as_well() -> None:
+    blind = _facts(
+        account=replace(
+            _account(), health={arn: replace(one, unreadable="no") for arn, one in _account().health.items()}
+        ),
+        **dict.fromkeys(("subnets", "limits", "rules", "processors", "insights", "trusted"), NOT_SEEN),
+        support=Support(cluster=NEW, version="1.36", policy="EXTENDED", unread="not allowed"),
+        here=dict.fromkeys(_inside(), NOT_SEEN),
+        there=dict.fromkeys(_inside(), NOT_SEEN),
+        answers=[Answer("web", "https://www.example.com/", NOT_SEEN)],
+    )
+    rows = judge(blind)
+    assert {row.check for row in rows if row.verdict is not Verdict.UNKNOWN} == {"aws CLI"}
+    assert all(row.cure for row in rows if row.verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("slices", "evidence"),
+    [
+        ([_webhook()], "no pod of aws-load-balancer-controller is ready: targets of v1-36 stay as they are"),
+        ([_webhook(False)], "no pod of aws-load-balancer-controller is ready: targets of v1-36 stay as they are"),
+        ([], "not installed: aws-load-balancer-controller"),
+    ],
+)
+def test_a_controller_that_does_not_answer_is_bad(slices: list[Any], evidence: str) -> None:
+    assert _said("controllers", _facts(here=_with("endpointslices", *slices))) == ("bad", evidence)
+
+
+@pytest.mark.parametrize(
+    ("web", "evidence"),
+    [
+        ([], "web has none"),
+        ([_binding("web", OLD)], "that of web is for another target group"),
+        ([_binding("web"), _binding("web", name="by-hand")], "web shares its target group with web/by-hand"),
+        ([_binding("web", port=81)], "that of web is edited to web:81, not web:80"),
+    ],
+)
+def test_bindings_stand_as_the_stack_file_says(web: list[Any], evidence: str) -> None:
+    assert _said("bindings", _facts(here=_with("bindings", _binding("orders"), *web))) == ("bad", evidence)
+
+
+def test_the_only_cluster_is_compared_with_nothing() -> None:
+    checks = {row.check for row in judge(_facts(peer=None, there={}))}
+    assert "target health" in checks
+    assert not checks & {"workloads", "upgrade insights", "state"}
+
+
+@pytest.mark.parametrize(
+    ("account", "verdict", "said"),
+    [
+        (_account(healthy=12), "ok", "web 12 healthy, needs 2 now and 10 at 100%"),
+        (_account(healthy=2), "warn", "web 2 healthy, needs 2 now and 10 at 100%"),
+        (_account(healthy=1), "bad", "web 1 healthy, needs 2 now"),
+        (_account(50, 50, healthy=4), "bad", "web 4 healthy, needs 5 now"),
+        (_account(50, 50, healthy=5), "warn", "web 5 healthy, needs 5 now and 10 at 100%"),
+    ],
+)
+def test_target_health_is_held_against_the_share_of_now_and_everything(
+    account: Account, verdict: str, said: str
+) -> None:
+    found, evidence = _said("target health", _facts(account=account))
+    assert found == verdict
+    assert said in evidence
+
+
+def test_pods_in_one_zone_are_not_enough_for_everything() -> None:
+    account = _account()
+    lone = {
+        arn: replace(group, zones=frozenset("a")) if group.cluster == NEW else group
+        for arn, group in account.health.items()
+    }
+    assert _said("target health", _facts(account=replace(account, health=lone)))[0] == "warn"
+
+
+def test_targets_that_nobody_checks_are_not_ready() -> None:
+    account = _account()
+    blind = {arn: replace(group, checked=group.cluster == OLD) for arn, group in account.health.items()}
+    assert _said("target health", _facts(account=replace(account, health=blind)))[0] == "bad"
+
+
+def test_a_route_without_a_target_group_of_the_cluster_is_not_up() -> None:
+    account = _account()
+    groups = {arn: group for arn, group in account.found.groups.items() if arn != f"orders-{NEW}"}
+    found = _said("target health", _facts(account=replace(account, found=replace(account.found, groups=groups))))
+    assert found == ("bad", "orders has no target group for v1-36")
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [(200, "ok"), (302, "ok"), (401, "ok"), (404, "bad"), (500, "warn"), (502, "bad"), (503, "bad"), (504, "bad")],
+)
+def test_the_answer_through_the_preview_rule_comes_from_a_pod(status: int, verdict: str) -> None:
+    facts = _facts(answers=[Answer("web", "https://www.example.com/", status)])
+    assert _said("preview of web", facts) == (
+        verdict, f"GET https://www.example.com/ is answered with {status}"
+    )  # fmt: skip
+
+
+def test_a_strange_certificate_is_bad_and_a_load_balancer_out_of_reach_is_not() -> None:
+    strange = Answer("web", "https://www.example.com/", Unread("hostname mismatch"), untrusted=True)
+    away = Answer("web", "https://www.example.com/", Unread("timed out", "Go there"))
+    assert _said("preview of web", _facts(answers=[strange]))[0] == "bad"
+    assert _row("preview of web", _facts(answers=[away])).verdict is Verdict.UNKNOWN
+    assert _row("preview of web", _facts(answers=[away])).cure == "Go there"
+
+
+# --- addresses and quotas ---------------------------------------------------------------------------------------------
+
+
+def _subnet(free: int, *used: str, prefixes: tuple[str, ...] = (), cidr: str = "10.0.0.0/26") -> Subnet:
+    return Subnet(
+        id="subnet-1",
+        zone="a",
+        cidr=IPv4Network(cidr),
+        free=free,
+        used=[IPv4Address(one) for one in used],
+        prefixes=[IPv4Network(one) for one in prefixes],
+    )
+
+
+@pytest.mark.parametrize(
+    ("subnet", "blocks"),
+    [
+        (_subnet(59), 2),  # the first and the last hold AWS's own addresses
+        (_subnet(58, "10.0.0.17"), 1),
+        (_subnet(43, prefixes=("10.0.0.32/28",)), 1),
+        (_subnet(42, "10.0.0.17", prefixes=("10.0.0.32/28",)), 0),
+        (_subnet(251, cidr="10.0.1.0/24"), 14),
+    ],
+)
+def test_a_block_is_free_when_nothing_has_an_address_in_it(subnet: Subnet, blocks: int) -> None:
+    assert free_blocks(subnet) == blocks
+
+
+_DELEGATING = {
+    **_named("kube-system/aws-node"),
+    "spec": {
+        "template": {
+            "spec": {
+                "containers": [
+                    {"name": "aws-node", "image": "cni", "env": [{"name": "ENABLE_PREFIX_DELEGATION", "value": "true"}]}
+                ]
+            }
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(16, "ok"), (15, "warn"), (6, "warn"), (5, "bad")])
+def test_every_subnet_has_the_addresses_that_eks_asks_for(free: int, verdict: str) -> None:
+    assert _said("free addresses", _facts(subnets=[_subnet(free)]))[0] == verdict
+
+
+def test_pods_that_still_have_to_come_need_an_address_each() -> None:
+    empty = _with("deployments")
+    assert _said("free addresses", _facts(here=empty, subnets=[_subnet(24)]))[0] == "ok"
+    verdict, evidence = _said("free addresses", _facts(here=empty, subnets=[_subnet(23)]))
+    assert verdict == "bad"
+    assert "v1-36 runs 24 pods less than v1-35" in evidence
+
+
+def test_under_prefix_delegation_only_whole_blocks_count() -> None:
+    scattered = _subnet(42, "10.0.0.17", prefixes=("10.0.0.32/28",))
+    assert _said("free addresses", _facts(subnets=[scattered]))[0] == "ok"
+    verdict, evidence = _said("free addresses", _facts(subnets=[scattered], here=_with("daemonsets", _DELEGATING)))
+    assert (verdict, evidence) == ("bad", "subnet-1 (a) 42, 0 whole /28")
+
+
+def test_too_few_addresses_are_too_few_although_the_cluster_cannot_be_asked() -> None:
+    away = dict.fromkeys(_inside(), NOT_SEEN)
+    assert _said("free addresses", _facts(subnets=[_subnet(5)], here=away))[0] == "bad"
+    assert _said("free addresses", _facts(subnets=[_subnet(50)], here=away))[0] == "unknown"
+
+
+@pytest.mark.parametrize(("count", "verdict"), [(90, "ok"), (91, "warn"), (100, "bad")])
+def test_rules_stay_below_their_quota(count: int, verdict: str) -> None:
+    assert _said("quota of rules", _facts(rules={BALANCER: count})) == (verdict, f"public-1 {count} of 100")
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(66, "ok"), (56, "warn"), (55, "bad")])
+def test_targets_at_100_percent_stay_below_their_quota(limit: int, verdict: str) -> None:
+    """Both routes have 12 targets in the old cluster and 6 in the new one, which would need 10."""
+    facts = _facts(account=_account(healthy=6), limits={"targets-per-application-load-balancer": limit - 12})
+    assert _said("quota of targets", facts) == (verdict, f"with v1-36 at 100%: public-1 44 of {limit - 12}")
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(44, "ok"), (43, "warn"), (24, "warn"), (23, "bad")])
+def test_nodes_may_grow_to_their_maximum(limit: int, verdict: str) -> None:
+    """Six nodes of four vCPU run, and twelve may."""
+    processors = Processors(code="L-1216C47A", limit=limit, used=20, nodes=6, per_node=4)
+    assert _said("quota of vCPU", _facts(processors=processors)) == (
+        verdict, f"20 of {limit} used; v1-36 at maxSize 12: 44"
+    )  # fmt: skip
+
+
+# --- versions and tools -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "standard", "extended", "verdict"),
+    [
+        ("EXTENDED", 91, 456, "ok"),
+        ("EXTENDED", 90, 455, "warn"),
+        ("EXTENDED", -200, 91, "warn"),
+        ("EXTENDED", -200, 90, "bad"),
+        ("STANDARD", 91, 456, "ok"),
+        ("STANDARD", 90, 455, "bad"),
+    ],
+)
+def test_the_end_of_support_is_held_against_the_upgrade_policy(
+    policy: str, standard: int, extended: int, verdict: str
+) -> None:
+    ends = (TODAY + timedelta(days=standard), TODAY + timedelta(days=extended))
+    support = Support(cluster=NEW, version="1.36", policy=policy, standard=ends[0], extended=ends[1])
+    assert _said("end of support", _facts(support=support))[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("insight", "verdict"),
+    [
+        (Insight(version="1.36", name="APIs", status="ERROR", deprecated=True, recommendation="Use v1"), "bad"),
+        (Insight(version="1.37", name="APIs", status="WARNING", deprecated=True, recommendation="Use v1"), "warn"),
+        (Insight(version="1.36", name="Kubelet skew", status="ERROR", recommendation="Upgrade nodes"), "warn"),
+        (Insight(version="1.36", name="APIs", status="UNKNOWN", recommendation="Wait"), "unknown"),
+    ],
+)
+def test_apis_that_go_away_stop_a_cluster_and_what_only_an_upgrade_in_place_meets_does_not(
+    insight: Insight, verdict: str
+) -> None:
+    row = _row("upgrade insights", _facts(insights=Insights([insight], fresh=True)))
+    assert (row.verdict.value, row.cure) == (verdict, insight.recommendation)
+    assert f"{insight.version} {insight.name}: {insight.status}" in row.evidence
+
+
+def test_insights_that_eks_did_not_refresh_say_so() -> None:
+    old = Insights([Insight(version="1.36", name="APIs", status="PASSING")], fresh=False)
+    assert "up to a day old" in _said("upgrade insights", _facts(insights=old))[1]
+
+
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ("aws-cli/2.7.0 Python/3.11", "ok"),
+        ("aws-cli/2.6.9 Python/3.11", "bad"),
+        ("aws-cli/1.24.0 Python/3.11", "ok"),
+        ("aws-cli/1.23.9 Python/3.11", "bad"),
+        ("", "bad"),
+        ("command failed", "bad"),
+    ],
+)
+def test_the_aws_cli_is_new_enough_to_make_tokens(said: str, verdict: str) -> None:
+    row = _row("aws CLI", _facts(cli=said))
+    assert row.verdict == verdict
+    assert not row.cure or ("2.7" in row.cure and "1.24" in row.cure)
+
+
+# --- inside the clusters ----------------------------------------------------------------------------------------------
+
+
+def _changed(kind: str, change: Any) -> dict[str, Any]:
+    """Return the inside of a cluster with the first object of a kind changed."""
+    inside = copy.deepcopy(_inside())
+    change(inside[kind][0])
+    return inside
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (_with("services"), "web: no Service web/web"),
+        (_changed("services", lambda one: one["spec"].update(ports=[{"port": 81}])), "has no port 80"),
+        (
+            _changed("endpointslices", lambda one: one.update(endpoints=[])),
+            "web: Service web/web has no ready endpoint",
+        ),
+        (
+            _changed("endpointslices", lambda one: one.update(endpoints=[{"conditions": {"ready": False}}])),
+            "web: Service web/web has no ready endpoint",
+        ),
+        (
+            _changed("endpointslices", lambda one: one.update(ports=[{"port": 9}])),
+            "pods of web/web listen on 9, not on",
+        ),
+    ],
+)
+def test_every_route_has_a_service_with_a_ready_endpoint(inside: Any, said: str) -> None:
+    verdict, evidence = _said("Services", _facts(here=inside))
+    assert verdict == "bad"
+    assert said in evidence
+
+
+def test_node_targets_need_a_node_port() -> None:
+    settings = settings_of("dev")
+    services = [
+        {**_named(name), "spec": {"type": kind, "ports": [{"port": port}]}}
+        for name, kind, port in (("web/web", "ClusterIP", 80), ("api/grpc-api", "NodePort", 9000))
+    ]
+    verdict, evidence = _said(
+        "Services", _facts(account=_account(settings=settings), here=_with("services", *services))
+    )
+    assert verdict == "bad"
+    assert "web: Service web/web has no node port" in evidence
+    assert "api/grpc-api has no node port" not in evidence
+
+
+_STATEFUL = {**_deployment("data", "db"), "metadata": {"namespace": "data", "name": "db"}}
+_SYSTEM = _deployment("kube-system", "coredns")
+_LOAD_BALANCED = {**_named("web/legacy"), "spec": {"type": "LoadBalancer", "ports": []}}
+_BOUND = {**_named("data/disk"), "status": {"phase": "Bound"}}
+_WEB, _ORDERS = _inside()["deployments"]
+
+
+@pytest.mark.parametrize(
+    ("check", "here", "there", "verdict", "said"),
+    [
+        ("workloads", _with("deployments", _WEB), _inside(), "bad", "not in v1-36: Deployment orders/orders"),
+        ("workloads", _inside(), _with("deployments", _WEB, _SYSTEM), "ok", "1 of v1-35"),
+        (
+            "images",
+            _with("deployments", _deployment("web", "web", "app:2"), _ORDERS),
+            _inside(),
+            "warn",
+            "not as in v1-35: Deployment web/web",
+        ),
+        (
+            "replicas",
+            _with("deployments", _deployment("web", "web", replicas=3), _ORDERS),
+            _inside(),
+            "warn",
+            "Deployment web/web 3 of 12",
+        ),
+        ("ConfigMaps", _with("configmaps"), _inside(), "warn", "not in v1-36: web/settings"),
+        ("Secrets", _with("secrets"), _inside(), "warn", "not in v1-36: web/password"),
+        (
+            "Secrets",
+            _inside(),
+            _with(
+                "secrets",
+                _named("web/sh.helm.release.v1.web.v3"),
+                _named("web/token-x", annotations={"kubernetes.io/service-account.name": "web"}),
+            ),
+            "ok",
+            "0 of v1-35",
+        ),
+        ("definitions (CRDs)", _with("definitions"), _inside(), "warn", "certificates.cert-manager.io"),
+        ("storage classes", _with("storageclasses"), _inside(), "warn", "not in v1-36: gp3"),
+        ("state", _inside(), _with("statefulsets", _STATEFUL), "warn", "in v1-35: StatefulSet data/db"),
+        ("state", _inside(), _with("volumes", _BOUND), "warn", "in v1-35: volume data/disk"),
+        ("other entrances", _inside(), _with("services", _LOAD_BALANCED), "warn", "Services in v1-35: web/legacy"),
+    ],
+)
+def test_what_the_other_cluster_has_is_looked_for(check: str, here: Any, there: Any, verdict: str, said: str) -> None:
+    found, evidence = _said(check, _facts(here=here, there=there))
+    assert found == verdict
+    assert said in evidence
+
+
+def _autoscaler(least: int) -> dict[str, Any]:
+    target = {"kind": "Deployment", "name": "web"}
+    return {**_named("web/web"), "spec": {"scaleTargetRef": target, "minReplicas": least}}
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(10, "ok"), (9, "warn")])
+def test_an_autoscaler_that_starts_too_low_is_named_with_the_minimum_that_the_gate_will_ask_for(
+    least: int, verdict: str
+) -> None:
+    row = _row("least replicas", _facts(here=_with("autoscalers", _autoscaler(least))))
+    assert row.verdict.value == verdict
+    assert f"web {least}, needs 5 at 50% and 10 at 100%" in row.evidence
+    assert ("web 10" in row.cure) is (verdict == "warn")
+
+
+def test_what_an_autoscaler_scales_is_not_compared_by_its_replicas() -> None:
+    here = {**_with("deployments", _deployment("web", "web", replicas=3), _ORDERS), "autoscalers": [_autoscaler(12)]}
+    assert _said("replicas", _facts(here=here))[0] == "ok"
+
+
+_ANNOTATED = _named("web/web", annotations={"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/web"})
+
+
+@pytest.mark.parametrize(
+    ("here", "trusted", "verdict", "said"),
+    [
+        (_with("identities"), {}, "bad", "without a role in v1-36: web/web"),
+        (
+            _with("identities", {"namespace": "web", "serviceAccount": "web", "roleArn": "arn:other"}),
+            {},
+            "warn",
+            "another role than in v1-35: web/web",
+        ),
+        (
+            {**_with("accounts", _ANNOTATED), "identities": []},
+            {"arn:aws:iam::1:role/web": False},
+            "bad",
+            "their role does not trust v1-36: web/web",
+        ),
+        (
+            {**_with("accounts", _ANNOTATED), "identities": []},
+            {"arn:aws:iam::1:role/web": True},
+            "ok",
+            "1 with the same",
+        ),
+        ({**_with("accounts", _ANNOTATED), "identities": []}, NOT_SEEN, "unknown", "not allowed"),
+    ],
+)
+def test_service_accounts_keep_their_roles(here: Any, trusted: Any, verdict: str, said: str) -> None:
+    found, evidence = _said("ServiceAccount roles", _facts(here=here, trusted=trusted))
+    assert found == verdict
+    assert said in evidence
+
+
+def test_the_stacks_own_controllers_have_a_role_of_their_own_in_each_cluster() -> None:
+    here, there = (
+        _with(
+            "identities",
+            *_inside()["identities"],
+            {"namespace": "mesh", "serviceAccount": "mesh", "roleArn": f"arn:{key}", "tags": {STACK_TAG: "dev"}},
+        )
+        for key in (NEW, OLD)
+    )
+    assert _said("ServiceAccount roles", _facts(here=here, there=there)) == ("ok", "1 with the same role as in v1-35")
+
+
+def test_a_role_that_is_associated_needs_no_issuer_whatever_the_annotation_names() -> None:
+    annotated = _named("web/web", annotations={"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/former"})
+    both = _with("accounts", annotated)
+    facts = _facts(here=both, there=both, trusted={"arn:aws:iam::1:role/former": False})
+    assert _said("ServiceAccount roles", facts)[0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "said"),
+    [
+        (
+            "secrets",
+            _named("istio-system/remote", labels={"istio/multiCluster": "true"}),
+            "Istio multi-cluster in v1-35",
+        ),
+        ("secrets", _named("kube-system/cilium-clustermesh"), "Cilium Cluster Mesh in v1-35"),
+        ("definitions", _named("links.multicluster.linkerd.io"), "Linkerd multicluster in v1-35"),
+        ("definitions", _named("clusters.submariner.io"), "Submariner in v1-35"),
+        ("exports", _named("web/web"), "multi-cluster Services in v1-35"),
+    ],
+)
+def test_a_mesh_over_clusters_makes_weights_lie(kind: str, one: Any, said: str) -> None:
+    assert _said("multi-cluster mesh", _facts(there=_with(kind, one))) == ("warn", said)
+
+
+# --- reads ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_is_compared_with_the_one_that_serves_most() -> None:
+    assert surroundings.peer_of(_account(99, 1), NEW) == OLD
+    assert surroundings.peer_of(_account(0, 100), OLD) == NEW
+    assert surroundings.peer_of(_account(settings=settings_of("prod")), NEW) == OLD
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "asked"),
+    [
+        ({}, ("www.example.com",), ("www.example.com", "/healthz")),
+        ({"hosts": ("*.example.com",)}, (), ("preview.example.com", "/healthz")),
+        ({"paths": ("/api/*",)}, (), ("", "/api/")),
+        ({"paths": ("/healthz", "/api/*")}, (), ("", "/healthz")),
+    ],
+)
+def test_the_request_is_one_that_the_route_serves(changes: Any, names: tuple[str, ...], asked: tuple[str, str]) -> None:
+    route = SETTINGS.routes["web"].model_copy(update={"hosts": (), "paths": (), **changes})
+    assert surroundings.asked_of(route, names) == asked
+
+
+class _Stubbed(boto3.Session):
+    """An account in which some services answer what they are told, and the others are the emulated ones."""
+
+    def __init__(self, **answers: list[tuple[str, Any]]) -> None:
+        super().__init__("somebody", "somebody", region_name=REGION)
+        self._answers = answers
+
+    def client(self, service_name: Any, **options: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        made: Any = super().client(service_name, **options)
+        if service_name.replace("-", "_") in self._answers:
+            stub = Stubber(made)
+            for call, answer in self._answers[service_name.replace("-", "_")]:
+                if answer is None:
+                    stub.add_client_error(call, "AccessDeniedException", "not allowed")
+                else:
+                    stub.add_response(call, answer)
+            stub.activate()
+        return made
+
+
+def _insight(status: str, name: str = "1") -> dict[str, Any]:
+    return {"id": name, "name": "APIs", "kubernetesVersion": "1.36", "insightStatus": {"status": status}}
+
+
+def test_insights_are_refreshed_and_asked_for_every_minor_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings.time, "sleep", lambda _: None)
+    details = {"deprecationDetails": [{"usage": "/apis/policy/v1beta1"}]}
+    aws = _Stubbed(
+        eks=[
+            ("start_insights_refresh", {"status": "IN_PROGRESS", "message": ""}),
+            ("describe_insights_refresh", {"status": "IN_PROGRESS"}),
+            ("describe_insights_refresh", {"status": "COMPLETED"}),
+            ("list_insights", {"insights": [_insight("PASSING"), _insight("ERROR", "2")]}),
+            ("describe_insight", {"insight": {"recommendation": "Use v1", "categorySpecificSummary": details}}),
+        ]
+    )
+    found = surroundings.Reads(aws, _account(), NEW).insights(OLD)
+    assert found == Insights(
+        [
+            Insight(version="1.36", name="APIs", status="PASSING"),
+            Insight(version="1.36", name="APIs", status="ERROR", deprecated=True, recommendation="Use v1"),
+        ],
+        fresh=True,
+    )
+
+
+def test_insights_are_read_although_nobody_may_refresh_them() -> None:
+    aws = _Stubbed(eks=[("start_insights_refresh", None), ("list_insights", {"insights": []})])
+    assert surroundings.Reads(aws, _account(), NEW).insights(OLD) == Insights([], fresh=False)
+
+
+def test_there_is_no_insight_on_the_way_back() -> None:
+    assert surroundings.Reads(_Stubbed(eks=[]), _account(), OLD).insights(NEW) == Insights((), fresh=True)
+
+
+def test_processors_are_counted_of_the_same_kind_of_instances(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quota = {"Quota": {"Value": 64.0}}
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        ec2 = cloud.client("ec2")
+        before = surroundings.Reads(
+            _Stubbed(service_quotas=[("get_service_quota", quota)]), _account(), NEW
+        ).processors()
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "eks:cluster-name", "Value": f"prod-{NEW}"}]}]
+        image = "ami-12345678"
+        made = ec2.run_instances(
+            ImageId=image, InstanceType="m5.xlarge", MinCount=2, MaxCount=2, TagSpecifications=tags
+        )
+        ec2.run_instances(ImageId=image, InstanceType="p3.2xlarge", MinCount=1, MaxCount=1)
+        after = surroundings.Reads(
+            _Stubbed(service_quotas=[("get_service_quota", quota)]), _account(), NEW
+        ).processors()
+        ec2.terminate_instances(InstanceIds=[one["InstanceId"] for one in made["Instances"]])
+    assert (after.used - before.used, after.nodes - before.nodes, after.limit, after.per_node) == (8, 2, 64, 4)
+
+
+def test_subnets_come_with_what_network_interfaces_have_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        ec2 = cloud.client("ec2")
+        subnet = ec2.create_subnet(VpcId=cloud.vpc, CidrBlock="10.20.9.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]
+        ec2.create_network_interface(SubnetId=subnet["SubnetId"], PrivateIpAddress="10.20.9.20")
+        cluster = {"cluster": {"resourcesVpcConfig": {"subnetIds": [subnet["SubnetId"]]}}}
+        aws = _Stubbed(eks=[("describe_cluster", cluster)])
+        (found,) = surroundings.Reads(aws, _account(), NEW).subnets()
+    assert (found.id, found.zone, found.cidr) == (subnet["SubnetId"], f"{REGION}a", IPv4Network("10.20.9.0/24"))
+    assert list(found.used) == [IPv4Address("10.20.9.20")]
+    assert found.free == 250
+
+
+def test_a_role_trusts_the_cluster_whose_issuer_its_policy_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = "oidc.eks.ap-northeast-1.amazonaws.com/id/NEW"
+    cluster = {"cluster": {"identity": {"oidc": {"issuer": f"https://{issuer}"}}}}
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        iam = cloud.client("iam")
+        roles = [
+            iam.create_role(
+                Path="/apps/",
+                RoleName=f"preflight-{name}",
+                AssumeRolePolicyDocument=json.dumps(
+                    {
+                        "Version": "2012-10-17",
+                        "Statement": [
+                            {
+                                "Effect": "Allow",
+                                "Action": "sts:AssumeRoleWithWebIdentity",
+                                "Principal": {"Federated": f"arn:aws:iam::123456789012:oidc-provider/{of}"},
+                            }
+                        ],
+                    }
+                ),
+            )["Role"]["Arn"]
+            for name, of in (("new", issuer), ("old", "oidc.eks.ap-northeast-1.amazonaws.com/id/OLD"))
+        ]
+        aws = _Stubbed(eks=[("describe_cluster", cluster)])
+        assert surroundings.Reads(aws, _account(), NEW).trusted(set(roles)) == {roles[0]: True, roles[1]: False}
+        for name in ("new", "old"):
+            iam.delete_role(RoleName=f"preflight-{name}")
+
+
+@contextmanager
+def _answering(status: int) -> Generator[tuple[int, list[tuple[str, str, str]]]]:
+    """Yield the port of a load balancer, and the host, path and preview header of every request to it."""
+    asked: list[tuple[str, str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.headers["Host"], self.path, self.headers["X-Cutover-Cluster"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any, **__: Any) -> None:
+            """Be quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
+    yield server.server_port, asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_one_request_asks_for_the_cluster_by_host_header_and_secret() -> None:
+    settings = settings_of(
+        "prod",
+        {
+            "loadBalancers.public": {"scheme": "internet-facing"},
+            "preview.secret": "opensesame-opensesame",
+            "routes.web.hosts": ["www.example.com"],
+        },
+    )
+    with _answering(200) as (port, asked):
+        names = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": f"127.0.0.1:{port}"}]})] * 2
+        reads = surroundings.Reads(_Stubbed(elbv2=names), _account(settings=settings), NEW)
+        (answer,) = [one for one in reads.answers() if one.route == "web"]
+    assert answer == Answer("web", "http://www.example.com/healthz", 200)
+    assert asked == [("www.example.com", "/healthz", f"{NEW}.opensesame-opensesame")]
+
+
+def test_whoever_is_told_to_ask_is_told_where_the_secret_belongs_and_not_the_secret() -> None:
+    for secret, value in ((None, NEW), ("opensesame-opensesame", f"{NEW}.SECRET")):
+        settings = settings_of("dev", {"preview": {"secret": secret} if secret else {}})
+        reads = surroundings.Reads(_Stubbed(), _account(settings=settings), NEW)
+        (answer,) = [one for one in reads.answers() if one.route == "grpc-api"]
+        assert isinstance(answer.status, Unread)
+        assert f"-H 'X-Cutover-Cluster: {value}'" in answer.status.cure
+
+
+def test_over_tls_the_certificate_is_asked_for_and_checked_by_the_hosts_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(ApiServer(host="www.example.com"), tmp_path) as balancer:
+        authority = tmp_path / "authority.pem"
+        authority.write_bytes(balancer.authority)
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        names = [
+            ("describe_load_balancers", {"LoadBalancers": [{"DNSName": balancer.url.removeprefix("https://")}]})
+        ] * 2
+        answers = surroundings.Reads(_Stubbed(elbv2=names), _account(), NEW).answers()
+    by_route = {answer.route: answer for answer in answers}
+    assert by_route["web"] == Answer("web", "https://www.example.com/healthz", 404)
+    assert by_route["orders"].untrusted  # which is orders.example.com
+    assert set(balancer.names) == {"www.example.com", "orders.example.com"}
+
+
+def test_a_certificate_that_is_not_the_hosts_is_told_apart_from_silence(tmp_path: Path) -> None:
+    with serving(ApiServer(), tmp_path) as balancer:
+        names = [
+            ("describe_load_balancers", {"LoadBalancers": [{"DNSName": balancer.url.removeprefix("https://")}]})
+        ] * 2
+        answers = surroundings.Reads(_Stubbed(elbv2=names), _account(), NEW).answers()
+    assert [answer.untrusted for answer in answers] == [True, True]
+    silent = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": "127.0.0.1:9"}]})] * 2
+    answers = surroundings.Reads(_Stubbed(elbv2=silent), _account(), NEW).answers()
+    assert [answer.untrusted for answer in answers] == [False, False]
+    assert all(isinstance(answer.status, Unread) for answer in answers)
+
+
+class _Inside:
+    """A cluster that lists services and nothing else."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def list(self, path: str, *, only_metadata: bool) -> list[Any]:
+        if path == "/api/v1/services" and not only_metadata:
+            return [_named("web/web")]
+        raise InsideError(f"no list of {path}, metadata {only_metadata}")
+
+
+def test_what_cannot_be_listed_hides_nothing_else_that_stands_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = {"namespace": "web", "serviceAccount": "web", "roleArn": "arn:web"}
+    aws = _Stubbed(
+        eks=[
+            ("list_pod_identity_associations", {"associations": [{"associationId": "a-1"}]}),
+            ("describe_pod_identity_association", {"association": identity}),
+        ]
+    )
+    monkeypatch.setattr(objects, "Inside", _Inside)
+    found = objects.read(aws, f"prod-{NEW}")
+    assert found["services"] == [_named("web/web")]
+    assert str(found["secrets"]) == "no list of /api/v1/secrets, metadata True"
+    assert found["identities"] == [identity]
+    assert found.keys() == _inside().keys()
+
+
+def test_limits_and_rules_are_those_of_the_load_balancers_of_the_stack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path) as cloud, tagged(cloud, ["web", "orders"], {OLD: 100, NEW: 0}):
+        reach(cloud, monkeypatch)
+        (listener,) = cloud.client("elbv2").describe_listeners(ListenerArns=[cloud.listener])["Listeners"]
+        rules = {"web": WeightedRule("web", listener["LoadBalancerArn"], {})}
+        account = replace(_account(), found=Found(rules, {}, None))
+        reads = surroundings.Reads(_Stubbed(), account, NEW)
+        assert reads.limits()["rules-per-application-load-balancer"] == 100
+        assert reads.rules() == {listener["LoadBalancerArn"]: 2}

@@ -1,0 +1,102 @@
+"""What of a stack file a rehearsal plays otherwise, so that anybody's file can be played."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from rehearsal.play import stackfile
+from rehearsal.play.beforehand import make_zones, played, prepare
+from settings import dialect
+from tests.conftest import ROOT
+from tests.rehearsal.emulated import running
+
+if TYPE_CHECKING:
+    from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.stackfile import Config
+
+PROGRAM = ROOT
+
+
+@pytest.fixture
+def config() -> Config:
+    """Return what the dev stack file says."""
+    return stackfile.read(PROGRAM, "dev")
+
+
+def _clusters(config: Config, *keys: str) -> None:
+    one = config["eks-cutover:clusters"]["v1-35"]
+    config["eks-cutover:clusters"] = {key: dict(one) for key in keys}
+    config["eks-cutover:weights"] = dict.fromkeys(keys, 1)
+
+
+def test_public_and_private_zones_are_made_as_the_file_names_them(config: Config, tmp_path: Path) -> None:
+    balancers = config["eks-cutover:loadBalancers"]
+    balancers["private"] = {**balancers["public"], "zone": {"name": "example.com", "private": True}}
+    with running(tmp_path) as cloud:
+        account = cast("Sandbox", SimpleNamespace(aws=cloud.client))
+        for _ in range(2):
+            make_zones(account, config)
+        zones = cloud.client("route53").list_hosted_zones()["HostedZones"]
+    assert sorted((zone["Name"], zone["Config"]["PrivateZone"]) for zone in zones) == [
+        ("example.com.", False),
+        ("example.com.", True),
+    ]
+
+
+def test_an_environment_of_pulumi_cloud_is_left_out_and_said(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    file.write_text(f"environment: [shop/dev]\n{(PROGRAM / file.name).read_text()}")
+    with running(tmp_path) as cloud:
+        _, said = prepare(cast("Sandbox", SimpleNamespace(aws=cloud.client, project=tmp_path)), "dev")
+    assert "environment" not in dialect.load(file.read_bytes())
+    assert any(one.startswith("environment: left out") for one in said)
+
+
+def test_a_next_cluster_is_made_where_there_is_only_one_and_it_is_said(config: Config) -> None:
+    _clusters(config, "v1-29")
+    config["eks-cutover:clusters"]["v1-29"]["name"] = "shop"
+    found, (said,) = played(config)
+    assert found["eks-cutover:clusters"]["v1-30"]["version"] == "1.30"
+    assert "name" not in found["eks-cutover:clusters"]["v1-30"]
+    assert found["eks-cutover:weights"] == {"v1-29": 100, "v1-30": 0}
+    assert said == "v1-30 is made for the rehearsal, a copy of v1-29, which is the only cluster in the file."
+
+
+def test_of_several_clusters_it_goes_from_the_oldest_to_the_newest(config: Config) -> None:
+    _clusters(config, "v1-35", "v1-36", "v1-34-b")
+    found, (said,) = played(config)
+    assert list(found["eks-cutover:clusters"]) == ["v1-36", "v1-34-b"]
+    assert said == "v1-35: left out; it goes from v1-34-b to v1-36."
+
+
+def test_what_only_its_account_and_backend_know_has_something_in_its_place(config: Config) -> None:
+    config |= {
+        "aws:profile": "shop",
+        "aws:assumeRoles": [{"roleArn": "arn:aws:iam::111122223333:role/deploy"}],
+        "eks-cutover:preview": {"secret": {"secure": "v1:sealed"}, "sourceCidrs": ["203.0.113.0/24"]},
+    }
+    found, said = played(config)
+    assert not found.keys() & {"aws:profile", "aws:assumeRoles"}
+    assert found["eks-cutover:preview"] == {"secret": "rehearsal-of-a-secret", "sourceCidrs": ["127.0.0.0/8"]}
+    assert said[0].startswith("aws:profile, aws:assumeRoles: left out")
+
+
+def test_routes_move_together_and_nothing_passes_by_order(config: Config) -> None:
+    web: dict[str, Any] = config["eks-cutover:routes"]["web"]
+    web |= {"capacity": 12, "weights": {"v1-35": 1, "v1-36": 0}}
+    config["eks-cutover:gate"] = {"override": {"weights": {"v1-36": 1}, "reason": "a trial"}, "minHealthy": 3}
+    found, (said,) = played(config)
+    assert not found["eks-cutover:routes"]["web"].keys() & {"capacity", "weights"}
+    assert found["eks-cutover:gate"] == {"minHealthy": 3}
+    assert said.startswith("routes.web.capacity, routes.web.weights, gate.override: left out")
+
+
+def test_the_stack_files_that_ship_are_played_as_they_stand_but_for_who_may_ask() -> None:
+    assert [played(stackfile.read(PROGRAM, stack))[1] for stack in ("dev", "prod")] == [
+        [],
+        ["preview.sourceCidrs: the rehearsal's own clients."],
+    ]
