@@ -4,8 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
-from cutover.aws import ground, node_counts
-from cutover.engine import hooks, object_hooks
+from cutover.engine import ground, hooks, node_counts, object_hooks
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()

@@ -27,7 +27,7 @@ from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network
 from components.route import Route, RouteArgs
 from components.service_discovery import SharedNamespace, SharedNamespaceArgs
-from components.tags import CLUSTER_TAG
+from settings.owner import CLUSTER_TAG
 
 if TYPE_CHECKING:
     from settings import Settings

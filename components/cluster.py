@@ -16,7 +16,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions, ResourceTransformResult
 
-from components.tags import SIZES_TAG
+from settings.owner import SIZES_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -12,8 +12,13 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG, own_tags
-from settings.fields import MAX_ROUTE_PRIORITY, version_of
+from components.tags import own_tags
+from settings.fields import version_of
+from settings.owner import CLUSTER_TAG, ROUTE_TAG
+from settings.priorities import (
+    preview_priority,
+    weighted_priority,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -21,33 +26,10 @@ if TYPE_CHECKING:
     from settings.models import Preview, Stickiness
     from settings.models import Route as RouteSettings
 
-_SLOTS_PER_ROUTE = 40  # ten minor versions, four clusters of each
-_FIRST_WEIGHTED = MAX_ROUTE_PRIORITY * _SLOTS_PER_ROUTE
 
 # A target is always registered with a port of its own, so the group's port is a default that nothing uses. It is the
 # same for every route, because a change of it would replace the group.
 _UNUSED_PORT = 80
-
-
-def preview_priority(route_priority: int, cluster: str) -> int:
-    """Return the listener priority of a preview rule, 1 to 40000: in the order of the routes.
-
-    Each route has 40 places, and each of its clusters one of them. They depend on nothing but the two, so adding or
-    removing a route or a cluster moves no rule that exists (two rules that swap their priorities in one update collide:
-    PriorityInUse).
-    """
-    _, minor, again = version_of(cluster)
-    return (route_priority - 1) * _SLOTS_PER_ROUTE + (minor % 10) * 4 + again + 1
-
-
-def weighted_priority(route_priority: int) -> int:
-    """Return the listener priority of a weighted rule, 40001 to 41000: behind every preview rule, in route order."""
-    return _FIRST_WEIGHTED + route_priority
-
-
-def route_priority(place: int) -> int:
-    """Return the priority of the route to which a place on the listener belongs, whatever stands there."""
-    return place - _FIRST_WEIGHTED if place > _FIRST_WEIGHTED else (place - 1) // _SLOTS_PER_ROUTE + 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -25,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cutover.web import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
 
 _T = TypeVar("_T")
 _Item = TypeVar("_Item")

@@ -1,6 +1,8 @@
 """Whose something in AWS is: a project's and a stack's. Two projects may have one stack name in one account.
 
-Owns the tags by which that is told, and the tags that nobody else may set. Refuses to read AWS (cutover/aws/live.py).
+Owns the tags by which that is told, those by which the stack's things are found in AWS without state and stack file
+(the gate, a cluster's controller and a retirement rest on them: never rename one), and those that nobody else may set.
+Refuses to read AWS (cutover/aws/live.py).
 """
 
 from __future__ import annotations
@@ -13,6 +15,11 @@ if TYPE_CHECKING:
 
 STACK_TAG = "eks-cutover:stack"
 PROJECT_TAG = "eks-cutover:project"
+ROUTE_TAG = "eks-cutover:route"
+CLUSTER_TAG = "eks-cutover:cluster"
+SIZES_TAG = "eks-cutover:sizes"
+"""Of a node group: minSize/desiredSize/maxSize as the stack file had them when they were applied last."""
+
 _PROVIDERS_TAG = "pulumi:project"  # on whatever the provider makes; older versions have no other
 _RESERVED = ("eks-cutover:", "pulumi:project", "pulumi:stack", "aws:")
 

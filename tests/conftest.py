@@ -30,6 +30,7 @@ from pulumi.runtime.stack import Stack, run_pulumi_func
 import settings
 from cutover.aws import ground, node_counts
 from cutover.calls import OutsideError
+from cutover.rules.ground import Ground
 from rehearsal.cloud import models
 from rehearsal.engine import executable, fork_server
 from rehearsal.engine.executable import EngineNotFoundError
@@ -322,7 +323,7 @@ def record(
 def record_program(config: dict[str, Any], **options: Any) -> Recorder:
     """Run the whole program for a configuration under mocks; ``options`` are those of `record`. AWS is not asked."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ground, "read", lambda _: ground.Ground())  # pyright: ignore[reportUnknownLambdaType]
+        patch.setattr(ground, "read", lambda _: Ground())  # pyright: ignore[reportUnknownLambdaType]
         patch.setattr(node_counts, "session", _unreachable)
         return record(lambda: runpy.run_path(str(ROOT / "__main__.py")), config=config, **options)
 

@@ -11,24 +11,30 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
-from cutover.calls import OutsideError, at_once, client, failing_as, open_session, threads, told, waiting
+from cutover.aws.session import (
+    LiveError,
+)
+from cutover.calls import at_once, client, failing_as, threads, told
+from cutover.rules.found import (
+    Found,
+    TargetGroup,
+    WeightedRule,
+)
 from cutover.rules.gate import Group, Hold
 from cutover.rules.shift import HIGHEST
-from settings.owner import PROJECT_TAG, project_of
+from settings.owner import CLUSTER_TAG, PROJECT_TAG, ROUTE_TAG, project_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import boto3
 
-    from settings.models import Aws
     from settings.owner import Owner
 
 _AT_ONCE = 20
@@ -38,142 +44,8 @@ _NO_TARGET = {"unused", "draining"}  # states of what no request is sent to, als
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
 
 
-class LiveError(OutsideError):
-    """AWS could not be read. The text says which call failed and why."""
-
-
 class HoldError(LiveError):
     """What stands where the hold would is none that this program wrote. The text says what it is."""
-
-
-@dataclass(frozen=True)
-class WeightedRule:
-    """A route's weighted rule: its load balancer, and the weight of every target group by ARN.
-
-    ``instead`` is what the rule does where somebody has made it forward to nothing: "fixed-response 503".
-    """
-
-    arn: str
-    load_balancer: str
-    weights: Mapping[str, int]
-    instead: str = ""
-
-
-@dataclass(frozen=True)
-class TargetGroup:
-    """A route's and cluster's target group. ``checked`` is whether its health checks are on."""
-
-    arn: str
-    route: str
-    cluster: str
-    checked: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one."""
-
-    rules: Mapping[str, WeightedRule]
-    groups: Mapping[str, TargetGroup]
-    hold: Hold | None
-    doubts: tuple[str, ...] = ()  # what is marked as if it were the stack's, and is another's, or may be
-
-    def group_of(self, route: str, cluster: str) -> str | None:
-        """Return the ARN of a route's target group in a cluster, or None.
-
-        While one is replaced there are two, and the one in the weighted rule is meant.
-        """
-        found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
-        ruled = self.rules[route].weights if route in self.rules else {}
-        return next((arn for arn in found if arn in ruled), next(iter(found), None))
-
-    @property
-    def instead(self) -> list[str]:
-        """Say of every rule that forwards to nothing what it does, and by which route."""
-        return [f"{route} ({rule.instead})" for route, rule in sorted(self.rules.items()) if rule.instead]
-
-    @property
-    def serving(self) -> set[str]:
-        """The clusters that get requests: those with a weight above 0 in a weighted rule."""
-        weights = [item for rule in self.rules.values() for item in rule.weights.items()]
-        return {self.groups[arn].cluster for arn, weight in weights if weight > 0 and arn in self.groups}
-
-
-def session(aws: Aws) -> boto3.Session:
-    """Return a session with the credentials that the stack's provider uses: its profile, then its roles in order.
-
-    :raises LiveError: there is no such profile, credentials cannot be loaded, a role may not be assumed, or the account
-        is none that is allowed
-    """
-    current = in_role(own_session(aws), aws)
-    if aws.allowed_account_ids:
-        with failing_as(LiveError):
-            account = client(current, "sts").get_caller_identity()["Account"]
-        check_account(aws, [account])
-    return current
-
-
-def own_session(aws: Aws) -> boto3.Session:
-    """Return a session with the credentials of the stack's profile, else of the environment, as they are.
-
-    :raises LiveError: there is no such profile, or credentials cannot be loaded
-    """
-    with failing_as(LiveError):
-        current = open_session(profile_name=aws.profile, region_name=aws.region)
-        _check_credentials(current)
-    return current
-
-
-def in_role(current: boto3.Session, aws: Aws) -> boto3.Session:
-    """Return a session in the last of the stack's roles; where it has none, the one that is given.
-
-    :raises LiveError: STS lends no credentials of a role
-    """
-    for role in aws.assume_roles:
-        named = {"RoleSessionName": role.session_name or "eks-cutover"}
-        outside = {"ExternalId": role.external_id} if role.external_id else {}
-        with failing_as(LiveError):
-            answer = client(current, "sts").assume_role(RoleArn=role.role_arn, **named, **outside)
-            credentials = answer["Credentials"]
-            current = open_session(
-                aws_access_key_id=credentials["AccessKeyId"],
-                aws_secret_access_key=credentials["SecretAccessKey"],
-                aws_session_token=credentials["SessionToken"],
-                region_name=aws.region,
-            )
-    return current
-
-
-def check_account(aws: Aws, accounts: Iterable[str]) -> None:
-    """Refuse accounts that are not the stack's: they are not allowed, or not that of its last role.
-
-    :raises LiveError: one is not
-    """
-    of_role = tuple(account_of(role.role_arn) for role in aws.assume_roles[-1:])
-    for says, right in (("allowedAccountIds allows", aws.allowed_account_ids), ("assumeRoles ends in", of_role)):
-        if right and (wrong := sorted(set(accounts) - set(right))):
-            raise LiveError(
-                f"the credentials are of account {', '.join(wrong)}, and aws:{says} {', '.join(right)}. Nothing was "
-                "changed. Use credentials of that account"
-            )
-
-
-def account_of(arn: str) -> str:
-    """Return the account that an ARN names."""
-    return arn.split(":")[4]
-
-
-def _check_credentials(current: boto3.Session) -> None:
-    """Load the credentials: else the first client says what is wrong with them, wherever that is made.
-
-    :raises LiveError: they cannot be loaded
-    """
-    with (
-        failing_as(lambda why: LiveError(f"no credentials could be loaded ({why})")),
-        waiting("the credentials"),
-    ):
-        if credentials := current.get_credentials():
-            credentials.get_frozen_credentials()
 
 
 class Live:

@@ -6,15 +6,20 @@ Owns the metrics, how they become failures, and which minutes can be trusted. Re
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cutover.aws.live import LiveError, dimensions
+from cutover.aws.live import dimensions
+from cutover.aws.session import LiveError
 from cutover.calls import client, failing_as
+from cutover.rules.traffic import (
+    Reading,
+    Traffic,
+    mean,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import boto3
 
@@ -30,26 +35,6 @@ _OF_BALANCER = {"RequestCount": "Sum", "HTTPCode_ELB_5XX_Count": "Sum"}
 _PER_CALL = 500  # queries that GetMetricData takes
 _TRIES = 3
 _BETWEEN_TRIES_SECONDS = 2.0
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """What a target group had in a window, or a load balancer, whose failures are those that it answered itself.
-
-    ``latency`` is the p99 of its response times in seconds, as a mean of the minutes by their requests; None without.
-    """
-
-    requests: int = 0
-    failures: int = 0
-    latency: float | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Traffic by the ARNs of target groups and of load balancers."""
-
-    groups: Mapping[str, Traffic]
-    balancers: Mapping[str, Traffic]
 
 
 def window(since: datetime, now: datetime) -> tuple[datetime, datetime] | None:
@@ -68,16 +53,6 @@ def before(now: datetime, length: timedelta) -> tuple[datetime, datetime]:
     """Return the newest whole minutes that CloudWatch has, as many as ``length`` takes, and one at least."""
     end = _floor(now) - _period()
     return min(_floor(end - length), end - _period()), end
-
-
-def together(several: Iterable[Traffic]) -> Traffic:
-    """Return the traffic of several groups as one: sums, and the mean of the p99 by requests."""
-    all_of_them = list(several)
-    return Traffic(
-        sum(traffic.requests for traffic in all_of_them),
-        sum(traffic.failures for traffic in all_of_them),
-        _mean([(one.latency, one.requests) for one in all_of_them if one.latency is not None]),
-    )
 
 
 def read(account: boto3.Session, groups: Mapping[str, str], start: datetime, end: datetime) -> Reading:
@@ -120,7 +95,7 @@ def _of_group(points: Mapping[str, Mapping[datetime, float]], balancer: Traffic)
     unanswered = max(0, _total(requests) - sum(_total(points[answers]) for answers in _ANSWERS))
     refused = _total(points["TargetConnectionErrorCount"])
     failures = _total(points["HTTPCode_Target_5XX_Count"]) + max(refused, min(unanswered, balancer.failures))
-    latency = _mean([(seconds, int(requests.get(at, 0))) for at, seconds in points["TargetResponseTime"].items()])
+    latency = mean([(seconds, int(requests.get(at, 0))) for at, seconds in points["TargetResponseTime"].items()])
     return Traffic(_total(requests), failures, latency)
 
 
@@ -171,11 +146,6 @@ def query(
     """Return the question for a metric of ELB, by a name of one's own, in periods of ``seconds``."""
     named = {"Namespace": "AWS/ApplicationELB", "MetricName": metric, "Dimensions": list(of)}
     return {"Id": name, "MetricStat": {"Metric": named, "Period": seconds, "Stat": statistic}}
-
-
-def _mean(weighed: Sequence[tuple[float, int]]) -> float | None:
-    total = sum(weight for _, weight in weighed)
-    return sum(value * weight for value, weight in weighed) / total if total else None
 
 
 def _total(points: Mapping[datetime, float]) -> int:

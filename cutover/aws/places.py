@@ -1,96 +1,19 @@
-"""Places on listeners: which rule stands at which priority, and whether one of the stack file would find its own taken.
-
-ELB has no place for two rules, so a swap of two priorities stops halfway. Refuses to own how a priority is reckoned
-(components/route.py), and rules that the file alone shows to be in each other's way (settings/).
-"""
+"""What stands on the listeners of a stack. Refuses to judge (cutover/rules/places.py)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING
 
-from components.route import preview_priority, route_priority, weighted_priority
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.aws.live import Live
-from settings.rules import Mistake
+from cutover.rules.places import (
+    Place,
+)
+from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     import boto3
 
     from settings import Settings
-
-
-@dataclass(frozen=True)
-class Place:
-    """A rule that stands on a listener: of which route and cluster, or, with neither, somebody else's."""
-
-    arn: str
-    route: str | None = None
-    cluster: str | None = None
-
-    def __str__(self) -> str:
-        if self.route is None:
-            return f"the rule {self.arn}, which this stack has not made,"
-        return f"the {f'preview rule for {self.cluster}' if self.cluster else 'weighted rule'} of {self.route}"
-
-
-def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Iterator[Mistake]:
-    """Yield the rules of the stack file whose places on a listener others hold until an update is through."""
-    for name, route in settings.routes.items():
-        balancer = settings.load_balancer_of(name)
-        wanted = {preview_priority(route.priority, key): key for key in settings.clusters}
-        own: list[tuple[int, str | None]] = [*wanted.items()]
-        own += [(weighted_priority(route.priority), None)] if route.live else []
-        for priority, cluster in own:
-            there = places.get((balancer, priority))
-            if there is None or (there.route, there.cluster) == (name, cluster):
-                continue
-            if there.route is None:
-                yield Mistake(
-                    f"routes.{name}.priority",
-                    f"{there} stands at place {priority} of load balancer {balancer}, where the "
-                    f"{f'preview rule for {cluster}' if cluster else 'weighted rule'} belongs. ELB would refuse it "
-                    "(PriorityInUse). Give that rule another place (aws elbv2 set-rule-priorities), or this route "
-                    "another priority",
-                )
-                continue
-            if there.route == name:
-                yield Mistake(
-                    f"clusters.{cluster}",
-                    f"the place of its preview rule of {name} is that of {there.cluster} until this update is through, "
-                    "and ELB has none for two rules (PriorityInUse). The update would stop halfway. Take "
-                    f"{there.cluster} away in an update of its own first",
-                )
-                continue
-            yield Mistake(
-                f"routes.{name}.priority",
-                f"{route.priority} is the place of {there.route} until this update is through, and ELB has none for "
-                "two rules (PriorityInUse). The update would stop halfway. Only the order counts: write "
-                f"{_in_order(settings, places, balancer)[name]}",
-            )
-            break
-
-
-def _in_order(settings: Settings, places: Mapping[tuple[str, int], Place], balancer: str) -> dict[str, int]:
-    """Return priorities for a load balancer's routes, in the wanted order, that all are free or their own already."""
-    now: dict[str, int] = {}
-    taken: set[int] = set()
-    for (where, priority), place in places.items():
-        if where == balancer:
-            taken.add(route_priority(priority))
-            if place.route:
-                now[place.route] = route_priority(priority)
-    found: dict[str, int] = {}
-    last = 0
-    for name in sorted(settings.routes, key=lambda name: settings.routes[name].priority):
-        if settings.load_balancer_of(name) == balancer:
-            own = now.get(name, 0)
-            last = own if own > last else next(free for free in count(last + 1) if free not in taken)
-            found[name] = last
-    return found
 
 
 def read(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:

@@ -1,11 +1,13 @@
-"""How long EKS still supports the version of each cluster, and what it does when that ends."""
+"""How long EKS still supports the version of each cluster: the reading."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import client, told
+from cutover.rules.support import (
+    Support,
+)
 
 if TYPE_CHECKING:
     from datetime import date
@@ -13,27 +15,6 @@ if TYPE_CHECKING:
     import boto3
 
     from settings import Settings
-
-
-@dataclass(frozen=True, kw_only=True)
-class Support:
-    """The support of a cluster's version: the days on which standard and extended support end, if EKS told them.
-
-    ``policy`` is STANDARD or EXTENDED: at the end of which support EKS upgrades the control plane by itself.
-    ``unread`` says why EKS could not be asked, and is empty when it could.
-    """
-
-    cluster: str
-    version: str
-    policy: str
-    standard: date | None = None
-    extended: date | None = None
-    unread: str = ""
-
-    @property
-    def forced(self) -> date | None:
-        """The day from which EKS upgrades the cluster by itself."""
-        return self.standard if self.policy == "STANDARD" else self.extended
 
 
 def read(account: boto3.Session, settings: Settings) -> list[Support]:

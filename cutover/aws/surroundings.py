@@ -21,7 +21,7 @@ import urllib3
 from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.inside import objects
 from cutover.rules import parity
-from cutover.rules.preflight import Answer, Facts, Insight, Insights, Processors, Subnet
+from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.verdict import Unread
 from cutover.web import connections, reason
 from settings.fields import version_of
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.aws.account import Account
-    from cutover.aws.support import Support
+    from cutover.rules.account import Account
+    from cutover.rules.support import Support
     from settings.models import Route
 
 _T = TypeVar("_T")

@@ -10,7 +10,8 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cutover.aws.live import LiveError, dimensions
+from cutover.aws.live import dimensions
+from cutover.aws.session import LiveError
 from cutover.calls import client, failing_as
 from cutover.inside.lists import Inside, InsideError
 from cutover.rules.retire import Case, Requests, Word, soak
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.aws.account import Account
-    from cutover.aws.live import Found
+    from cutover.rules.account import Account
+    from cutover.rules.found import Found
 
 # Seconds of a data point, the finest first: CloudWatch keeps them for 15, 63 and 455 days.
 _PERIODS = (60, 300, 3600)
@@ -110,7 +111,7 @@ def case(
 ) -> Case:
     """Return all that speaks for or against taking a cluster away, whether the stack file still has it or not.
 
-    ``stack`` is how `-s` names the stack, ``zero_since`` what `retire.zero_since` says.
+    ``stack`` is how `-s` names the stack, ``zero_since`` what `history.zero_since` says.
 
     :raises LiveError: AWS could not be read
     """

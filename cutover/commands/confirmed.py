@@ -13,8 +13,8 @@ from cutover.commands.terminal import Code, stop
 from cutover.rules.shift import live_weights, said
 
 if TYPE_CHECKING:
-    from cutover.aws.live import Found
     from cutover.engine.project import Project
+    from cutover.rules.found import Found
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from rich.markdown import Markdown
 
 from cutover.aws import usage
 from cutover.aws.account import read
-from cutover.aws.live import Live, session
+from cutover.aws.live import Live
+from cutover.aws.session import session
 from cutover.calls import OutsideError
 from cutover.commands import terminal
 from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption
 from cutover.engine.project import ProjectError
-from cutover.engine.run import Run
 from cutover.inside import lists
+from cutover.rules import history
 from cutover.rules import retire as rules
 from cutover.rules.judgement import (
     Kind,
@@ -39,6 +40,7 @@ from cutover.rules.judgement import (
     weights_alone,
 )
 from cutover.rules.missing import unseen
+from cutover.rules.run import Run
 from cutover.rules.shift import alike, live_weights, said
 from settings import SettingsError
 
@@ -47,13 +49,13 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.aws.live import Found
     from cutover.engine.project import Project
-    from cutover.engine.run import Step
+    from cutover.rules.found import Found
     from cutover.rules.gate import Hold
     from cutover.rules.judgement import Violation
     from cutover.rules.missing import Missing
     from cutover.rules.retire import Reason
+    from cutover.rules.run import Step
     from settings import Settings
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
@@ -168,8 +170,8 @@ def _leaving(
     against: dict[str, list[Reason]] = {}
     for key in leaving(run):
         terminal.say(f"Looking who uses {key}")
-        eks_name = rules.last_entry(updates, key, project.name).get("name") or settings.eks_name(key)
-        since = rules.zero_since(updates, key, project.name)
+        eks_name = history.last_entry(updates, key, project.name).get("name") or settings.eks_name(key)
+        since = history.zero_since(updates, key, project.name)
         case = usage.case(account, seen, key, eks_name, stack=project.named, zero_since=since)
         held = rules.held(seen.found, key, project.named)
         against[key] = [*([held] if held else []), *rules.reasons(case)]

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cutover.aws import minutes
-from cutover.aws.live import Live, LiveError, session
-from cutover.aws.minutes import together
+from cutover.aws.live import Live
+from cutover.aws.session import LiveError, session
 from cutover.calls import OutsideError, waiting
 from cutover.commands import tables
 from cutover.commands.confirmed import Confirmed, check_settled
@@ -54,6 +54,7 @@ from cutover.rules.promote import (
     worse_back,
 )
 from cutover.rules.shift import ShiftError, live_weights, routes_of, said
+from cutover.rules.traffic import together
 from settings import SettingsError
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.aws.live import Found
-    from cutover.aws.minutes import Traffic
     from cutover.engine.project import Project
+    from cutover.rules.found import Found
     from cutover.rules.gate import Group
+    from cutover.rules.traffic import Traffic
     from settings import Settings
 
 _AGAIN_SECONDS = 30

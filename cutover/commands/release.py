@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover.aws.live import HoldError, Live, session
+from cutover.aws.live import HoldError, Live
+from cutover.aws.session import session
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands.confirmed import Confirmed
 from cutover.commands.terminal import (
@@ -31,8 +32,8 @@ from settings import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cutover.aws.live import Found
     from cutover.engine.project import Project
+    from cutover.rules.found import Found
     from cutover.rules.gate import Hold
     from settings import Settings
 

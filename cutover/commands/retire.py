@@ -23,7 +23,8 @@ import typer
 from cutover.aws import usage
 from cutover.aws.account import read
 from cutover.aws.leftovers import sweep
-from cutover.aws.live import Live, LiveError, session
+from cutover.aws.live import Live
+from cutover.aws.session import LiveError, session
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands import tables
 from cutover.commands.confirmed import Confirmed, check_settled
@@ -42,11 +43,11 @@ from cutover.commands.terminal import (
     stop,
 )
 from cutover.ending import undisturbed
+from cutover.rules import history
 from cutover.rules import retire as rules
 from cutover.rules.gate import REFUSES
 from cutover.rules.judgement import Kind, drops_a_mesh, kind, touched, violations
 from cutover.rules.missing import TARGETS
-from cutover.rules.retire import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,8 +58,8 @@ if TYPE_CHECKING:
     from cutover.aws.leftovers import Sweep
     from cutover.aws.writes import Target
     from cutover.engine.project import Project
-    from cutover.engine.run import Run
-    from cutover.rules.retire import Reason
+    from cutover.rules.retire import Reason, Word
+    from cutover.rules.run import Run
     from settings import Settings
 
 _DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
@@ -94,15 +95,15 @@ def retire(
         with its_project.alone():
             check_settled(its_project)
             file, settings, updates = its_project.content(), its_project.settings(), its_project.history()
-            if key not in settings.clusters and not rules.known(updates, key, its_project.name):
+            if key not in settings.clusters and not history.known(updates, key, its_project.name):
                 stop(
                     Code.USAGE,
                     f"There is no cluster {key} in {its_project.file_name}, and no update ever had one. Nothing was "
                     f"changed. There are {', '.join(settings.clusters)}",
                 )
-            entry = rules.last_entry(updates, key, its_project.name)
+            entry = history.last_entry(updates, key, its_project.name)
             retirement = _Retirement(its_project, settings, key, entry, session(settings.aws))
-            zero_since = rules.zero_since(updates, key, its_project.name)
+            zero_since = history.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             _typed(key, confirm)
             retirement.check_same(file)

@@ -20,7 +20,8 @@ import typer
 
 from cutover import calls
 from cutover.aws.account import prove
-from cutover.aws.live import Live, account_of, check_account, in_role, own_session
+from cutover.aws.live import Live
+from cutover.aws.session import account_of, check_account, in_role, own_session
 from cutover.aws.writes import Writes
 from cutover.calls import OutsideError
 from cutover.commands import tables, terminal
@@ -68,13 +69,13 @@ if TYPE_CHECKING:
     import boto3
     from rich.console import Console
 
-    from cutover.aws.live import Found
     from cutover.aws.writes import Outcome
     from cutover.engine.lock import Lock
     from cutover.engine.project import Project
-    from cutover.engine.run import Run
+    from cutover.rules.found import Found
     from cutover.rules.gate import Hold
     from cutover.rules.rollback import Landing
+    from cutover.rules.run import Run
     from settings import Settings
     from settings.models import Aws
 

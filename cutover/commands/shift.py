@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from cutover.aws import account
-from cutover.aws.live import Live, LiveError, session
+from cutover.aws.live import Live
+from cutover.aws.session import LiveError, session
 from cutover.commands import tables
 from cutover.commands.confirmed import Confirmed, check_settled
 from cutover.commands.terminal import (
@@ -55,10 +56,10 @@ from settings.fields import version_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from cutover.aws.account import Account
-    from cutover.aws.live import Found
     from cutover.engine.project import Project
-    from cutover.engine.run import Run
+    from cutover.rules.account import Account
+    from cutover.rules.found import Found
+    from cutover.rules.run import Run
     from settings import Settings
 
 PROPAGATION_SECONDS = 5.0

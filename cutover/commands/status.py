@@ -15,7 +15,8 @@ from rich.text import Text
 
 from cutover.aws import minutes, support, surroundings
 from cutover.aws.account import read
-from cutover.aws.live import Live, LiveError, session
+from cutover.aws.live import Live
+from cutover.aws.session import LiveError, session
 from cutover.commands.terminal import (
     Code,
     FolderOption,
@@ -40,11 +41,11 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.aws.live import Found
-    from cutover.aws.minutes import Reading
-    from cutover.aws.support import Support
     from cutover.engine.project import Project
+    from cutover.rules.found import Found
     from cutover.rules.status import Back, Place, Status
+    from cutover.rules.support import Support
+    from cutover.rules.traffic import Reading
     from cutover.rules.verdict import Row
 
 _WIDEST = 1000  # than which no table is wider

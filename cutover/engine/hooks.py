@@ -17,22 +17,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.aws.account import read
-from cutover.aws.live import Live, TargetGroup, session
+from cutover.aws.live import Live
+from cutover.aws.session import session
 from cutover.calls import OutsideError
-from cutover.engine.run import LISTENER_RULE
+from cutover.rules.found import TargetGroup
 from cutover.rules.gate import REFUSES, grounds, held, judge, takers
+from cutover.rules.run import LISTENER_RULE
 from cutover.rules.shift import said
 from settings.fields import version_of
+from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pulumi import ResourceHookArgs, ResourceTransformArgs
 
-    from cutover.aws.account import Account
-    from cutover.aws.live import Found
+    from cutover.rules.account import Account
+    from cutover.rules.found import Found
     from cutover.rules.gate import Hold, Move, Refusal
     from settings import Settings
 

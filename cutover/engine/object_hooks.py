@@ -18,7 +18,7 @@ import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
 
-from cutover.aws.live import session
+from cutover.aws.session import session
 from cutover.calls import OutsideError, client
 from cutover.inside.lists import Inside
 from cutover.rules import admission

@@ -12,10 +12,8 @@ import os
 import re
 import time
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import UTC
 from functools import cached_property
-from pathlib import Path
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -28,6 +26,9 @@ from cutover.ending import heed, undisturbed
 from cutover.engine import lock, unconfirmed
 from cutover.engine.cli import Cli
 from cutover.engine.run import said_why, watch
+from cutover.rules.history import (
+    Update,
+)
 from settings import SettingsError, files, reading
 from settings.models import Aws
 from settings.owner import Owner
@@ -35,11 +36,11 @@ from settings.salvage import Salvaged, salvage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from pathlib import Path
 
     from cutover.engine.lock import Lock
-    from cutover.engine.run import Run, Step
-    from cutover.engine.unconfirmed import Unconfirmed
+    from cutover.rules.run import Run, Step
+    from cutover.rules.unconfirmed import Unconfirmed
     from settings import Settings
 
 _INSIDE = "**$kubernetes:**"  # what stands inside the clusters
@@ -73,15 +74,6 @@ class EngineError(ProjectError):
 
 class BusyError(ProjectError):
     """Another command edits the stack files of this folder."""
-
-
-@dataclass(frozen=True)
-class Update:
-    """An update in the stack's history: when it ended, and the configuration that it was given, by full key."""
-
-    ended: datetime
-    succeeded: bool
-    config: Mapping[str, Any]
 
 
 class Keep:

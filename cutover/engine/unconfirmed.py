@@ -9,87 +9,24 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cutover.rules.missing import TARGETS
+from cutover.rules.unconfirmed import (
+    Change,
+    Unconfirmed,
+)
 from settings import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_SHOWN = 8  # values, than which a screen needs no more
 _LONG = 60  # a part of a terminal's line
 _NOT_THERE = object()
-_WEIGHTS = re.compile(r"(?:[^:]+:)?(?:weights|routes\.[^.]+\.weights)(?:\.|$)")
-_CLUSTER = re.compile(r"(?:[^:]+:)?clusters\.([^.]+)")
-
-
-@dataclass(frozen=True)
-class Change:
-    """A value of the stack file, by its path, that a copy beside it has otherwise."""
-
-    path: str
-    said: str
-    gone: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.said}"
-
-
-@dataclass(frozen=True)
-class Unconfirmed:
-    """What nobody has confirmed: ``since`` when, and the ``changes`` of the values, or why they cannot be told."""
-
-    file: Path
-    stack: str
-    since: str
-    changes: Sequence[Change]
-    unreadable: str = ""
-
-    @property
-    def weights_alone(self) -> bool:
-        """Whether nothing but weights is unconfirmed."""
-        return not self.unreadable and all(_WEIGHTS.match(one.path) for one in self.changes)
-
-    @property
-    def retired(self) -> list[str]:
-        """The clusters that it takes out of the file."""
-        found = [(_CLUSTER.fullmatch(one.path), one) for one in self.changes]
-        return [match[1] for match, one in found if match and one.gone]
-
-    @property
-    def found(self) -> list[str]:
-        """What is so, a text for each value."""
-        more = len(self.changes) - _SHOWN
-        listed = [str(one) for one in self.changes[:_SHOWN]]
-        return [*listed, *([f"{more} more"] if more > 0 else []), *([self.unreadable] if self.unreadable else [])]
-
-    @property
-    def cure(self) -> str:
-        """What to do: the two ways to settle it, and what a retirement may need besides."""
-        file, copy = _from_here(self.file), _from_here(copy_of(self.file))
-        ways = f"To take that back: mv {copy} {file}. To keep what the file says now: rm {copy}"
-        going = "".join(
-            f". It was a retirement of {one}, whose targets may be drained already: then a rollback to it would send "
-            f"requests to nothing. To go on with it afterwards: cutover retire {one} -s {self.stack}. To give {one} "
-            f"its targets again, in that cluster: {TARGETS}"
-            for one in self.retired
-        )
-        return f"{ways}{going}"
-
-    def __str__(self) -> str:
-        head = (
-            f"Nobody has confirmed what {self.file.name} says: a command that edited it was killed ({self.since}), and "
-            "since then it says otherwise:"
-        )
-        return "\n".join([head, *(f"  {one}" for one in self.found), self.cure])
 
 
 def copy_of(file: Path) -> Path:
@@ -132,7 +69,7 @@ def read(file: Path, stack: str) -> Unconfirmed | None:
     except (OSError, ValueError) as error:
         unreadable = f"which values, cannot be told: {error}"
     if changes or unreadable:
-        return Unconfirmed(file, stack, since, changes, unreadable)
+        return Unconfirmed(file.name, _from_here(file), _from_here(copy), stack, since, changes, unreadable)
     with suppress(OSError):
         drop(file)
     return None

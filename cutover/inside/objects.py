@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    Objects = Mapping[str, Sequence[Mapping[str, Any]] | Unread]
+    from cutover.rules.verdict import Objects
 
 _AT_ONCE = 20
 _COLLECTIONS = {

@@ -15,8 +15,8 @@ from cutover.rules.verdict import Row, Verdict, known, row, some
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cutover.aws.account import Account
-    from cutover.inside.objects import Objects
+    from cutover.rules.account import Account
+    from cutover.rules.verdict import Objects
 
     _Judged = tuple[Verdict, str, str]
     _Object = Mapping[str, Any]

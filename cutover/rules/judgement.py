@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from cutover.engine.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
 from cutover.rules.gate import shares
+from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
 from settings.fields import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from cutover.engine.run import Run, Step, Weights
+    from cutover.rules.run import Run, Step, Weights
 
 _KEY = r"v\d+-\d+(?:-[b-d])?"
 _COMPONENT = re.compile(r"(?:^|\$)eks-cutover:(\w+):")

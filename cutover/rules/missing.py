@@ -16,7 +16,7 @@ from cutover.rules.shift import said
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cutover.aws.live import Found
+    from cutover.rules.found import Found
     from settings import Settings
 
 

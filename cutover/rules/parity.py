@@ -15,9 +15,9 @@ from settings.owner import STACK_TAG
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cutover.aws.account import Account
-    from cutover.inside.objects import Objects
-    from cutover.rules.preflight import Facts
+    from cutover.rules.account import Account
+    from cutover.rules.facts import Facts
+    from cutover.rules.verdict import Objects
     from settings import Settings
     from settings.models import Route
 

@@ -14,14 +14,14 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.aws.minutes import Traffic
 from cutover.rules.shift import ShiftError, shared_out
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 
-    from cutover.aws.live import Found
+    from cutover.rules.found import Found
     from cutover.rules.gate import Group
+    from cutover.rules.traffic import Traffic
     from settings.models import RolloutMetrics
 
 _SURE = 3  # standard deviations; of counts that come at random, the square root

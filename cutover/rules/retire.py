@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cutover.rules.gate import Group, coverage, flaws, need
 from cutover.rules.missing import missing
@@ -21,10 +21,9 @@ from cutover.rules.missing import missing
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from cutover.aws.account import Account
-    from cutover.aws.live import Found
-    from cutover.engine.project import Update
-    from cutover.engine.run import Step
+    from cutover.rules.account import Account
+    from cutover.rules.found import Found
+    from cutover.rules.run import Step
     from settings import Settings
 
 _NAMED = 5  # how many objects a reason names before it only counts them
@@ -164,41 +163,6 @@ def soak(settings: Settings) -> timedelta:
     return max(timedelta(hours=settings.retirement.soak_hours), timedelta(seconds=least))
 
 
-def zero_since(updates: Sequence[Update], cluster: str, project: str) -> datetime | None:
-    """Return the end of the update since which the cluster has had no weight in any route, or None.
-
-    An update that failed may have moved something: with a weight above 0 it counts as one that gave it, and with 0 it
-    proves nothing. ``updates`` come oldest first.
-    """
-    since: datetime | None = None
-    gone = False
-    for update in updates:
-        weights = _weights(update.config, cluster, project)
-        if weights == []:
-            gone = gone or update.succeeded
-            continue
-        # A key that comes back is a new cluster.
-        if gone or weights is None or any(weights):
-            since, gone = None, False
-        if since is None and update.succeeded and weights and not any(weights):
-            since = update.ended
-    return since
-
-
-def last_entry(updates: Sequence[Update], cluster: str, project: str) -> Mapping[str, Any]:
-    """Return what the newest update that had the cluster was told of it, by the keys of its entry; empty for none."""
-    for update in reversed(updates):
-        clusters = update.config.get(f"{project}:clusters")
-        if isinstance(clusters, dict) and isinstance(entry := clusters.get(cluster), dict):
-            return entry
-    return {}
-
-
-def known(updates: Sequence[Update], cluster: str, project: str) -> bool:
-    """Tell whether the stack has ever had the cluster."""
-    return any(_weights(update.config, cluster, project) for update in updates)
-
-
 def keys(settings: Settings, cluster: str) -> list[str]:
     """Return the paths of everything in a stack file that belongs to the cluster, without the project's name."""
     own = [f"routes.{name}.weights.{cluster}" for name, route in settings.routes.items() if route.weights is not None]
@@ -321,15 +285,6 @@ def _left(case: Case) -> Iterator[Reason]:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             shown = f"{len(names)}: {', '.join(names[:_NAMED])}{more}"
             yield Reason(f"{case.cluster} has {what} ({shown}), and {consequence}", cure, word)
-
-
-def _weights(config: Mapping[str, Any], cluster: str, project: str) -> list[int] | None:
-    """Return the cluster's weights in a configuration: none where it is not in it; None where it cannot be read."""
-    own, routes = config.get(f"{project}:weights"), config.get(f"{project}:routes", {})
-    if not isinstance(own, dict) or not isinstance(routes, dict):
-        return None
-    maps = [own, *(route.get("weights") or {} for route in routes.values())]
-    return [weights[cluster] for weights in maps if cluster in weights]
 
 
 def _hours(span: timedelta) -> str:

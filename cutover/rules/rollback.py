@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from fractions import Fraction
 
-    from cutover.aws.live import Found
     from cutover.rules.evidence import Unproven
+    from cutover.rules.found import Found
     from settings import Settings
 
 ALL = 100

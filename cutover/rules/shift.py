@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from cutover.aws.live import Found
+    from cutover.rules.found import Found
     from settings import Settings
 
 HIGHEST = 999

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
-    from cutover.aws.account import Account
-    from cutover.aws.minutes import Reading
-    from cutover.aws.support import Support
-    from cutover.engine.unconfirmed import Unconfirmed
+    from cutover.rules.account import Account
     from cutover.rules.gate import Move
     from cutover.rules.missing import Missing
+    from cutover.rules.support import Support
+    from cutover.rules.traffic import Reading
+    from cutover.rules.unconfirmed import Unconfirmed
 
 WINDOW = timedelta(minutes=5)
 """How long traffic is counted: whole minutes, without the newest, which CloudWatch is still collecting."""

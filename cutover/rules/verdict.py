@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _T = TypeVar("_T")
 _AGAIN = "Mend that, and run the same again"
@@ -32,6 +32,10 @@ class Unread(Exception):  # noqa: N818 - a fact first, and an error only where i
     def __init__(self, reason: str, cure: str = _AGAIN) -> None:
         super().__init__(reason)
         self.cure = cure
+
+
+Objects: TypeAlias = "Mapping[str, Sequence[Mapping[str, Any]] | Unread]"
+"""What stands inside a cluster, by collection (cutover/inside/objects.py), as far as it could be read."""
 
 
 @dataclass(frozen=True)

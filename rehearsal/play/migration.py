@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cutover.engine.run import LISTENER_RULE, Run, watch
+from cutover.engine.run import watch
 from cutover.rules.judgement import weights_alone
+from cutover.rules.run import LISTENER_RULE, Run
 from rehearsal.cloud.targets import Targets
 from rehearsal.play import stackfile
 from rehearsal.play.answers import Answer, by_step, split_faults, tally

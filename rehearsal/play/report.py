@@ -16,7 +16,7 @@ from rehearsal.play.charts import chosen, draw
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cutover.engine.run import Step
+    from cutover.rules.run import Step
     from rehearsal.play.answers import Answer
     from rehearsal.play.migration import Outcome
 

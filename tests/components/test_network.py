@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pulumi_aws as aws
 import pytest
 
-from components.network import Network, plan_subnets
+from components.network import Network
 from settings.models import ExistingNetwork
+from settings.subnets import plan_subnets
 from tests.conftest import record
 from tests.settings.editing import EXISTING
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from components.route import Route, RouteArgs, preview_priority, weighted_priority
+from components.route import Route, RouteArgs
 from settings.fields import MAX_ROUTE_PRIORITY
 from settings.models import Preview, Stickiness
+from settings.priorities import preview_priority, weighted_priority
 from tests.conftest import PROJECT, record, settings_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cutover.engine.project import Project
-from cutover.engine.run import LISTENER_RULE, Run, Step
+from cutover.rules.run import LISTENER_RULE, Run, Step
 from tests.conftest import PROJECT
 from tests.settings.editing import settings_of
 

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.aws.live import hold_name
 from rehearsal.cloud.targets import Targets
-from settings.owner import Owner
+from settings.owner import CLUSTER_TAG, ROUTE_TAG, Owner
 from tests.conftest import PROJECT
 from tests.rehearsal.emulated import REGION
 

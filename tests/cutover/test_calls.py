@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 from cutover import calls
 from cutover.__main__ import app
 from cutover.aws import leftovers, support
-from cutover.aws.live import Live, LiveError, TargetGroup, session
+from cutover.aws.live import Live
+from cutover.aws.session import LiveError, session
 from cutover.aws.usage import Usage
 from cutover.aws.writes import WriteError, Writes
 from cutover.calls import at_once, failing_as, waiting
@@ -30,6 +31,7 @@ from cutover.engine import lock
 from cutover.engine.lock import LockError
 from cutover.inside import objects
 from cutover.inside.lists import Inside, InsideError
+from cutover.rules.found import TargetGroup
 from cutover.rules.verdict import Unread
 from settings.models import Aws
 from tests.conftest import ROOT, settings_of

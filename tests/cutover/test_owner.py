@@ -13,16 +13,17 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.__main__ import app
 from cutover.aws import leftovers, support
-from cutover.aws.live import Found, Live, LiveError, WeightedRule, hold_name, hold_names
+from cutover.aws.live import Live, hold_name, hold_names
+from cutover.aws.session import LiveError
 from cutover.aws.writes import Writes
 from cutover.commands import rollback, shift
 from cutover.engine.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
 from cutover.engine.project import Project
+from cutover.rules.found import Found, WeightedRule
 from cutover.rules.gate import Hold
-from settings.owner import PROJECT_TAG, STACK_TAG, Owner
+from settings.owner import CLUSTER_TAG, PROJECT_TAG, ROUTE_TAG, STACK_TAG, Owner
 from tests.conftest import stack_config
 from tests.cutover.fake_engine import Engine
 from tests.cutover.tagged import OWNER, STACK, Tagged, reach, tagged

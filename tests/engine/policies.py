@@ -7,11 +7,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.asked import ASKED
-from rehearsal.engine.sandbox import Sandbox
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rehearsal.engine.sandbox import Sandbox
 
 _READS = ("Describe", "Get", "List")
 

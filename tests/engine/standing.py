@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.engine.run import watch
 from rehearsal.cloud.targets import Targets
 from rehearsal.play import stackfile
 from rehearsal.world.metrics import NAMESPACE, past
+from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from pulumi.automation import Stack
 
-    from cutover.engine.run import Run
+    from cutover.rules.run import Run
     from rehearsal.engine.sandbox import Sandbox
 
 

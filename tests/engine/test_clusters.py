@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.engine.run import LISTENER_RULE
 from cutover.rules.judgement import touched
+from cutover.rules.run import LISTENER_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cutover.engine.run import Step
+    from cutover.rules.run import Step
     from rehearsal.play.stackfile import Config
     from tests.engine.standing import Standing
 

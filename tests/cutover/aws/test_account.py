@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from cutover.aws.account import Account, read
-from cutover.aws.live import Found, Live, TargetGroup, WeightedRule
+from cutover.aws.account import read
+from cutover.aws.live import Live
+from cutover.rules.account import Account
+from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.gate import Group, judge
 from rehearsal.world.metrics import NAMESPACE, past
 from tests.cutover.tagged import OWNER, reach, tagged

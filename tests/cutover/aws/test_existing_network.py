@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cutover.aws import existing_network
-from cutover.aws.existing_network import Subnet, mistakes
-from cutover.aws.live import session
+from cutover.aws.session import session
+from cutover.rules.existing_network import Subnet, mistakes
 from tests.cutover.tagged import reach
 from tests.rehearsal.emulated import REGION, running
 from tests.settings.editing import settings_of

@@ -6,13 +6,17 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from components.route import preview_priority, weighted_priority
 from cutover.aws import ground
-from cutover.aws.ground import Ground, Place, is_principal, mistakes, read, warnings
+from cutover.aws.ground import is_principal, read
+from cutover.engine import ground as engine_ground
+from cutover.rules.ground import Ground, mistakes, warnings
+from cutover.rules.places import Place
 from settings import SettingsError
+from settings.priorities import preview_priority, weighted_priority
 from tests.conftest import record_program, stack_config
 from tests.cutover.tagged import STACK, reach, tagged
 from tests.rehearsal.emulated import REGION, running
@@ -214,13 +218,13 @@ def test_a_silent_aws_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("preview", [True, False])
 def test_only_a_preview_is_ended_since_every_update_has_one(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
-    monkeypatch.setattr(ground.pulumi.runtime, "is_dry_run", lambda: preview)
+    monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
     monkeypatch.setattr(ground, "read", lambda _: Ground(hosted={"example.com": []}))
     if not preview:
-        ground.check(settings_of("dev"))
+        engine_ground.check(settings_of("dev"))
         return
     with pytest.raises(SettingsError) as caught:
-        ground.check(settings_of("dev"))
+        engine_ground.check(settings_of("dev"))
     assert (
         str(caught.value)
         .splitlines()[1]
@@ -232,6 +236,6 @@ def test_the_program_asks_before_it_declares_anything(monkeypatch: pytest.Monkey
     def stop(_: object) -> None:
         raise SettingsError("stopped")
 
-    monkeypatch.setattr(ground, "check", stop)
+    monkeypatch.setattr(engine_ground, "check", stop)
     with pytest.raises(SettingsError, match="stopped"):
         record_program(stack_config("dev"), preview=True)

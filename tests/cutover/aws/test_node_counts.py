@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.tags import SIZES_TAG
 from cutover.aws import node_counts
-from cutover.aws.node_counts import Group, count, read, words
+from cutover.aws.node_counts import read
+from cutover.rules.node_counts import Group, count, words
 from settings.models import Nodes
+from settings.owner import SIZES_TAG
 from tests.conftest import record_program, stack_config
 from tests.settings.editing import settings_of
 

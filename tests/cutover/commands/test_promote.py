@@ -17,14 +17,15 @@ from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.aws import minutes
-from cutover.aws.live import LiveError, hold_name
-from cutover.aws.minutes import Traffic, together
+from cutover.aws.live import hold_name
+from cutover.aws.session import LiveError
 from cutover.commands import promote as command
 from cutover.commands import shift
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at
 from cutover.rules.shift import ShiftError
+from cutover.rules.traffic import Traffic, together
 from rehearsal.world.metrics import NAMESPACE, Meter
 from settings.models import RolloutMetrics
 from tests.conftest import PROJECT, stack_config
@@ -36,6 +37,8 @@ from tests.rehearsal.emulated import running
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from pathlib import Path
+
+    from cutover.rules import traffic
 
 OLD, NEW = "v1-35", "v1-36"
 ROUTES = ("web", "grpc-api")
@@ -417,7 +420,7 @@ def test_more_errors_of_the_load_balancer_itself_hold(clock: Clock) -> None:
 def test_a_reading_that_fails_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     reads, times = minutes.read, iter(range(100))
 
-    def read(*asked: Any) -> minutes.Reading:
+    def read(*asked: Any) -> traffic.Reading:
         if next(times) == 1:  # the second is the first judgement
             raise LiveError("throttled")
         return reads(*asked)
@@ -433,7 +436,7 @@ def test_a_reading_that_fails_holds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_reading_that_fails_before_a_step_holds_and_is_tried_again(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     reads, times = minutes.read, iter(range(100))
 
-    def read(*asked: Any) -> minutes.Reading:
+    def read(*asked: Any) -> traffic.Reading:
         if next(times) == at:
             raise LiveError("throttled")
         return reads(*asked)

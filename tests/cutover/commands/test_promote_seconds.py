@@ -10,21 +10,22 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.aws import minutes
-from cutover.aws.live import Found, TargetGroup, WeightedRule
-from cutover.aws.minutes import Reading, Traffic
 from cutover.commands import promote as command
 from cutover.commands.terminal import Code
+from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.gate import Group
+from cutover.rules.traffic import Reading, Traffic
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import pytest
 
     from settings import Settings
 

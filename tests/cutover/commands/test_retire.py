@@ -17,17 +17,19 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from components.tags import CLUSTER_TAG, ROUTE_TAG
 from cutover.aws import usage
 from cutover.aws.live import hold_name
 from cutover.commands import retire as command
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
-from cutover.engine.project import Project, Update
-from cutover.engine.run import Run, Step
+from cutover.engine.project import Project
 from cutover.inside.lists import InsideError
+from cutover.rules import history
 from cutover.rules import retire as rules
+from cutover.rules.history import Update
+from cutover.rules.run import Run, Step
 from rehearsal.cloud.targets import Targets
+from settings.owner import CLUSTER_TAG, ROUTE_TAG
 from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented
 from tests.cutover.tagged import OWNER
@@ -858,7 +860,7 @@ def test_nothing_of_the_cluster_stays_in_the_file() -> None:
     ],
 )  # fmt: skip
 def test_since_when_a_cluster_has_no_weight_is_read_from_the_updates(updates: list[Update], since: int | None) -> None:
-    found = rules.zero_since(updates, OLD, PROJECT)
+    found = history.zero_since(updates, OLD, PROJECT)
     assert found == (None if since is None else updates[since].ended)
 
 

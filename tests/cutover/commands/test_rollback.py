@@ -23,7 +23,7 @@ from typer.testing import CliRunner
 
 from cutover import calls
 from cutover.__main__ import app, main
-from cutover.aws.live import Found, Live, TargetGroup, WeightedRule
+from cutover.aws.live import Live
 from cutover.aws.writes import Outcome, Writes
 from cutover.commands import release as release_command
 from cutover.commands import rollback as rollback_command
@@ -31,7 +31,7 @@ from cutover.commands import terminal
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project
-from cutover.engine.run import LISTENER_RULE, Run, Step
+from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.gate import Group, Hold, held
 from cutover.rules.rollback import (
     RollbackError,
@@ -45,6 +45,7 @@ from cutover.rules.rollback import (
     reached,
     to_write,
 )
+from cutover.rules.run import LISTENER_RULE, Run, Step
 from rehearsal.play import stackfile
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented

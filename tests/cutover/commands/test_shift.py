@@ -19,13 +19,14 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cutover.__main__ import app
-from cutover.aws.live import Live, LiveError, hold_name
+from cutover.aws.live import Live, hold_name
+from cutover.aws.session import LiveError
 from cutover.commands import shift as command
 from cutover.commands import terminal
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project, ProjectError
-from cutover.engine.run import Step
+from cutover.rules.run import Step
 from cutover.rules.shift import ShiftError, parse, wanted
 from tests.cutover.documents import as_documented
 from tests.cutover.fake_engine import HEAD, Engine
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from pathlib import Path
 
-    from cutover.aws.live import Found
-    from cutover.engine.run import Run
+    from cutover.rules.found import Found
+    from cutover.rules.run import Run
     from settings import Settings
 
 ROUTES = ("web", "grpc-api")

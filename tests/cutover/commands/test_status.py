@@ -14,12 +14,13 @@ from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.aws import buckets, minutes, support, surroundings
-from cutover.aws.live import LiveError, hold_name
-from cutover.aws.support import Support
+from cutover.aws.live import hold_name
+from cutover.aws.session import LiveError
 from cutover.commands import status as command
 from cutover.commands.terminal import results
 from cutover.engine.project import Project
 from cutover.rules import preflight
+from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Verdict
 from rehearsal.world.metrics import NAMESPACE, dimensions
 from tests.conftest import ROOT

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.engine.project import BusyError, EngineError, Project, ProjectError, inside, standing_in
-from cutover.engine.run import Step
+from cutover.rules.run import Step
 from settings import SettingsError
 from tests.conftest import ROOT
 

@@ -21,7 +21,7 @@ from cutover.commands import shift as shift_command
 from cutover.commands.terminal import Code, results
 from cutover.engine import unconfirmed
 from cutover.engine.project import Project, ProjectError
-from cutover.engine.run import Run
+from cutover.rules.run import Run
 from tests.conftest import ROOT
 from tests.cutover.fake_engine import HEAD, Engine
 from tests.cutover.tagged import reach, tagged

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import create_command_error
 
-from cutover.engine.run import LISTENER_RULE, watch
+from cutover.engine.run import watch
+from cutover.rules.run import LISTENER_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cutover.engine.run import Run
+    from cutover.rules.run import Run
     from rehearsal.engine.sandbox import Sandbox
 
 _FOLDER = Path(__file__).parent

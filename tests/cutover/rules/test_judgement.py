@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cutover.engine.run import TARGET_GROUP, Run
 from cutover.rules.judgement import Kind, Rule, Violation, kind, moved, violations, weights
+from cutover.rules.run import TARGET_GROUP, Run
 from tests.cutover import plans
 
 OLD, NEW = {"v1-35"}, {"v1-36"}

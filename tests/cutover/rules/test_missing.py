@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cutover.aws.live import Found, TargetGroup, WeightedRule
+from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.gate import Hold
 from cutover.rules.missing import missing, unseen
 from tests.settings.editing import settings_of

@@ -22,13 +22,14 @@ import pytest
 from botocore.stub import Stubber
 
 from cutover.aws import surroundings
-from cutover.aws.account import Account
-from cutover.aws.live import Found, TargetGroup, WeightedRule
-from cutover.aws.support import Support
 from cutover.inside import objects
 from cutover.inside.lists import InsideError
+from cutover.rules.account import Account
+from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
+from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.gate import Group
-from cutover.rules.preflight import Answer, Facts, Insight, Insights, Processors, Subnet, free_blocks, judge
+from cutover.rules.preflight import free_blocks, judge
+from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving

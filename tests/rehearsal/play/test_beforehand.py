@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +14,8 @@ from tests.conftest import ROOT
 from tests.rehearsal.emulated import running
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rehearsal.engine.sandbox import Sandbox
     from rehearsal.play.stackfile import Config
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +19,7 @@ from tests.rehearsal.stage import BALANCER, DNS_NAME, HOST, NEW, OLD, Stage, eve
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
 PROGRAM = ROOT
 WEB = Destination("web", HOST, "/")

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from cutover.engine.run import Run, Step
+from cutover.rules.run import Run, Step
 from rehearsal.play.answers import Answer, by_step, tally
 from rehearsal.play.migration import Outcome
 from rehearsal.play.report import document, render, split, touched

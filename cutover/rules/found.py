@@ -1,0 +1,67 @@
+"""What a stack has in AWS, as it was found by its tags: weighted rules, target groups, and the hold.
+
+Pure. Refuses to own how it is found (cutover/aws/live.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cutover.rules.gate import Hold
+
+
+@dataclass(frozen=True)
+class WeightedRule:
+    """A route's weighted rule: its load balancer, and the weight of every target group by ARN.
+
+    ``instead`` is what the rule does where somebody has made it forward to nothing: "fixed-response 503".
+    """
+
+    arn: str
+    load_balancer: str
+    weights: Mapping[str, int]
+    instead: str = ""
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """A route's and cluster's target group. ``checked`` is whether its health checks are on."""
+
+    arn: str
+    route: str
+    cluster: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one."""
+
+    rules: Mapping[str, WeightedRule]
+    groups: Mapping[str, TargetGroup]
+    hold: Hold | None
+    doubts: tuple[str, ...] = ()  # what is marked as if it were the stack's, and is another's, or may be
+
+    def group_of(self, route: str, cluster: str) -> str | None:
+        """Return the ARN of a route's target group in a cluster, or None.
+
+        While one is replaced there are two, and the one in the weighted rule is meant.
+        """
+        found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
+        ruled = self.rules[route].weights if route in self.rules else {}
+        return next((arn for arn in found if arn in ruled), next(iter(found), None))
+
+    @property
+    def instead(self) -> list[str]:
+        """Say of every rule that forwards to nothing what it does, and by which route."""
+        return [f"{route} ({rule.instead})" for route, rule in sorted(self.rules.items()) if rule.instead]
+
+    @property
+    def serving(self) -> set[str]:
+        """The clusters that get requests: those with a weight above 0 in a weighted rule."""
+        weights = [item for rule in self.rules.values() for item in rule.weights.items()]
+        return {self.groups[arn].cluster for arn, weight in weights if weight > 0 and arn in self.groups}
