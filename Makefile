@@ -21,6 +21,7 @@ test: .venv/installed ## check format, lint and types, and run every test
 	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check --quiet .
 	$(RUN) -m basedpyright
+	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor --offline --quiet .github
 	$(RUN) -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 

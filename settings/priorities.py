@@ -5,17 +5,9 @@ Owns the order of the rules on a listener. Refuses to know which rules stand the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from settings.fields import MAX_ROUTE_PRIORITY, version_of
 
-if TYPE_CHECKING:
-    pass
-
-
 _SLOTS_PER_ROUTE = 40  # ten minor versions, four clusters of each
-
-
 _FIRST_WEIGHTED = MAX_ROUTE_PRIORITY * _SLOTS_PER_ROUTE
 
 

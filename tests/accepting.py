@@ -28,8 +28,9 @@ from pulumi.runtime.mocks import MockMonitor, Mocks
 
 from rehearsal.cloud import session
 from rehearsal.cloud.api import complete_moto
+from rehearsal.cloud.refused import Refused
 from rehearsal.plugins.aws.provider import AwsProvider
-from rehearsal.plugins.plugin import Refused, Resource
+from rehearsal.plugins.plugin import Resource
 from tests.conftest import KUBECONFIG, PROJECT, Recorder, record_program
 
 if TYPE_CHECKING:

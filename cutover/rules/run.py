@@ -18,8 +18,6 @@ LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
 
 
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
-
-
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a value that nobody can know before the update."""
 

@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 
 _SHOWN = 8  # values, than which a screen needs no more
-
-
 _WEIGHTS = re.compile(r"(?:[^:]+:)?(?:weights|routes\.[^.]+\.weights)(?:\.|$)")
-
-
 _CLUSTER = re.compile(r"(?:[^:]+:)?clusters\.([^.]+)")
 
 

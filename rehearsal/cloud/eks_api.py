@@ -19,8 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from rehearsal.cloud.eks_limits import ADDON_VERSIONS
-from rehearsal.plugins.aws.eks import (
+from rehearsal.cloud.eks_documents import (
     ACCESS_ENTRIES,
     CLUSTERS,
     DEFAULT_VERSION,
@@ -28,6 +27,7 @@ from rehearsal.plugins.aws.eks import (
     NODE_GROUP_TAGS,
     POD_IDENTITIES,
 )
+from rehearsal.cloud.eks_limits import ADDON_VERSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

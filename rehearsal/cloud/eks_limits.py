@@ -15,9 +15,9 @@ from rehearsal.cloud.session import AwsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
 
 ADDON_VERSIONS = "eks/addon-versions"
 """Documents {versions} by add-on and Kubernetes version (``coredns:1.36``), where a test plays what EKS has."""

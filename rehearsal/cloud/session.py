@@ -20,7 +20,7 @@ from rehearsal.cloud.store import Store
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 _SERVICES = {
     "acm": "ACM",

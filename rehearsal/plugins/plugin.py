@@ -25,20 +25,20 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from rehearsal.cloud.refused import (
+    Props,
+    Refused,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Props = dict[str, Any]
 UNKNOWN: str = rpc.UNKNOWN
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # what the engine itself allows
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 Kind = Literal["add", "delete", "update"]
-
-
-class Refused(Exception):  # noqa: N818 - it is an answer of the emulated cloud, not a failure of the plugin
-    """What the emulated cloud answers instead of doing what was asked; its text reaches the user as it is."""
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from rehearsal.cloud.kubernetes.cluster import Cluster
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
     from rehearsal.world.controllers import Connect
 
 KIND = "TargetGroupBinding"

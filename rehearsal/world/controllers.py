@@ -28,8 +28,8 @@ from rehearsal.cloud.session import OUTSIDE_AGENT
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
 
 EVENT = "event"
 WORKERS = 3

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rehearsal.cloud.kubernetes.cluster import Cluster
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
     from rehearsal.world.controllers import Connect
 
 MESH_ATTRIBUTE = "appmesh.k8s.aws/mesh"

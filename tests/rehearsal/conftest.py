@@ -20,11 +20,13 @@ from rehearsal.cloud import session
 from rehearsal.cloud.api import Api
 from rehearsal.cloud.store import Store
 from rehearsal.plugins.aws.provider import AwsProvider
-from rehearsal.plugins.plugin import Diff, Props, Resource
+from rehearsal.plugins.plugin import Diff, Resource
 from tests.rehearsal.emulated import served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rehearsal.cloud.refused import Props
 
 REGION = "ap-northeast-1"
 

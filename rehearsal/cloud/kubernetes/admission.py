@@ -10,12 +10,12 @@ import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, KINDS, LOAD_BALANCER_CONTROLLER, Cluster, at
-from rehearsal.plugins.plugin import Refused
+from rehearsal.cloud.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 
 WEBHOOK_SERVICES = {

@@ -31,9 +31,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
+from rehearsal.cloud.eks_documents import CLUSTERS
 from rehearsal.cloud.kubernetes.admission import WEBHOOK_SERVICES
 from rehearsal.cloud.kubernetes.cluster import API_SERVERS, KINDS, NAMESPACES, SERVICE, Cluster, Kind
-from rehearsal.plugins.aws.eks import CLUSTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
     from werkzeug.serving import BaseWSGIServer
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
 
 _BUILT_IN = (
     Kind("v1", "ConfigMap", "configmaps"),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.plugins.plugin import Props
 
 NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 """What every cluster has from the beginning."""

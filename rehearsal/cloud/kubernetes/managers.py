@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.kubernetes.cluster import at
-from rehearsal.plugins.plugin import Refused
+from rehearsal.cloud.refused import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rehearsal.cloud.kubernetes.cluster import Cluster
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
     _Path = tuple[str, ...]
 

@@ -11,11 +11,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.kubernetes.cluster import at
-from rehearsal.plugins.plugin import Refused
+from rehearsal.cloud.refused import Refused
 
 if TYPE_CHECKING:
     from rehearsal.cloud.kubernetes.cluster import Kind
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 Schema = dict[str, Any]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.cloud.refused import Refused
 from rehearsal.cloud.session import AwsError, pairs, unpaired
 from rehearsal.plugins.aws.table import (
     COMPUTED_REPLACES,
@@ -19,11 +20,10 @@ from rehearsal.plugins.aws.table import (
     one_of,
     set_of,
 )
-from rehearsal.plugins.plugin import Refused
 
 if TYPE_CHECKING:
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 _GONE = ("ResourceNotFoundException",)
 _ISSUED_WITHIN_SECONDS = 15.0

@@ -28,8 +28,8 @@ from rehearsal.plugins.aws.table import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 _IN_USE = ("DependencyViolation", "InvalidGroup.InUse", "InvalidIPAddress.InUse")
 _PEERS = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")

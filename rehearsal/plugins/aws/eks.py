@@ -13,7 +13,18 @@ import string
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud import eks_limits
+from rehearsal.cloud.eks_documents import (
+    ACCESS_ENTRIES,
+    ACCESS_POLICIES,
+    ADDONS,
+    CLUSTERS,
+    DEFAULT_VERSION,
+    NO_SUCH_ENTRY,
+    NODE_GROUP_TAGS,
+    POD_IDENTITIES,
+)
 from rehearsal.cloud.kubernetes.cluster import API_SERVERS
+from rehearsal.cloud.refused import Refused
 from rehearsal.cloud.session import AwsError, pairs, prefixed
 from rehearsal.plugins.aws.ec2 import delete_security_group
 from rehearsal.plugins.aws.table import (
@@ -33,26 +44,14 @@ from rehearsal.plugins.aws.table import (
     one_of,
     set_of,
 )
-from rehearsal.plugins.plugin import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
-CLUSTERS = "eks/cluster"  # kinds of documents in the store
-ADDONS = "eks/addon"
-ACCESS_ENTRIES = "eks/access-entry"
-ACCESS_POLICIES = "eks/access-policy"
-POD_IDENTITIES = "eks/pod-identity"
-NODE_GROUP_TAGS = "eks/node-group-tags"  # moto changes those of clusters alone
-NO_SUCH_ENTRY = (
-    "The specified principalArn could not be found. You can view your available access entries with "
-    "'list-access-entries'."
-)
 _GONE = ("ResourceNotFoundException",)
-DEFAULT_VERSION = "1.35"  # of a cluster that names none
 _ALPHANUMERIC = string.ascii_lowercase + string.digits
 _ADDON_VERSIONS = {  # what `mostRecent` finds for a cluster of Kubernetes 1.35
     "coredns": "v1.13.2-eksbuild.1",

@@ -35,7 +35,7 @@ from rehearsal.plugins.plugin import unknown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 RULES_PER_LOAD_BALANCER = 100
 TARGET_GROUPS_PER_LOAD_BALANCER = 100

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rehearsal.cloud.refused import Refused
 from rehearsal.plugins.aws.eks import newest_addon_version
-from rehearsal.plugins.plugin import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 
 def _partition(aws: Aws, args: Props) -> Props:  # noqa: ARG001

@@ -21,8 +21,8 @@ from rehearsal.plugins.aws.table import (
 )
 
 if TYPE_CHECKING:
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 _GONE = ("NoSuchEntity",)
 _TAG_PATTERN = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]"

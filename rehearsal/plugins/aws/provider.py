@@ -11,9 +11,10 @@ import json
 import os
 from typing import Any
 
+from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
 from rehearsal.plugins.aws import acm, ec2, eks, elbv2, functions, iam, route53, servicediscovery, table
-from rehearsal.plugins.plugin import UNKNOWN, Diff, Props, Refused, Resource
+from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 
 TYPES: dict[str, table.Type] = {
     kind.token: kind

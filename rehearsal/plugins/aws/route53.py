@@ -10,8 +10,8 @@ from rehearsal.plugins.aws.table import ALWAYS, GIVEN, OUTPUT, REQUIRED, REQUIRE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 
 def _plain(name: Any) -> Any:

@@ -22,8 +22,8 @@ from rehearsal.plugins.aws.table import (
 )
 
 if TYPE_CHECKING:
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-    from rehearsal.plugins.plugin import Props
 
 
 def _tags(aws: Aws, arn: str, known: Props) -> Props:

@@ -18,7 +18,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Props, Refused, compare, unknown
+from rehearsal.cloud.refused import Props, Refused
+from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, compare, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

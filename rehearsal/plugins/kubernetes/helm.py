@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER, Cluster
-from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource, compare, unknown
+from rehearsal.cloud.refused import Props, Refused
+from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource, compare, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

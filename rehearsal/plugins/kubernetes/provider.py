@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 from rehearsal.cloud import session
 from rehearsal.cloud.kubernetes import admission, managers, schemas
 from rehearsal.cloud.kubernetes.cluster import KINDS, NAMESPACES, Cluster, Kind, at
+from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws
 from rehearsal.cloud.store import Store
 from rehearsal.plugins.kubernetes import helm
-from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource, compare, unknown
+from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource, compare, unknown
 
 AUTONAMED = "pulumi.com/autonamed"
 _FORCED = "pulumi.com/patchForce"

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rehearsal.cloud.eks_limits import ADDON_VERSIONS
+from rehearsal.cloud.refused import Refused
 from rehearsal.plugins.aws.provider import TYPES, AwsProvider
-from rehearsal.plugins.plugin import UNKNOWN, Diff, Refused, Resource
+from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 from tests.rehearsal.conftest import urn
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rehearsal.cloud.refused import Props, Refused
 from rehearsal.plugins.aws import elbv2
-from rehearsal.plugins.plugin import Diff, Props, Refused
+from rehearsal.plugins.plugin import Diff
 
 if TYPE_CHECKING:
     from tests.rehearsal.conftest import Account, Made, Network

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rehearsal.plugins.plugin import Diff, Refused
+from rehearsal.cloud.refused import Refused
+from rehearsal.plugins.plugin import Diff
 
 if TYPE_CHECKING:
     from tests.rehearsal.conftest import Account, Made, Network

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from rehearsal.cloud.refused import Props, Refused
 from rehearsal.plugins.aws import table
 from rehearsal.plugins.aws.provider import TYPES
-from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Props, Refused, Resource
+from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource
 
 RULE = TYPES["aws:lb/listenerRule:ListenerRule"]
 GROUP = TYPES["aws:lb/targetGroup:TargetGroup"]

@@ -14,9 +14,10 @@ import pytest
 from rehearsal.cloud import session
 from rehearsal.cloud.kubernetes.cluster import Cluster, set_answering, set_reachable
 from rehearsal.cloud.kubernetes.managers import edit_by_hand
+from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.store import Store
 from rehearsal.plugins.kubernetes.provider import KubernetesProvider, replacing_settings
-from rehearsal.plugins.plugin import UNKNOWN, Diff, Props, Refused, Resource
+from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 from rehearsal.world.controllers import annotate, let_go
 
 if TYPE_CHECKING:

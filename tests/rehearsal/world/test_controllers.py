@@ -21,7 +21,7 @@ from tests.rehearsal.emulated import REGION, ZONE, Cloud, Inline, running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 CHART = "aws-load-balancer-controller"
 

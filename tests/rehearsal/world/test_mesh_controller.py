@@ -17,7 +17,7 @@ from tests.rehearsal.emulated import REGION, ZONE, Cloud, Inline, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rehearsal.plugins.plugin import Props
+    from rehearsal.cloud.refused import Props
 
 NAMESPACE = "a.example.com"
 
