@@ -29,8 +29,9 @@ format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .
 	$(RUN) -m ruff check --quiet --fix .
 
-docs: .venv/installed ## write docs/configuration.md anew from the settings
+docs: .venv/installed ## write docs/configuration.md and docs/checks.md anew
 	$(RUN) -m settings.reference
+	$(RUN) -m cutover.rules.handbook > docs/checks.md
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'

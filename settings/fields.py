@@ -238,6 +238,21 @@ Port = Annotated[
         "a port is a whole number from 1 to 65535. No target could be registered. Write e.g. 80, without quotes",
     ),
 ]
+CheckCode = Annotated[
+    str,
+    rule(
+        text(r"CUT0[0-9]{2}"),
+        "this is no code of a check. Nothing would be ignored. Write one as `cutover status KEY` shows it, such as "
+        "CUT014",
+    ),
+]
+CheckReason = Annotated[
+    str,
+    rule(
+        text(r"\s*\S.*"),
+        "a reason is a line of text. Nobody would know why the check may fail. Write why",
+    ),
+]
 DnsLabel = Annotated[
     str,
     rule(

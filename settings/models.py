@@ -23,6 +23,8 @@ from settings.fields import (
     Capacity,
     CertificateArn,
     ChartVersion,
+    CheckCode,
+    CheckReason,
     Cidr,
     ClusterKey,
     ClusterName,
@@ -496,6 +498,14 @@ class Retirement(Model):
     )
 
 
+class Checks(Model):
+    """Which checks of `cutover status KEY` may fail in this stack."""
+
+    ignore: dict[CheckCode, CheckReason] = Field(
+        default={}, description="by the code of a check (docs/checks.md), why it may fail: shown wherever it does"
+    )
+
+
 class Preview(Model):
     """How a request asks for one cluster, whatever the weights say."""
 
@@ -562,6 +572,7 @@ class Settings(Model):
     gate: Gate = Field(default=Gate(), description="when a change of weights is refused")
     rollout: Rollout = Field(default=Rollout(), description="how a cluster is promoted step by step")
     retirement: Retirement = Field(default=Retirement(), description="when a cluster may be taken away")
+    checks: Checks = Field(default=Checks(), description="which checks of a cluster may fail")
     preview: Preview = Field(default=Preview(), description="how a request asks for one cluster")
     existing_namespaces: Several[DnsLabel] = Field(
         default=(),

@@ -48,6 +48,7 @@ from cutover.rules import retire as rules
 from cutover.rules.gate import REFUSES
 from cutover.rules.judgement import Kind, drops_a_mesh, kind, touched, violations
 from cutover.rules.missing import TARGETS
+from cutover.rules.retire import Word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
     from cutover.aws.leftovers import Sweep
     from cutover.aws.writes import Target
     from cutover.engine.project import Project
-    from cutover.rules.retire import Reason, Word
+    from cutover.rules.retire import Reason
     from cutover.rules.run import Run
     from settings import Settings
 

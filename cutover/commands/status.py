@@ -31,6 +31,7 @@ from cutover.commands.terminal import (
 )
 from cutover.engine.project import ProjectError
 from cutover.rules import preflight
+from cutover.rules.check import idle
 from cutover.rules.missing import TARGETS
 from cutover.rules.status import WINDOW, document, judge, weights
 from cutover.rules.verdict import Verdict
@@ -105,7 +106,13 @@ def status(
             _show(known, state, today)
             if key is not None:
                 _show_checks(key, rows)
-    verdicts = {row.verdict for row in rows}
+        for text in idle(rows, settings.checks.ignore, preflight.CHECKS) if key else ():
+            say(text, "yellow")
+    _end(rows)
+
+
+def _end(rows: Sequence[Row]) -> None:
+    verdicts = {row.verdict for row in rows if not row.ignored}
     if Verdict.BAD in verdicts:
         raise typer.Exit(Code.REFUSED)
     if Verdict.UNKNOWN in verdicts:
@@ -138,7 +145,14 @@ def _checks(key: str, rows: Sequence[Row]) -> Mapping[str, Any]:
     return {
         "key": key,
         "checks": [
-            {"check": row.check, "verdict": row.verdict.value, "evidence": row.evidence, "cure": row.cure}
+            {
+                "code": row.code,
+                "check": row.check,
+                "verdict": row.verdict.value,
+                "evidence": row.evidence,
+                "cure": row.cure,
+                "ignored": row.ignored,
+            }
             for row in rows
         ],
     }
@@ -361,15 +375,16 @@ def _show_checks(key: str, rows: Sequence[Row]) -> None:
     table.add_column(overflow="fold")
     for checks, row in _grouped(rows):
         said = Text.assemble((", ".join(checks), "bold"), f": {row.evidence}")
-        if row.cure:
-            said.append(f"\n-> {row.cure}")
-        table.add_row(Text(row.verdict.value, _STYLES[row.verdict]), said)
+        if row.cure or row.ignored:
+            said.append(f"\n-> {row.ignored or row.cure}")
+        verdict = Text("ignored", "dim") if row.ignored else Text(row.verdict.value, _STYLES[row.verdict])
+        table.add_row(verdict, said)
     results.print()
     results.print(table, soft_wrap=False)
-    counts = Counter(row.verdict for row in rows)
-    told = ", ".join(f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict])
-    known = "has nothing bad in what could be read" if counts[Verdict.UNKNOWN] else "has nothing bad"
-    ready = "is not ready" if counts[Verdict.BAD] else known
+    counts = Counter("ignored" if row.ignored else row.verdict.value for row in rows)
+    told = ", ".join(f"{counts[name]} {name}" for name in [*Verdict, "ignored"] if counts[name])
+    known = "has nothing bad in what could be read" if counts["unknown"] else "has nothing bad"
+    ready = "is not ready" if counts["bad"] else known
     results.print(f"\n{key} {ready}: {told}", markup=False)
 
 
@@ -377,11 +392,10 @@ def _grouped(rows: Sequence[Row]) -> Iterator[tuple[list[str], Row]]:
     """Yield rows with the checks that they answer: what cannot be reached is one line, and not a screen of them."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.evidence, row.cure) if row.verdict is Verdict.UNKNOWN else (row.check, ""), []).append(
-            row
-        )
+        unread = row.verdict is Verdict.UNKNOWN and not row.ignored
+        groups.setdefault((row.evidence, row.cure) if unread else (row.check, ""), []).append(row)
     for group in groups.values():
-        yield [row.check for row in group], group[0]
+        yield [f"{row.code} {row.check}" for row in group], group[0]
 
 
 def _table(*columns: str) -> Table:

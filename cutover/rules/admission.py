@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cutover.rules.verdict import Row, Verdict, known, row, some
+from cutover.rules.check import Check
+from cutover.rules.verdict import Verdict, known, some
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from cutover.rules.account import Account
-    from cutover.rules.verdict import Objects
+    from cutover.rules.check import Judged
+    from cutover.rules.facts import Facts
 
-    _Judged = tuple[Verdict, str, str]
     _Object = Mapping[str, Any]
 
 
@@ -81,18 +81,10 @@ def gone(arn: str) -> str:
     return f"the state knows {arn}, and AWS has no such target group. Take that in first: pulumi refresh"
 
 
-def judge(account: Account, key: str, here: Objects) -> list[Row]:
-    """Return the rows of a cluster's controllers, and of the bindings by which one of them registers targets."""
-    settings = account.settings
+def _controllers(facts: Facts) -> Judged:
+    settings, key, here = facts.account.settings, facts.key, facts.here
     meshed = settings.clusters[key].controllers.app_mesh and settings.virtual_nodes()
     wanted = [LOAD_BALANCER, *([APP_MESH] if meshed else [])]
-    return [
-        row("controllers", lambda: _controllers(wanted, key, here)),
-        row("bindings", lambda: _bindings(account, key, here)),
-    ]
-
-
-def _controllers(wanted: Sequence[Controller], key: str, here: Objects) -> _Judged:
     slices = known(here["endpointslices"])
     if missing := [controller.chart for controller in wanted if not _ends(controller, slices)]:
         return Verdict.BAD, f"not installed: {', '.join(missing)}", "Bring the stack up: pulumi up"
@@ -103,7 +95,8 @@ def _controllers(wanted: Sequence[Controller], key: str, here: Objects) -> _Judg
     return Verdict.OK, f"{' and '.join(controller.chart for controller in wanted)} answer", ""
 
 
-def _bindings(account: Account, key: str, here: Objects) -> _Judged:
+def _bindings(facts: Facts) -> Judged:
+    account, key, here = facts.account, facts.key, facts.here
     live = {_name(one): one for one in known(here["bindings"])}
     wrong, edited = list[str](), list[str]()
     for route, about in account.settings.routes.items():
@@ -130,3 +123,29 @@ def _bindings(account: Account, key: str, here: Objects) -> _Judged:
 
 def _name(one: _Object) -> str:
     return f"{one['metadata'].get('namespace', 'default')}/{one['metadata']['name']}"
+
+
+CHECKS = (
+    Check(
+        code="CUT003",
+        title="controllers",
+        why="Targets are registered by a cluster's own controller. Without one that answers, new pods and nodes never "
+        "get a request, and dead ones keep theirs.",
+        evidence="The EndpointSlices of the controllers' webhook Services.",
+        cure="Bring the pods of the controller back; a chart that was never installed comes with `pulumi up`.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/aws-load-balancer-controller.html",
+        judged=_controllers,
+    ),
+    Check(
+        code="CUT004",
+        title="bindings",
+        why="A TargetGroupBinding says which Service fills which target group. One that was edited, or that shares its "
+        "group with another, fills it with something else.",
+        evidence="The TargetGroupBindings of the cluster beside the stack file.",
+        cure="Delete what is not the stack's, or take the edit back: `pulumi up --refresh`.",
+        page="https://kubernetes-sigs.github.io/aws-load-balancer-controller/latest/guide/targetgroupbinding/"
+        "targetgroupbinding/",
+        judged=_bindings,
+    ),
+)
+"""The checks of a cluster's controllers, and of the bindings by which one of them registers targets."""

@@ -1,6 +1,6 @@
-"""What runs inside the cluster that takes over, beside the one that serves: rows of the preflight.
+"""What runs inside the cluster that takes over, beside the one that serves: checks of what must be alike.
 
-Pure. Owns what must be alike, and what does not move with weights at all. Refuses to own the reads (objects.py).
+Pure. Refuses to own the reads (objects.py of inside/), and what does not move with weights at all (unmoved.py).
 Namespaces that begin with kube- are left out: what stands there goes with a cluster's version.
 """
 
@@ -9,46 +9,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cutover.rules import gate
-from cutover.rules.verdict import Row, Unread, Verdict, known, row, some
+from cutover.rules.check import Check
+from cutover.rules.objects import (
+    containers,
+    labels,
+    name_of,
+    own,
+)
+from cutover.rules.verdict import Verdict, known, some
 from settings.owner import STACK_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from cutover.rules.account import Account
+    from cutover.rules.check import Judged
     from cutover.rules.facts import Facts
     from cutover.rules.verdict import Objects
-    from settings import Settings
     from settings.models import Route
 
     _Object = Mapping[str, Any]
-    _Judged = tuple[Verdict, str, str]
 
 _WORKLOADS = {"deployments": "Deployment", "statefulsets": "StatefulSet", "daemonsets": "DaemonSet"}
 _OWN_ROLE = "eks.amazonaws.com/role-arn"
 
 
-def judge(facts: Facts, peer: str) -> list[Row]:
-    """Return the rows of the cluster that is checked beside ``peer``."""
-    key, here, there = facts.key, facts.here, facts.there
-    return [
-        row("workloads", lambda: _workloads(key, peer, here, there)),
-        row("images", lambda: _images(peer, here, there)),
-        row("replicas", lambda: _replicas(peer, here, there)),
-        row("least replicas", lambda: _minimum(facts.account, key, here)),
-        row("ServiceAccount roles", lambda: _roles(key, peer, here, there, facts.trusted)),
-        row("ConfigMaps", lambda: _names("configmaps", key, peer, here, there)),
-        row("Secrets", lambda: _names("secrets", key, peer, here, there)),
-        row("definitions (CRDs)", lambda: _names("definitions", key, peer, here, there)),
-        row("storage classes", lambda: _names("storageclasses", key, peer, here, there)),
-        row("state", lambda: _state(peer, there)),
-        row("other entrances", lambda: _entrances(peer, there)),
-    ]
-
-
-def services(settings: Settings, key: str, here: Objects) -> _Judged:
-    """Judge the Service of every route in ``key``: that it stands, has the port and the type, and ready endpoints."""
-    every = {_name(service): service for service in known(here["services"])}
+def _services(facts: Facts) -> Judged:
+    settings, key, here = facts.account.settings, facts.key, facts.here
+    every = {name_of(service): service for service in known(here["services"])}
     slices = known(here["endpointslices"])
     wrong, said = list[str](), list[str]()
     for name, route in settings.routes.items():
@@ -77,36 +64,22 @@ def services(settings: Settings, key: str, here: Objects) -> _Judged:
 def delegates_prefixes(here: Objects) -> bool:
     """Tell whether the cluster's VPC CNI gives pods addresses out of whole /28."""
     for daemon in known(here["daemonsets"]):
-        if _name(daemon) == "kube-system/aws-node":
-            values = {env["name"]: env.get("value") for box in _boxes(daemon) for env in box.get("env", [])}
+        if name_of(daemon) == "kube-system/aws-node":
+            values = {env["name"]: env.get("value") for box in containers(daemon) for env in box.get("env", [])}
             return values.get("ENABLE_PREFIX_DELEGATION") == "true"
     return False
 
 
-def meshes(clusters: Mapping[str, Objects]) -> list[Row]:
-    """Return the row of service meshes that span clusters, behind which a weight says little."""
-
-    def judged() -> _Judged:
-        said = [f"{one} in {key}" for key, inside in clusters.items() for one in _spanning(inside)]
-        if not said:
-            for inside in clusters.values():
-                for kind in ("secrets", "definitions", "imports", "exports"):
-                    known(inside[kind])
-            return Verdict.OK, "none was found", ""
-        cure = "A pod may answer in the other cluster, so weights and metrics lie: let Services of routes stay local"
-        return Verdict.WARN, some(said), cure
-
-    return [row("multi-cluster mesh", judged)]
-
-
-def _workloads(key: str, peer: str, here: Objects, there: Objects) -> _Judged:
+def _workloads(facts: Facts) -> Judged:
+    key, peer, here, there = facts.key, facts.peer, facts.here, facts.there
     mine, theirs = _every(here), _every(there)
     if missing := theirs.keys() - mine.keys():
         return Verdict.BAD, f"not in {key}: {some(missing)}", f"Deploy to {key} what {peer} runs"
     return Verdict.OK, f"{len(theirs)} of {peer} stand in {key}", ""
 
 
-def _images(peer: str, here: Objects, there: Objects) -> _Judged:
+def _images(facts: Facts) -> Judged:
+    peer, here, there = facts.peer, facts.here, facts.there
     mine, theirs = _every(here), _every(there)
     other = [name for name in theirs.keys() & mine.keys() if _image_names(theirs[name]) != _image_names(mine[name])]
     if other:
@@ -115,8 +88,9 @@ def _images(peer: str, here: Objects, there: Objects) -> _Judged:
     return Verdict.OK, f"as in {peer}", ""
 
 
-def _replicas(peer: str, here: Objects, there: Objects) -> _Judged:
+def _replicas(facts: Facts) -> Judged:
     """Compare what is asked for; what an autoscaler scales is its own row."""
+    peer, here, there = facts.peer, facts.here, facts.there
     mine, theirs = _every(here), _every(there)
     scaled = {_scaled(one) for one in known(here["autoscalers"])}
     fewer = [
@@ -129,8 +103,9 @@ def _replicas(peer: str, here: Objects, there: Objects) -> _Judged:
     return Verdict.OK, f"no fewer than in {peer}", ""
 
 
-def _minimum(account: Account, key: str, here: Objects) -> _Judged:
+def _minimum(facts: Facts) -> Judged:
     """Compare the pods that stand behind each route without load with what the gate asks for at 50 and 100 %."""
+    account, key, here = facts.account, facts.key, facts.here
     said, cures = list[str](), list[str]()
     for name, route in account.settings.routes.items():
         least = _least(route, here)
@@ -151,7 +126,7 @@ def _minimum(account: Account, key: str, here: Objects) -> _Judged:
 def _least(route: Route, here: Objects) -> int | None:
     """Return how few pods may stand behind a route, or None where pods are not what the load balancer counts."""
     full = f"{route.service.namespace}/{route.service.name}"
-    service = next((one for one in known(here["services"]) if _name(one) == full), None)
+    service = next((one for one in known(here["services"]) if name_of(one) == full), None)
     if service is None:
         return None
     local = service["spec"].get("externalTrafficPolicy") == "Local"
@@ -168,13 +143,14 @@ def _least(route: Route, here: Objects) -> int | None:
     return sum(minima.get(name, _asked(workload)) for name, workload in behind.items())
 
 
-def _roles(key: str, peer: str, here: Objects, there: Objects, trusted: Mapping[str, bool] | Unread) -> _Judged:
+def _roles(facts: Facts) -> Judged:
+    key, peer, here, there = facts.key, facts.peer, facts.here, facts.there
     mine, theirs = _held_roles(here), _held_roles(there)
     if missing := theirs.keys() - mine.keys():
         cure = f"Give them a Pod Identity association in {key}: their calls to AWS would be refused"
         return Verdict.BAD, f"without a role in {key}: {some(missing)}", cure
     named = named_roles(here)
-    strange = [name for name, role in named.items() if role == mine[name] and not known(trusted).get(role, True)]
+    strange = [name for name, role in named.items() if role == mine[name] and not known(facts.trusted).get(role, True)]
     if strange:
         cure = f"Each cluster has an issuer of its own: let the roles trust that of {key}, or use EKS Pod Identity"
         return Verdict.BAD, f"their role does not trust {key}: {some(strange)}", cure
@@ -198,62 +174,25 @@ def _held_roles(inside: Objects) -> dict[str, str]:
 
 def named_roles(inside: Objects) -> dict[str, str]:
     """Return the IAM role that each ServiceAccount names itself, if it does."""
-    accounts = {_name(account): account["metadata"].get("annotations") or {} for account in _own(inside, "accounts")}
+    accounts = {name_of(account): account["metadata"].get("annotations") or {} for account in own(inside, "accounts")}
     return {name: said[_OWN_ROLE] for name, said in accounts.items() if _OWN_ROLE in said}
 
 
-def _names(kind: str, key: str, peer: str, here: Objects, there: Objects) -> _Judged:
-    mine, theirs = ({_name(one) for one in _own(inside, kind) if not _generated(one)} for inside in (here, there))
-    if missing := theirs - mine:
-        return Verdict.WARN, f"not in {key}: {some(missing)}", f"Create in {key} what its workloads need"
-    return Verdict.OK, f"{len(theirs)} of {peer} stand in {key}", ""
+def _named(kind: str) -> Callable[[Facts], Judged]:
+    """Make the judgement whether objects of a kind have the same names in both clusters."""
 
+    def judged(facts: Facts) -> Judged:
+        key, both = facts.key, (facts.here, facts.there)
+        mine, theirs = ({name_of(one) for one in own(inside, kind) if not _generated(one)} for inside in both)
+        if missing := theirs - mine:
+            return Verdict.WARN, f"not in {key}: {some(missing)}", f"Create in {key} what its workloads need"
+        return Verdict.OK, f"{len(theirs)} of {facts.peer} stand in {key}", ""
 
-def _state(peer: str, there: Objects) -> _Judged:
-    sets = [f"StatefulSet {_name(one)}" for one in _own(there, "statefulsets")]
-    volumes = [
-        f"volume {_name(one)}" for one in _own(there, "volumes") if one.get("status", {}).get("phase") == "Bound"
-    ]
-    if kept := [*sets, *volumes]:
-        cure = "Weights move requests and no data: keep it outside of the clusters, or move it by hand"
-        return Verdict.WARN, f"in {peer}: {some(kept)}", cure
-    return Verdict.OK, f"{peer} keeps none", ""
-
-
-def _entrances(peer: str, there: Objects) -> _Judged:
-    found = [_name(one) for one in _own(there, "services") if one["spec"].get("type") == "LoadBalancer"]
-    if found:
-        cure = "Their clients do not follow weights: make them routes, or move their names yourself"
-        return Verdict.WARN, f"LoadBalancer Services in {peer}: {some(found)}", cure
-    return Verdict.OK, f"{peer} has no LoadBalancer Service", ""
-
-
-def _spanning(inside: Objects) -> list[str]:
-    """Return what spans clusters; what could not be read does not."""
-    secrets = _readable(inside, "secrets")
-    definitions = {_name(one) for one in _readable(inside, "definitions")}
-    found = {
-        "Istio multi-cluster": any(_labels(one).get("istio/multiCluster") == "true" for one in secrets),
-        "Cilium Cluster Mesh": any(one["metadata"]["name"] == "cilium-clustermesh" for one in secrets),
-        "Linkerd multicluster": "links.multicluster.linkerd.io" in definitions,
-        "Submariner": "clusters.submariner.io" in definitions,
-        "multi-cluster Services": bool([*_readable(inside, "imports"), *_readable(inside, "exports")]),
-    }
-    return [name for name, is_there in found.items() if is_there]
+    return judged
 
 
 def _every(inside: Objects) -> dict[str, _Object]:
-    return {f"{name} {_name(one)}": one for kind, name in _WORKLOADS.items() for one in _own(inside, kind)}
-
-
-def _own(inside: Objects, kind: str) -> list[_Object]:
-    """Return the objects of a kind that a cluster does not bring by itself."""
-    return [one for one in known(inside[kind]) if not one["metadata"].get("namespace", "").startswith("kube-")]
-
-
-def _readable(inside: Objects, kind: str) -> Iterable[_Object]:
-    found = inside[kind]
-    return [] if isinstance(found, Unread) else found
+    return {f"{name} {name_of(one)}": one for kind, name in _WORKLOADS.items() for one in own(inside, kind)}
 
 
 def _generated(one: _Object) -> bool:
@@ -265,7 +204,7 @@ def _generated(one: _Object) -> bool:
 
 def _belongs(endpoints: _Object, namespace: str, service: str) -> bool:
     here = endpoints["metadata"]["namespace"] == namespace
-    return here and _labels(endpoints).get("kubernetes.io/service-name") == service
+    return here and labels(endpoints).get("kubernetes.io/service-name") == service
 
 
 def _ready(slices: Iterable[_Object]) -> int:
@@ -284,18 +223,112 @@ def _asked(workload: _Object) -> int:
 
 
 def _image_names(workload: _Object) -> dict[str, str]:
-    return {box["name"]: box["image"] for box in _boxes(workload)}
+    return {box["name"]: box["image"] for box in containers(workload)}
 
 
-def _boxes(workload: _Object) -> list[_Object]:
-    spec = workload["spec"]["template"]["spec"]
-    return [*spec.get("initContainers", []), *spec.get("containers", [])]
+SERVICES = Check(
+    code="CUT002",
+    title="Services",
+    why="A route sends to a Service by name and port. Where that is missing, of another type, or without a ready "
+    "endpoint, every request that the cluster gets is lost.",
+    evidence="The Services and EndpointSlices of the cluster, for each route of the stack file.",
+    cure="Deploy to the new cluster what the old one runs, and compare `service` in the stack file.",
+    page="https://kubernetes.io/docs/concepts/services-networking/service/",
+    judged=_services,
+)
 
-
-def _labels(one: _Object) -> Mapping[str, str]:
-    return one["metadata"].get("labels") or {}
-
-
-def _name(one: _Object) -> str:
-    namespace = one["metadata"].get("namespace")
-    return f"{namespace}/{one['metadata']['name']}" if namespace else one["metadata"]["name"]
+CHECKS = (
+    Check(
+        code="CUT013",
+        title="workloads",
+        why="What is forgotten in the new cluster is missed only when its share is large.",
+        evidence="Deployments, StatefulSets and DaemonSets of both clusters, by name, without kube-* namespaces.",
+        cure="Deploy what is missing, from where the old cluster gets it.",
+        page="https://docs.aws.amazon.com/eks/latest/best-practices/cluster-upgrades.html",
+        judged=_workloads,
+        beside=True,
+    ),
+    Check(
+        code="CUT014",
+        title="images",
+        why="With other images a shift compares two releases, and nobody knows whether the version of Kubernetes or "
+        "that of the program is to blame.",
+        evidence="The images of the containers of both clusters, by workload.",
+        cure="Deploy the same digests to both, and release in another week.",
+        page="https://kubernetes.io/docs/concepts/containers/images/",
+        judged=_images,
+        beside=True,
+    ),
+    Check(
+        code="CUT015",
+        title="replicas",
+        why="Fewer pods than the old cluster has carry less.",
+        evidence="What workloads ask for in both clusters; those that an autoscaler scales are left out.",
+        cure="Scale them before the cluster gets everything.",
+        page="https://kubernetes.io/docs/concepts/workloads/controllers/deployment/",
+        judged=_replicas,
+        beside=True,
+    ),
+    Check(
+        code="CUT016",
+        title="least replicas",
+        why="At a share of 1 % nothing scales up, and the gate lets a share grow only with the targets for it.",
+        evidence="The least pods behind each route, by its autoscaler or its workload, beside what the gate asks for.",
+        cure="Raise the autoscaler's minimum until the shift is through.",
+        page="https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/",
+        judged=_minimum,
+        beside=True,
+    ),
+    Check(
+        code="CUT017",
+        title="ServiceAccount roles",
+        why="Each cluster has an OIDC issuer of its own. A role that does not trust the new one, and a Pod Identity "
+        "association that was not made, refuse every call to AWS.",
+        evidence="Annotations of ServiceAccounts, Pod Identity associations, and the trust policies of the roles.",
+        cure="Associate the role with the ServiceAccount there (Pod Identity), or let it trust that cluster's issuer.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/pod-identities.html",
+        judged=_roles,
+        beside=True,
+    ),
+    Check(
+        code="CUT018",
+        title="ConfigMaps",
+        why="A pod whose ConfigMap is missing does not start, or starts with defaults.",
+        evidence="Names of ConfigMaps in both clusters; what controllers make anew is left out. No content is read.",
+        cure="Create what is missing, from where the old cluster gets it.",
+        page="https://kubernetes.io/docs/concepts/configuration/configmap/",
+        judged=_named("configmaps"),
+        beside=True,
+    ),
+    Check(
+        code="CUT019",
+        title="Secrets",
+        why="A pod whose Secret is missing does not start. Secrets made by hand are in no repository.",
+        evidence="Names of Secrets in both clusters; what controllers make anew is left out. No content is read.",
+        cure="Create what is missing, best by an operator that both clusters run.",
+        page="https://kubernetes.io/docs/concepts/configuration/secret/",
+        judged=_named("secrets"),
+        beside=True,
+    ),
+    Check(
+        code="CUT020",
+        title="definitions (CRDs)",
+        why="Objects of a kind that the new cluster does not know cannot be applied there.",
+        evidence="Names of CustomResourceDefinitions in both clusters.",
+        cure="Install the operators that bring them.",
+        page="https://kubernetes.io/docs/concepts/extend-kubernetes/api-extension/custom-resources/",
+        judged=_named("definitions"),
+        beside=True,
+    ),
+    Check(
+        code="CUT021",
+        title="storage classes",
+        why="A claim for a class that is not there stays pending, and so does its pod.",
+        evidence="Names of StorageClasses in both clusters.",
+        cure="Create the class; since 1.30 EKS makes no default one.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/ebs-csi.html",
+        judged=_named("storageclasses"),
+        beside=True,
+    ),
+)
+"""The checks of what runs inside the cluster that takes over, beside the one that serves."""

@@ -1,7 +1,7 @@
-"""Whether a cluster is ready to serve: one row per check. Pure: it is given what was read.
+"""Whether a cluster is ready to serve: every check of the preflight. Pure: it is given what was read.
 
-Owns the checks of what stands around a cluster in AWS. Refuses to own the reads (surroundings.py, objects.py) and the
-comparison of what runs inside two clusters (parity.py).
+Owns those of what stands around a cluster in AWS, and the order of all. Refuses to own the reads (surroundings.py,
+objects.py), the comparison of what runs inside two clusters (parity.py), and controllers (admission.py).
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules import admission, gate, parity
-from cutover.rules.verdict import Row, Unread, Verdict, known, row, some
+from cutover.rules import admission, gate, parity, unmoved
+from cutover.rules.check import Check, ignoring
+from cutover.rules.verdict import Unread, Verdict, known, some
 
 if TYPE_CHECKING:
+    from cutover.rules.check import Judged
     from cutover.rules.facts import (
         Answer,
         Facts,
         Subnet,
     )
-    from cutover.rules.verdict import Objects
+    from cutover.rules.verdict import Objects, Row
 
-    _Judged = tuple[Verdict, str, str]
 
 _SUPPORT_DAYS = 90
 # EKS: each subnet of a cluster needs 6 free addresses, and should have 16 (user guide, network requirements).
@@ -37,28 +38,6 @@ _NO_RULE, _NO_TARGET = 404, {502, 503, 504}
 _SERVER_ERROR = 500
 
 
-def judge(facts: Facts) -> list[Row]:
-    """Return every row, in the order in which one would look."""
-    rows = [
-        row("target health", lambda: _target_health(facts)),
-        row("Services", lambda: parity.services(facts.account.settings, facts.key, facts.here)),
-        *admission.judge(facts.account, facts.key, facts.here),
-        *(row(f"preview of {answer.route}", lambda answer=answer: _answer(answer)) for answer in facts.answers),
-        row("free addresses", lambda: _addresses(facts)),
-        row("quota of rules", lambda: _rules(facts)),
-        row("quota of targets", lambda: _targets(facts)),
-        row("quota of vCPU", lambda: _processors(facts)),
-        row("end of support", lambda: _support(facts)),
-        row("aws CLI", lambda: _cli(facts.cli)),
-    ]
-    if facts.peer is not None:
-        rows += [
-            row("upgrade insights", lambda: _insights(facts)),
-            *parity.judge(facts, facts.peer),
-        ]
-    return [*rows, *parity.meshes({facts.key: facts.here} | ({facts.peer: facts.there} if facts.peer else {}))]
-
-
 def free_blocks(subnet: Subnet) -> int:
     """Return how many whole /28 of a subnet nothing has an address in."""
     first, last = int(subnet.cidr.network_address), int(subnet.cidr.broadcast_address)
@@ -68,7 +47,7 @@ def free_blocks(subnet: Subnet) -> int:
     return sum(block not in busy for block in range(first // _BLOCK, last // _BLOCK + 1))
 
 
-def _target_health(facts: Facts) -> _Judged:
+def _target_health(facts: Facts) -> Judged:
     account, said, verdict, wants = facts.account, list[str](), Verdict.OK, 0
     for route in account.settings.routes:
         arn = account.found.group_of(route, facts.key)
@@ -98,7 +77,7 @@ def _target_health(facts: Facts) -> _Judged:
     return verdict, "; ".join(said) or "there is no route", cures.get(verdict, "")
 
 
-def _answer(answer: Answer) -> _Judged:
+def _answer(answer: Answer) -> Judged:
     asked = f"GET {answer.asked}"
     if isinstance(answer.status, Unread):
         if answer.untrusted:
@@ -115,7 +94,7 @@ def _answer(answer: Answer) -> _Judged:
     return Verdict.OK, said, ""
 
 
-def _addresses(facts: Facts) -> _Judged:
+def _addresses(facts: Facts) -> Judged:
     subnets, missing, prefixes = known(facts.subnets), 0, False
     blind: Unread | None = None
     try:
@@ -148,7 +127,7 @@ def _pods(inside: Objects) -> int:
     return sum(workload.get("status", {}).get("replicas", 0) for kind in kinds for workload in kind)
 
 
-def _rules(facts: Facts) -> _Judged:
+def _rules(facts: Facts) -> Judged:
     limit, counts = _limit(facts, _RULES), known(facts.rules)
     evidence = ", ".join(f"{_name(balancer)} {count} of {limit}" for balancer, count in counts.items())
     most = max(counts.values(), default=0)
@@ -158,7 +137,7 @@ def _rules(facts: Facts) -> _Judged:
     return (Verdict.WARN, evidence, cure) if most > _NEARLY * limit else (Verdict.OK, evidence, "")
 
 
-def _targets(facts: Facts) -> _Judged:
+def _targets(facts: Facts) -> Judged:
     """Count the healthy targets of every load balancer, and what the cluster still lacks to take everything."""
     account, limit, counts = facts.account, _limit(facts, _TARGETS), Counter[str]()
     for route, rule in account.found.rules.items():
@@ -185,7 +164,7 @@ def _limit(facts: Facts, name: str) -> int:
     return limits[name]
 
 
-def _processors(facts: Facts) -> _Judged:
+def _processors(facts: Facts) -> Judged:
     seen, nodes = known(facts.processors), facts.account.settings.clusters[facts.key].nodes
     grown = seen.used + max(0, nodes.max_size - seen.nodes) * seen.per_node
     evidence = f"{seen.used} of {seen.limit} used; {facts.key} at maxSize {nodes.max_size}: {grown}"
@@ -195,7 +174,7 @@ def _processors(facts: Facts) -> _Judged:
     return (Verdict.WARN, evidence, cure) if grown > seen.limit else (Verdict.OK, evidence, "")
 
 
-def _support(facts: Facts) -> _Judged:
+def _support(facts: Facts) -> Judged:
     support = facts.support
     if support.standard is None or support.extended is None:
         raise Unread(support.unread or f"EKS does not tell when support of {support.version} ends")
@@ -210,7 +189,7 @@ def _support(facts: Facts) -> _Judged:
     return Verdict.OK, evidence, ""
 
 
-def _insights(facts: Facts) -> _Judged:
+def _insights(facts: Facts) -> Judged:
     """Judge what EKS says of the peer on the way to this version.
 
     Only deprecated APIs follow a workload into a new cluster. The other insights (skew of nodes, add-ons) are about an
@@ -233,11 +212,11 @@ def _insights(facts: Facts) -> _Judged:
     return Verdict.OK, f"{len(insights.found)} of {facts.peer} are passing{age}", ""
 
 
-def _cli(said: str) -> _Judged:
+def _cli(facts: Facts) -> Judged:
     cure = "Install the aws CLI 2.7 or newer, or of version 1 1.24 or newer: every preview runs it"
-    match = re.match(r"aws-cli/(\d+)\.(\d+)\.(\d+)", said)
+    match = re.match(r"aws-cli/(\d+)\.(\d+)\.(\d+)", facts.cli)
     if match is None:
-        return Verdict.BAD, "it is not on PATH" if not said else f"`aws --version` says: {said}", cure
+        return Verdict.BAD, "it is not on PATH" if not facts.cli else f"`aws --version` says: {facts.cli}", cure
     version = (int(match[1]), int(match[2]), int(match[3]))
     evidence = match[0]
     if version < _OLDEST_AWS.get(version[0], (0, 0, 0)):
@@ -248,3 +227,103 @@ def _cli(said: str) -> _Judged:
 def _name(balancer: str) -> str:
     """Return the name in a load balancer's ARN."""
     return balancer.split("/")[-2]
+
+
+CHECKS = (
+    Check(
+        code="CUT001",
+        title="target health",
+        why="The gate lets a share grow only with the targets for it. This tells beforehand how far it would.",
+        evidence="DescribeTargetHealth of the cluster's target groups, and what the gate asks for now and at 100 %.",
+        cure="See why targets are not healthy (`aws elbv2 describe-target-health`), or raise the autoscaler's minimum.",
+        page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
+        judged=_target_health,
+    ),
+    parity.SERVICES,
+    *admission.CHECKS,
+    Check(
+        code="CUT005",
+        title="preview",
+        why="A preview rule leads one request to the new cluster before any share does: the whole way from the load "
+        "balancer to a pod.",
+        evidence="A GET of the route's health check path with the preview header.",
+        cure="404: compare `preview` in the stack file with what is up. 502 to 504: see CUT001 and CUT002.",
+        page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html",
+        judged=_answer,
+        each=lambda facts: [(answer.route, answer) for answer in facts.answers],
+    ),
+    Check(
+        code="CUT006",
+        title="free addresses",
+        why="A pod without an address does not start, and EKS needs six addresses in each subnet for itself.",
+        evidence="Free addresses of the cluster's subnets, and whole /28 of them where the VPC CNI delegates prefixes.",
+        cure="Add a zone or a subnet, or free addresses.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/network-reqs.html",
+        judged=_addresses,
+    ),
+    Check(
+        code="CUT007",
+        title="quota of rules",
+        why="Each cluster adds a preview rule for every route. Above the quota an update stops halfway.",
+        evidence="The rules of each load balancer, and ELB's quota.",
+        cure="Ask Service Quotas for more, and write what you get as `ruleQuota`.",
+        page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html",
+        judged=_rules,
+    ),
+    Check(
+        code="CUT008",
+        title="quota of targets",
+        why="Two clusters together have up to twice the targets. Above the quota new ones are not registered.",
+        evidence="The healthy targets of each load balancer, with what the cluster lacks at 100 %, and ELB's quota.",
+        cure="Ask Service Quotas for more targets per load balancer.",
+        page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html",
+        judged=_targets,
+    ),
+    Check(
+        code="CUT009",
+        title="quota of vCPU",
+        why="Two clusters together have up to twice the nodes. Above the quota new ones do not start.",
+        evidence="EC2's quota, what is used of it, and the nodes of the cluster at `maxSize`.",
+        cure="Ask Service Quotas for as many as the row says.",
+        page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html",
+        judged=_processors,
+    ),
+    Check(
+        code="CUT010",
+        title="end of support",
+        why="When support ends EKS upgrades a control plane in place by itself, and before that it costs six times as "
+        "much.",
+        evidence="What EKS says of the version, and the cluster's upgrade policy.",
+        cure="Move on to a later version.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html",
+        judged=_support,
+    ),
+    Check(
+        code="CUT011",
+        title="aws CLI",
+        why="The EKS component runs `aws eks get-token` at every preview and update.",
+        evidence="`aws --version` where the command was given.",
+        cure="Install 2.7 or newer, or of version 1 1.24 or newer.",
+        page="https://docs.aws.amazon.com/cli/latest/reference/eks/get-token.html",
+        judged=_cli,
+    ),
+    Check(
+        code="CUT012",
+        title="upgrade insights",
+        why="What still uses an API that the new version has no more would not work in the new cluster either.",
+        evidence="EKS's insights of the cluster that serves, on the way to this version.",
+        cure="What EKS recommends.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/cluster-insights.html",
+        judged=_insights,
+        beside=True,
+    ),
+    *parity.CHECKS,
+    *unmoved.CHECKS,
+)
+"""Every check, in the order in which one would look."""
+
+
+def judge(facts: Facts) -> list[Row]:
+    """Return the rows of all checks, with the reasons of those that the stack file ignores."""
+    rows = [row for check in CHECKS for row in check.rows(facts)]
+    return ignoring(rows, facts.account.settings.checks.ignore)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _T = TypeVar("_T")
 _AGAIN = "Mend that, and run the same again"
@@ -40,12 +40,14 @@ Objects: TypeAlias = "Mapping[str, Sequence[Mapping[str, Any]] | Unread]"
 
 @dataclass(frozen=True)
 class Row:
-    """One check. ``cure`` is empty where there is nothing to do."""
+    """What a check says. ``cure`` is empty where there is nothing to do, ``ignored`` says why it may be as it is."""
 
+    code: str
     check: str
     verdict: Verdict
     evidence: str
     cure: str = ""
+    ignored: str = ""
 
 
 def known(fact: _T | Unread) -> _T:
@@ -56,14 +58,6 @@ def known(fact: _T | Unread) -> _T:
     if isinstance(fact, Unread):
         raise fact
     return fact
-
-
-def row(check: str, judged: Callable[[], tuple[Verdict, str, str]]) -> Row:
-    """Return the row of a check, which is of unknown verdict where a fact that it needs could not be read."""
-    try:
-        return Row(check, *judged())
-    except Unread as reason:
-        return Row(check, Verdict.UNKNOWN, str(reason), reason.cure)
 
 
 def some(names: Iterable[str]) -> str:

@@ -397,20 +397,43 @@ def test_a_cluster_that_the_file_does_not_know_is_refused_with_those_that_it_kno
 def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
     stack: Tagged, monkeypatch: pytest.MonkeyPatch, worst: Verdict, code: int
 ) -> None:
-    rows = [Row("aws CLI", Verdict.OK, "aws-cli/2.30.0"), Row("Secrets", worst, "not in v1-36: web/key", "Create it")]
+    rows = [
+        Row("CUT011", "aws CLI", Verdict.OK, "aws-cli/2.30.0"),
+        Row("CUT019", "Secrets", worst, "not in v1-36: web/key", "Create it"),
+    ]
     monkeypatch.setattr(surroundings, "read", lambda *_: None)
     monkeypatch.setattr(preflight, "judge", lambda _: rows)
     answer = _run(NEW)
     assert answer.exit_code == code
     assert _lines(answer, "web") == ["web v1-35 90 90 - 6 5 0.0 0.00"]
-    assert _lines(answer, str(worst)) == [f"{worst} Secrets: not in v1-36: web/key"]
+    assert _lines(answer, str(worst)) == [f"{worst} CUT019 Secrets: not in v1-36: web/key"]
     assert "-> Create it" in answer.stdout
     hold = {"weights": {"web": {OLD: 100, NEW: 0}}, "who": "sre", "why": "errors", "when": "2026-11-24T03:00Z"}
     stack.cloud.client("ssm").put_parameter(Name=hold_name(OWNER), Value=json.dumps(hold), Type="String")
     found = _json(NEW)
     as_documented("status", found)
     assert found["key"] == NEW
-    assert [(row["check"], row["verdict"]) for row in found["checks"]] == [("aws CLI", "ok"), ("Secrets", str(worst))]
+    shown = [(row["code"], row["check"], row["verdict"]) for row in found["checks"]]
+    assert shown == [("CUT011", "aws CLI", "ok"), ("CUT019", "Secrets", str(worst))]
+
+
+@pytest.mark.usefixtures("stack")
+def test_what_a_stack_ignores_is_shown_with_its_reason_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = Row("CUT019", "Secrets", Verdict.BAD, "not in v1-36: web/key", "Create it", ignored="Vault injects it")
+    monkeypatch.setattr(surroundings, "read", lambda *_: None)
+    monkeypatch.setattr(preflight, "judge", lambda _: [bad])
+    ignored = {"CUT019": "Vault injects it", "CUT014": "another release", "CUT099": "a slip"}
+    _file(monkeypatch, {OLD: 90, NEW: 10}, checks={"ignore": ignored})
+    answer = _run(NEW)
+    assert answer.exit_code == 0
+    assert _lines(answer, "ignored") == ["ignored CUT019 Secrets: not in v1-36: web/key"]
+    assert "-> Vault injects it" in answer.stdout
+    assert answer.stdout.strip().endswith("v1-36 has nothing bad: 1 ignored")
+    assert "checks.ignore.CUT014: images has nothing to ignore here. Take it out" in answer.stderr
+    assert "checks.ignore.CUT099: there is no such check" in answer.stderr
+    assert "checks.ignore.CUT019" not in answer.stderr
+    [check] = _json(NEW)["checks"]
+    assert (check["verdict"], check["ignored"]) == ("bad", "Vault injects it")
 
 
 class _Eks(boto3.Session):

@@ -31,6 +31,7 @@ from cutover.rules.gate import Group
 from cutover.rules.preflight import free_blocks, judge
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
+from settings.models import Checks
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged
@@ -219,6 +220,14 @@ def test_a_controller_that_does_not_answer_is_bad(slices: list[Any], evidence: s
 )
 def test_bindings_stand_as_the_stack_file_says(web: list[Any], evidence: str) -> None:
     assert _said("bindings", _facts(here=_with("bindings", _binding("orders"), *web))) == ("bad", evidence)
+
+
+def test_a_check_may_fail_where_the_stack_file_says_why_and_one_that_is_well_has_no_excuse() -> None:
+    ignored = Checks(ignore={"CUT002": "the chart is installed by hand", "CUT003": "a slip"})
+    settings = _account().settings.model_copy(update={"checks": ignored})
+    facts = _facts(account=replace(_account(), settings=settings), here=_with("services"))
+    assert _row("Services", facts).ignored == "the chart is installed by hand"
+    assert {row.check for row in judge(facts) if row.ignored} == {"Services"}
 
 
 def test_the_only_cluster_is_compared_with_nothing() -> None:
