@@ -49,12 +49,17 @@ _TAG_SIGNS = "_.:/=+-@"
 _ARM = re.compile(r"a1\.|[a-z]+[0-9]+g")  # AWS names a Graviton processor by a g behind the generation
 
 
-def rule(holds: Callable[[Any], bool], says: str) -> BeforeValidator:
+def refused(code: str, says: str) -> PydanticCustomError:
+    """Return the refusal of a value: its code, by which people search, and what is wrong, what would follow, a cure."""
+    return PydanticCustomError("rule", "{text}", {"text": says, "code": code})
+
+
+def rule(code: str, holds: Callable[[Any], bool], says: str) -> BeforeValidator:
     """Check a value before its type is looked at, so that a wrong type and a wrong value get the same answer."""
 
     def check(value: Any) -> Any:
         if not holds(value):
-            raise PydanticCustomError("rule", "{text}", {"text": says})
+            raise refused(code, says)
         return value
 
     return BeforeValidator(check)
@@ -101,7 +106,7 @@ def apart_in_iam(tags: Mapping[str, str]) -> Mapping[str, str]:
         first = seen.setdefault(key.lower(), key)
         if first != key:
             says = f"{first} and {key} are one key to IAM. It would refuse every role halfway through the update"
-            raise PydanticCustomError("rule", "{text}", {"text": f"{says}. Leave one out"})
+            raise refused("CUT103", f"{says}. Leave one out")
     return tags
 
 
@@ -110,10 +115,10 @@ def one_node_group(types: Sequence[str]) -> Sequence[str]:
     arm = [name for name in types if _ARM.match(name)]
     if arm and len(arm) < len(types):
         says = f"{', '.join(arm)} has an Arm processor, and the others have none. A node group has one machine image"
-        raise PydanticCustomError("rule", "{text}", {"text": f"{says}, so EKS would refuse it. Keep to one kind"})
+        raise refused("CUT104", f"{says}, so EKS would refuse it. Keep to one kind")
     if len(types) > MAX_INSTANCE_TYPES:
         says = f"more than {MAX_INSTANCE_TYPES} instance types. EKS would refuse the node group once the cluster is up"
-        raise PydanticCustomError("rule", "{text}", {"text": f"{says}. Leave some out"})
+        raise refused("CUT105", f"{says}. Leave some out")
     return types
 
 
@@ -122,7 +127,7 @@ def distinct(values: Sequence[Any]) -> Sequence[Any]:
     for place, value in enumerate(values):
         if value in values[:place]:
             says = f"{value} stands there twice. The second would be refused, or mean nothing. Leave one out"
-            raise PydanticCustomError("rule", "{text}", {"text": says})
+            raise refused("CUT106", says)
     return values
 
 
@@ -135,14 +140,15 @@ def codes(value: Any) -> bool:
     )
 
 
-def seconds(least: int, most: int, what: str, example: str) -> BeforeValidator:
+def seconds(code: str, least: int, most: int, what: str, example: str) -> BeforeValidator:
     """Take whole seconds in ELB's bounds for ``what``."""
-    return rule(whole(least, most), f"{what} is {least} to {most} seconds. ELB would refuse it. Write {example}")
+    return rule(code, whole(least, most), f"{what} is {least} to {most} seconds. ELB would refuse it. Write {example}")
 
 
 def nodes(least: int) -> BeforeValidator:
     """Take a number of nodes of at least ``least``."""
     return rule(
+        "CUT107",
         lambda value: type(value) is int and value >= least,
         f"a number of nodes here is a whole number of at least {least}. EKS would refuse another, or have no node "
         "for the add-ons. Write e.g. 3, without quotes",
@@ -166,6 +172,7 @@ Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
 StackName = Annotated[
     str,
     rule(
+        "CUT108",
         text(r"(?=.{1,55}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?"),
         "a stack's name here is at most 55 lower-case letters, digits and hyphens: EKS clusters and meshes are named "
         "after it, and AWS would refuse them. Make the stack under another name with `pulumi stack init`",
@@ -174,6 +181,7 @@ StackName = Annotated[
 Region = Annotated[
     str,
     rule(
+        "CUT109",
         text(r"[a-z]{2,4}(-[a-z]+)+-[0-9]"),
         "this is no region. No call to AWS would find its way. Write e.g. ap-northeast-1",
     ),
@@ -181,6 +189,7 @@ Region = Annotated[
 ClusterKey = Annotated[
     str,
     rule(
+        "CUT110",
         text(_KEY),
         "a cluster's key is its version, such as v1-36, and v1-36-b, -c or -d for another cluster of that version. "
         "A key that hides the version lets an edit upgrade the cluster that serves. Begin with the version",
@@ -189,6 +198,7 @@ ClusterKey = Annotated[
 Weight = Annotated[
     int,
     rule(
+        "CUT111",
         whole(0, 999),
         "a weight is a whole number from 0 to 999. ELB would refuse the rule, and the shift would stop at this route. "
         "Write a share such as 10, without quotes",
@@ -197,6 +207,7 @@ Weight = Annotated[
 Version = Annotated[
     str,
     rule(
+        "CUT112",
         text(r"1\.[0-9]{2}"),
         'a Kubernetes version is text such as "1.36". Without quotes YAML reads a number, and 1.30 becomes 1.3. '
         "Write it in quotes, without a patch level",
@@ -205,6 +216,7 @@ Version = Annotated[
 Cidr = Annotated[
     str,
     rule(
+        "CUT113",
         cidr,
         "this is no IPv4 range, and nothing here has an address of another kind. AWS would refuse it halfway through "
         "the update. Write its first address and its length, such as 10.20.0.0/16",
@@ -213,11 +225,13 @@ Cidr = Annotated[
 VpcCidr = Annotated[
     str,
     rule(
+        "CUT114",
         lambda value: not within(value, _NOWHERE),
         "this range is kept for loopback, link-local addresses, multicast or nothing at all. EC2 would refuse the VPC. "
         "Write a private range, such as 10.20.0.0/16",
     ),
     rule(
+        "CUT115",
         lambda value: cidr(value, 16, 21),
         "a new network is a range from /16 to /21. AWS has no VPC above /16, and below /21 the public subnets would be "
         "too small for a load balancer. Write its first address and its length, such as 10.20.0.0/16",
@@ -226,6 +240,7 @@ VpcCidr = Annotated[
 ServiceCidr = Annotated[
     str,
     rule(
+        "CUT116",
         lambda value: cidr(value, 12, 24) and within(value, _PRIVATE),
         "a service range is /12 to /24, inside 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16. EKS would refuse the "
         "cluster. Write e.g. 172.20.0.0/16, or leave it out",
@@ -234,6 +249,7 @@ ServiceCidr = Annotated[
 Port = Annotated[
     int,
     rule(
+        "CUT117",
         whole(1, 65535),
         "a port is a whole number from 1 to 65535. No target could be registered. Write e.g. 80, without quotes",
     ),
@@ -241,6 +257,7 @@ Port = Annotated[
 CheckCode = Annotated[
     str,
     rule(
+        "CUT118",
         text(r"CUT0[0-9]{2}"),
         "this is no code of a check. Nothing would be ignored. Write one as `cutover status KEY` shows it, such as "
         "CUT014",
@@ -249,6 +266,7 @@ CheckCode = Annotated[
 CheckReason = Annotated[
     str,
     rule(
+        "CUT119",
         text(r"\s*\S.*"),
         "a reason is a line of text. Nobody would know why the check may fail. Write why",
     ),
@@ -256,6 +274,7 @@ CheckReason = Annotated[
 DnsLabel = Annotated[
     str,
     rule(
+        "CUT120",
         text(_DNS_LABEL),
         "this is no Kubernetes name: lower-case letters, digits and hyphens, at most 63. The API server would refuse "
         "it once the cluster is up. Write the name as kubectl shows it",
@@ -264,6 +283,7 @@ DnsLabel = Annotated[
 ClusterName = Annotated[
     str,
     rule(
+        "CUT121",
         text(_DNS_LABEL),
         "a cluster's name is lower-case letters, digits and hyphens, at most 63, since its mesh has it too. EKS or the "
         "API server would refuse it once the network is up. Write e.g. shop-v1-36",
@@ -272,11 +292,13 @@ ClusterName = Annotated[
 TagKey = Annotated[
     str,
     rule(
+        "CUT122",
         tag(1, 128),
         "a tag's key is 1 to 128 letters, digits, spaces and _ . : / = + - @. IAM would refuse every role, halfway "
         "through the update. Write it with these alone",
     ),
     rule(
+        "CUT123",
         lambda value: not is_reserved(value),
         "this tag is the program's, Pulumi's or AWS's own. With another value on every resource the gate and the "
         "commands would not find the stack's rules, or take another's for them. Remove it, or name it otherwise",
@@ -285,6 +307,7 @@ TagKey = Annotated[
 TagValue = Annotated[
     str,
     rule(
+        "CUT124",
         tag(0, 256),
         "a tag's value is text of at most 256 letters, digits, spaces and _ . : / = + - @, and does not begin with "
         "aws:. IAM would refuse every role, halfway through the update. Write it with these alone, a number in quotes",
@@ -294,6 +317,7 @@ Tags = Annotated[
     dict[TagKey, TagValue],
     AfterValidator(apart_in_iam),
     rule(
+        "CUT125",
         lambda value: not isinstance(value, dict) or len(value) <= MAX_TAGS,
         f"more than {MAX_TAGS} tags. AWS takes 50, and the program and Pulumi have 6 of their own on a target group. "
         "The update would stop halfway. Leave some out",
@@ -302,6 +326,7 @@ Tags = Annotated[
 VpcId = Annotated[
     str,
     rule(
+        "CUT126",
         text(r"vpc-([0-9a-f]{8}|[0-9a-f]{17})"),
         "this is no id of a VPC. EC2 would find none. Take one from `aws ec2 describe-vpcs`, such as "
         "vpc-0a1b2c3d4e5f67890",
@@ -310,6 +335,7 @@ VpcId = Annotated[
 SubnetId = Annotated[
     str,
     rule(
+        "CUT127",
         text(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})"),
         "this is no id of a subnet. EC2 would find none. Take one from `aws ec2 describe-subnets`, such as "
         "subnet-0a1b2c3d4e5f67890",
@@ -318,6 +344,7 @@ SubnetId = Annotated[
 AccountId = Annotated[
     str,
     rule(
+        "CUT128",
         text(r"[0-9]{12}"),
         "an account's id is text of 12 digits. Without quotes YAML reads a number, which may lose its zeros, and no "
         'account would be the right one. Write e.g. "123456789012"',
@@ -326,6 +353,7 @@ AccountId = Annotated[
 InstanceType = Annotated[
     str,
     rule(
+        "CUT129",
         text(r"[a-z]+[a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)"),
         "this is no EC2 instance type. EKS would refuse the node group once the cluster is up. Write e.g. m7i.large",
     ),
@@ -334,6 +362,7 @@ InstanceTypes = Annotated[Several[InstanceType], AfterValidator(one_node_group)]
 DomainName = Annotated[
     str,
     rule(
+        "CUT130",
         text(rf"(?=.{{1,253}}$){_DNS_NAME}"),
         "this is no DNS name. Route 53 has no zone of such a name. Write e.g. example.com, in lower case, "
         "without a dot at the end",
@@ -342,6 +371,7 @@ DomainName = Annotated[
 RecordName = Annotated[
     str,
     rule(
+        "CUT131",
         text(rf"(?=.{{1,253}}$)(\*\.)?{_DNS_NAME}"),
         "this is no DNS name. Route 53 would refuse the record. Write e.g. app.example.com, in lower case, "
         "without a dot at the end",
@@ -350,6 +380,7 @@ RecordName = Annotated[
 CertificateArn = Annotated[
     str,
     rule(
+        "CUT132",
         text(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+"),
         "this is no ARN of an ACM certificate. ELB would refuse the listener. Take one from "
         "`aws acm list-certificates`, or leave it out",
@@ -358,6 +389,7 @@ CertificateArn = Annotated[
 Name = Annotated[
     str,
     rule(
+        "CUT133",
         text(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
         "a name here is at most 63 lower-case letters, digits and hyphens, and begins with a letter. AWS and "
         "Kubernetes would refuse another. Write e.g. web",
@@ -366,6 +398,7 @@ Name = Annotated[
 LoadBalancerName = Annotated[
     str,
     rule(
+        "CUT134",
         text(rf"(?=.{{1,{_LONGEST_LOAD_BALANCER}}}$)(?!internal(-|$))[a-z]([a-z0-9-]*[a-z0-9])?"),
         f"a load balancer's name is at most {_LONGEST_LOAD_BALANCER} lower-case letters, digits and hyphens, begins "
         "with a letter, and not with internal, which ELB refuses. AWS takes 32 characters, and auto-naming adds 8, "
@@ -375,6 +408,7 @@ LoadBalancerName = Annotated[
 RouteName = Annotated[
     str,
     rule(
+        "CUT135",
         text(rf"(?=.{{1,{_LONGEST_ROUTE}}}$)(?!.*--)[a-z]([a-z0-9-]*[a-z0-9])?"),
         f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and single hyphens, and begins with a "
         "letter. AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming "
@@ -384,6 +418,7 @@ RouteName = Annotated[
 HostPattern = Annotated[
     str,
     rule(
+        "CUT136",
         text(r"(?=.{1,128}$)[A-Za-z0-9.*?-]*\.[A-Za-z]+"),
         "a host condition is at most 128 letters, digits, dots, hyphens, * and ?, with only letters after the last "
         "dot. ELB would refuse the rule. Write e.g. app.example.com or *.example.com",
@@ -392,6 +427,7 @@ HostPattern = Annotated[
 PathPattern = Annotated[
     str,
     rule(
+        "CUT137",
         text(r"/[A-Za-z0-9_.$/~\"'@:+*?&-]{0,127}"),
         "a path condition begins with / and has at most 128 characters of those that ELB takes. ELB would refuse the "
         "rule. Write e.g. /* or /api/*",
@@ -400,6 +436,7 @@ PathPattern = Annotated[
 ChartVersion = Annotated[
     str,
     rule(
+        "CUT138",
         text(r"[0-9]+\.[0-9]+\.[0-9]+"),
         "a chart version is text such as 3.5.0. A range or a number would let the controller change unplanned. "
         "Write all three parts",
@@ -408,6 +445,7 @@ ChartVersion = Annotated[
 AddonVersion = Annotated[
     str,
     rule(
+        "CUT139",
         text(r"v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+"),
         "an add-on version is text such as v1.20.4-eksbuild.2. An unpinned add-on updates unplanned. Take one from "
         "`aws eks describe-addon-versions`",
@@ -416,6 +454,7 @@ AddonVersion = Annotated[
 RoleArn = Annotated[
     str,
     rule(
+        "CUT140",
         text(r"arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/.+"),
         "this is no ARN of an IAM role or user. AWS would refuse it. Write e.g. arn:aws:iam::123456789012:role/sre",
     ),
@@ -423,6 +462,7 @@ RoleArn = Annotated[
 AssumableRoleArn = Annotated[
     str,
     rule(
+        "CUT141",
         text(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"),
         "this is no ARN of an IAM role, and only a role can be assumed. No call to AWS would be let in. Write e.g. "
         "arn:aws:iam::123456789012:role/deployer",
@@ -431,6 +471,7 @@ AssumableRoleArn = Annotated[
 SessionName = Annotated[
     str,
     rule(
+        "CUT142",
         text(r"[A-Za-z0-9_+=,.@-]{2,64}"),
         "a session's name is text of 2 to 64 letters, digits and _ + = , . @ -. STS would refuse it. Write e.g. deploy",
     ),
@@ -438,6 +479,7 @@ SessionName = Annotated[
 ExternalId = Annotated[
     str,
     rule(
+        "CUT143",
         text(r"[A-Za-z0-9_+=,.@:/-]{2,1224}"),
         "an external id is text of 2 to 1224 letters, digits and _ + = , . @ : / -. STS would refuse it. Write it as "
         "the role's trust has it, in quotes",
@@ -446,6 +488,7 @@ ExternalId = Annotated[
 AccessPolicy = Annotated[
     str,
     rule(
+        "CUT144",
         text(r"Amazon[A-Za-z]+Policy"),
         "an EKS access policy is named like AmazonEKSViewPolicy, without an ARN. EKS would refuse the entry once the "
         "cluster is up. Take one from `aws eks list-access-policies`",
@@ -456,6 +499,7 @@ NodeCount = Annotated[int, nodes(1)]
 Capacity = Annotated[
     int,
     rule(
+        "CUT145",
         whole(1, 1000),
         "a capacity is a whole number of healthy targets from 1 to 1000. The gate could not tell what a share needs. "
         "Write what the route needs at its peak, or leave it out",
@@ -464,6 +508,7 @@ Capacity = Annotated[
 MinHealthy = Annotated[
     int,
     rule(
+        "CUT146",
         whole(1, 1000),
         "minHealthy is a whole number of targets from 1 to 1000. At 0 a cluster without a target could be given a "
         "share. Write e.g. 2",
@@ -472,6 +517,7 @@ MinHealthy = Annotated[
 Headroom = Annotated[
     float,
     rule(
+        "CUT147",
         lambda value: type(value) in (int, float) and value >= 1,
         "headroom is a number of 1 or more. Below 1 a cluster would get more than it can carry. Write e.g. 1.2",
     ),
@@ -479,6 +525,7 @@ Headroom = Annotated[
 Share = Annotated[
     int,
     rule(
+        "CUT148",
         whole(1, 100),
         "a step is a whole number of percent from 1 to 100. Nothing would tell `cutover promote` how much to shift. "
         "Write e.g. 10, without quotes",
@@ -487,6 +534,7 @@ Share = Annotated[
 HoldTime = Annotated[
     int,
     rule(
+        "CUT149",
         whole(180, 86400),
         "hold is 180 to 86400 seconds. The metrics of a minute come two minutes later, and with less there would be "
         "none to judge by. Write e.g. 300",
@@ -495,6 +543,7 @@ HoldTime = Annotated[
 ErrorRatio = Annotated[
     float,
     rule(
+        "CUT150",
         lambda value: type(value) in (int, float) and 0 <= value < 1,
         "maxErrorRatio is a number from 0 to below 1. At 1 a cluster that fails every request would be promoted. "
         "Write e.g. 0.01 for one request in a hundred",
@@ -503,6 +552,7 @@ ErrorRatio = Annotated[
 LatencyRatio = Annotated[
     float,
     rule(
+        "CUT151",
         lambda value: type(value) in (int, float) and value >= 1,
         "maxLatencyRatio is a number of 1 or more. Below 1 a cluster as fast as the old one would be rolled back. "
         "Write e.g. 1.5",
@@ -511,6 +561,7 @@ LatencyRatio = Annotated[
 MinRequests = Annotated[
     int,
     rule(
+        "CUT152",
         whole(1, 1_000_000),
         "minRequests is a whole number from 1 to 1000000. At 0 a cluster that nobody has asked yet would be promoted. "
         "Write e.g. 200",
@@ -519,6 +570,7 @@ MinRequests = Annotated[
 Failures = Annotated[
     int,
     rule(
+        "CUT153",
         whole(1, 10),
         "failures is a whole number of judgements from 1 to 10. At 0 every promotion would be rolled back, and with "
         "many clients would see the errors for hours. Write e.g. 2",
@@ -527,6 +579,7 @@ Failures = Annotated[
 SoakHours = Annotated[
     float,
     rule(
+        "CUT154",
         lambda value: type(value) in (int, float) and 0 <= value <= MAX_SOAK_HOURS,
         "soakHours is a number of hours from 0 to 720. Longer, an unused cluster would be paid for over a month. Write "
         "e.g. 24",
@@ -535,6 +588,7 @@ SoakHours = Annotated[
 AttributeKey = Annotated[
     str,
     rule(
+        "CUT155",
         lambda value: text(r"[!-~]{1,255}")(value) and not value.startswith("AWS_"),
         "an attribute's key is 1 to 255 visible characters and does not begin with AWS_, which Cloud Map keeps for "
         "itself. No instance could be registered. Write e.g. team",
@@ -543,6 +597,7 @@ AttributeKey = Annotated[
 AttributeValue = Annotated[
     str,
     rule(
+        "CUT156",
         text(r"(?=.{1,1024}$)[!-~]([ -~]*[!-~])?"),
         "an attribute's value is text of 1 to 1024 visible characters. No instance could be registered. Write e.g. dev",
     ),
@@ -550,6 +605,7 @@ AttributeValue = Annotated[
 HealthCheckPath = Annotated[
     str,
     rule(
+        "CUT157",
         text(r"/[!-~]{0,1023}"),
         "a health check's path begins with /, has no space and at most 1024 characters. ELB would refuse the target "
         "group. Write e.g. /healthz, or for GRPC /grpc.health.v1.Health/Check",
@@ -558,19 +614,23 @@ HealthCheckPath = Annotated[
 Matcher = Annotated[
     str,
     rule(
+        "CUT158",
         codes,
         "this is no list of codes, or a range in it ends before it begins. ELB would refuse the target group. Write "
         'them in quotes, e.g. "200", "200,204" or "200-299"',
     ),
 ]
-Interval = Annotated[int, seconds(5, 300, "a health check's interval", "e.g. 15")]
-Timeout = Annotated[int, seconds(2, 120, "a health check's timeout", "e.g. 5")]
-Threshold = Annotated[int, rule(whole(2, 10), "a threshold is 2 to 10 checks. ELB would refuse it. Write e.g. 2")]
-DeregistrationDelay = Annotated[int, seconds(0, 3600, "a deregistration delay", "e.g. 300")]
-StickinessDuration = Annotated[int, seconds(1, 604800, "stickiness", "e.g. 300, or leave stickiness out")]
+Interval = Annotated[int, seconds("CUT159", 5, 300, "a health check's interval", "e.g. 15")]
+Timeout = Annotated[int, seconds("CUT160", 2, 120, "a health check's timeout", "e.g. 5")]
+Threshold = Annotated[
+    int, rule("CUT161", whole(2, 10), "a threshold is 2 to 10 checks. ELB would refuse it. Write e.g. 2")
+]
+DeregistrationDelay = Annotated[int, seconds("CUT162", 0, 3600, "a deregistration delay", "e.g. 300")]
+StickinessDuration = Annotated[int, seconds("CUT163", 1, 604800, "stickiness", "e.g. 300, or leave stickiness out")]
 SlowStart = Annotated[
     int,
     rule(
+        "CUT164",
         lambda value: whole(0, 0)(value) or whole(30, 900)(value),
         "slow start is 0, or 30 to 900 seconds. ELB would refuse it. Write e.g. 30, or leave it out",
     ),
@@ -578,6 +638,7 @@ SlowStart = Annotated[
 RoutePriority = Annotated[
     int,
     rule(
+        "CUT165",
         whole(1, MAX_ROUTE_PRIORITY),
         f"a priority is a whole number from 1 to {MAX_ROUTE_PRIORITY}. There is no room for its rules on the listener. "
         "Write its place in the order of the routes, 1 first",
@@ -586,6 +647,7 @@ RoutePriority = Annotated[
 RuleQuota = Annotated[
     int,
     rule(
+        "CUT166",
         whole(1, 1000),
         "a quota of rules is a whole number from 1 to 1000. Rules above it are refused halfway through an update. "
         "Write what Service Quotas shows for this account",
@@ -594,11 +656,13 @@ RuleQuota = Annotated[
 RestrictedCidr = Annotated[
     str,
     rule(
+        "CUT167",
         lambda value: not within(value, (*_PRIVATE, _SHARED, *_NOWHERE)),
         "nobody comes from this range by way of the internet. EKS would refuse the cluster. Write the public addresses "
         "of offices and runners; whoever is in the VPC reaches the private endpoint without them",
     ),
     rule(
+        "CUT168",
         lambda value: cidr(value, shortest=_WIDEST),
         f"this is no IPv4 range, or wider than /{_WIDEST}, which with a few of its like is everyone. A Kubernetes API "
         "open to everyone is one leaked token from a lost cluster. Write the ranges of offices and runners, or leave "
@@ -609,6 +673,7 @@ HeaderName = Annotated[
     str,
     rule(
         # ELB takes more, but the load balancer drops every header with another character before it looks at its rules.
+        "CUT169",
         text(r"(?i)(?!host$)[a-z0-9-]{1,40}"),
         "a preview header is 1 to 40 letters, digits and hyphens, and not Host. The load balancer would drop the "
         "header, and no preview rule would match. Write e.g. X-Cutover-Cluster",
@@ -617,6 +682,7 @@ HeaderName = Annotated[
 PreviewSecret = Annotated[
     SecretStr,
     rule(
+        "CUT170",
         text(r"[A-Za-z0-9_-]{16,100}"),
         "a preview secret is 16 to 100 letters, digits, _ and -. A shorter one could be guessed, and since rules match "
         "patterns, * and ? would let strangers in. Set another with `pulumi config set --secret --path` and this key",

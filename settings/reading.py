@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 import os.path
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -80,7 +81,7 @@ def read(
             "it stands in the stack file in plain text. Whoever reads the file could pass the preview rules. "
             f"Write it with `pulumi config set --secret --path '{project}:preview.secret'`"
         )
-        raise _error(called(folder, stack), [Mistake(f"{project}:preview.secret", text)])
+        raise _error(called(folder, stack), [Mistake("CUT171", f"{project}:preview.secret", text)])
     inside = _sealed_in(folder, project, stack) if secret and folder else []
     sealed = files.paths_of(secret, [*inside, f"{project}:preview.secret"])
     return parse({key: value(text) for key, text in config.items()}, project, stack, sealed, called(folder, stack))
@@ -101,7 +102,7 @@ def parse(
     for full_key, value in config.items():
         namespace, _, key = full_key.partition(":")
         if namespace == project and key in _NOT_WRITTEN:
-            strangers.append(Mistake(full_key, _stranger([key])))
+            strangers.append(Mistake("CUT100", full_key, _stranger([key])))
         elif namespace == project:
             raw[key] = value
         elif namespace == "aws":
@@ -111,10 +112,10 @@ def parse(
                 "names are made here so that they fit AWS's limits with a random end, by which a replacement stands "
                 "beside what it replaces. Under another pattern updates would stop halfway. Remove it"
             )
-            strangers.append(Mistake(full_key, text))
+            strangers.append(Mistake("CUT172", full_key, text))
         elif namespace != "pulumi":
             text = f"nothing reads the namespace {namespace}. What it says would be ignored without a word"
-            strangers.append(Mistake(full_key, f"{text}. Remove it, or write {project}:{key}"))
+            strangers.append(Mistake("CUT173", full_key, f"{text}. Remove it, or write {project}:{key}"))
     if opened := _opened(sealed, project, raw.get("preview")):
         raise _error(file, strangers + opened)
     try:
@@ -166,7 +167,7 @@ def _opened(sealed: Collection[str], project: str, preview: Any) -> list[Mistake
         "plain text. Write it with `pulumi config set --plaintext --path '{path}' VALUE`"
     )
     return [
-        Mistake(path, text.format(path=path))
+        Mistake("CUT174", path, text.format(path=path))
         for path in sealed
         if path not in hidden and path.partition(":")[0] in (project, "aws")
     ]
@@ -174,7 +175,7 @@ def _opened(sealed: Collection[str], project: str, preview: Any) -> list[Mistake
 
 def _error(file: str, mistakes: list[Mistake]) -> SettingsError:
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    lines = [f"  {mistake.key}: {mistake.text}." for mistake in mistakes]
+    lines = [f"  {mistake.key}: {mistake.text}. [{mistake.code}]" for mistake in mistakes]
     heads = (f"{count} in {file}; nothing has been changed.", f"{count} in {file}:")
     return SettingsError(*("\n".join([head, *lines]) for head in heads))
 
@@ -209,19 +210,21 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
     key = _written(path, project)
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
-        return Mistake(key, _stranger(path))
+        return Mistake("CUT100", key, _stranger(path))
     if kind == "missing":
-        return Mistake(key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
+        return Mistake("CUT101", key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
     secret = path[:2] in (["preview"], ["preview", "secret"]) or (path[0] == "preview" and bool(sealed))
     shown = "the value" if secret else _shown(value)
     if kind == "rule":
-        return Mistake(key, f"{shown}: {detail['ctx']['text']}")
+        return Mistake(detail["ctx"]["code"], key, f"{shown}: {detail['ctx']['text']}")
     cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]
-    return Mistake(key, f"{shown} does not belong here ({_description(path)}). Nothing can be built from it. {cure}")
+    return Mistake(
+        "CUT102", key, f"{shown} does not belong here ({_description(path)}). Nothing can be built from it. {cure}"
+    )
 
 
 def _in_full(found: Sequence[Mistake], project: str) -> list[Mistake]:
-    return [one if one.key.startswith("aws:") else Mistake(f"{project}:{one.key}", one.text) for one in found]
+    return [one if one.key.startswith("aws:") else replace(one, key=f"{project}:{one.key}") for one in found]
 
 
 def _written(path: list[str | int], project: str) -> str:

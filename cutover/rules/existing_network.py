@@ -57,12 +57,14 @@ def _not_of_the_vpc(where: str, vpc: str, ids: Sequence[str], there: Mapping[str
     for one in ids:
         if one not in there:
             yield Mistake(
+                "CUT309",
                 where,
                 f"this account has no subnet {one} in this region. The update would stop halfway. Take those of "
                 f"`aws ec2 describe-subnets --filters Name=vpc-id,Values={vpc}`",
             )
         elif there[one].vpc != vpc:
             yield Mistake(
+                "CUT310",
                 where,
                 f"{one} is of {there[one].vpc}, and vpcId says {vpc}. Security groups of one VPC are "
                 "refused in another, once there are some. Write the subnets of the VPC",
@@ -77,6 +79,7 @@ def _mistakes_of_zones(
         by_zone[there[one].zone].append(one)
     if len(by_zone) < _LEAST_ZONES:
         yield Mistake(
+            "CUT311",
             where,
             f"all are in {next(iter(by_zone))}. EKS and ELB refuse what has subnets of one zone only. Add one of "
             "another zone",
@@ -84,6 +87,7 @@ def _mistakes_of_zones(
     for zone, same in by_zone.items():
         if balanced and len(same) > 1:
             yield Mistake(
+                "CUT312",
                 where,
                 f"{' and '.join(same)} are all in {zone}, and a load balancer takes one subnet of a zone. ELB would "
                 "refuse it. Leave the others out",

@@ -71,12 +71,14 @@ def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         where, right = f"loadBalancers.{key}.zone", kinds.count(zone.private)
         if right > 1:
             yield Mistake(
+                "CUT300",
                 where,
                 f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in this account. The provider "
                 "would not know which one is meant. Delete those that no registrar points to",
             )
         elif not right and kinds:
             yield Mistake(
+                "CUT301",
                 where,
                 f"the hosted zone {zone.name} in this account is {_kind(not zone.private)}. The records would be made "
                 f"nowhere. Write {{name: {zone.name}, private: {'false' if zone.private else 'true'}}} if it is meant, "
@@ -84,12 +86,14 @@ def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
             )
         elif not right:
             yield Mistake(
+                "CUT302",
                 where,
                 f"this account has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, "
                 "make the zone, or use the credentials of its account",
             )
         elif balancer.scheme == "internal" and isinstance(balancer.zone, str) and len(set(kinds)) > 1:
             yield Mistake(
+                "CUT303",
                 where,
                 f"this account has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
                 "Inside a VPC with the private one nobody would find names of the public one. Say which one is meant: "
@@ -107,12 +111,14 @@ def _zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for zone in settings.network.zones:
         if zone not in ground.zones:
             yield Mistake(
+                "CUT304",
                 "network.zones",
                 f"this account has no zone {zone}. EC2 would refuse its subnets halfway through the update. Write some "
                 f"of {', '.join(sorted(ground.zones))}",
             )
         elif ground.zones[zone] in _WITHOUT_EKS:
             yield Mistake(
+                "CUT305",
                 "network.zones",
                 f"{zone} is {ground.zones[zone]} in this account, where EKS has no control planes. It would refuse "
                 "the first cluster. Write another zone",
@@ -131,6 +137,7 @@ def _subnets(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         ]
         if held and cut.zone not in ground.subnets:
             yield Mistake(
+                "CUT306",
                 "network.zones",
                 f"the ranges of {cut.zone} are those of {', '.join(held)}, whose subnets an older version of this "
                 "program has cut otherwise. EC2 would refuse its subnets (InvalidSubnet.Conflict) halfway through the "
@@ -145,6 +152,7 @@ def _addons(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         if wanted not in versions:
             there = f"Write one of {', '.join(versions[:3])}" if versions else "There is none at all"
             yield Mistake(
+                "CUT307",
                 f"clusters.{key}.addons",
                 f"{wanted} is no version of {addon} that EKS has for {cluster.version}. It would refuse the add-on "
                 f"once the cluster is up. {there} (aws eks describe-addon-versions)",
@@ -168,6 +176,7 @@ def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         for name, entry in cluster.access_entries.items():
             if (key, name) in ground.entries:
                 yield Mistake(
+                    "CUT308",
                     f"clusters.{key}.accessEntries.{name}",
                     f"{entry.principal_arn} has an entry that this stack has not made, as who made the cluster has. "
                     "EKS would refuse a second one. Leave it out: whoever makes a cluster is its administrator",

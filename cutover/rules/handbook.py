@@ -29,8 +29,8 @@ eks-cutover:checks:
   ignore: {CUT014: the new release is rolled out with this cluster}
 ```
 
-Codes from `CUT100` on are those of refusals: search for one in `tests/settings/refusals.yaml`, which has the mistake
-and the whole answer. No refusal can be ignored.
+Codes from `CUT100` on are those of refusals, in brackets behind each: search the issues or this repository for one.
+`tests/settings/refusals.yaml` has mistakes with the whole answer. No refusal can be ignored.
 """
 
 

@@ -46,6 +46,7 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
                 continue
             if there.route is None:
                 yield Mistake(
+                    "CUT313",
                     f"routes.{name}.priority",
                     f"{there} stands at place {priority} of load balancer {balancer}, where the "
                     f"{f'preview rule for {cluster}' if cluster else 'weighted rule'} belongs. ELB would refuse it "
@@ -55,6 +56,7 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
                 continue
             if there.route == name:
                 yield Mistake(
+                    "CUT314",
                     f"clusters.{cluster}",
                     f"the place of its preview rule of {name} is that of {there.cluster} until this update is through, "
                     "and ELB has none for two rules (PriorityInUse). The update would stop halfway. Take "
@@ -62,6 +64,7 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
                 )
                 continue
             yield Mistake(
+                "CUT315",
                 f"routes.{name}.priority",
                 f"{route.priority} is the place of {there.route} until this update is through, and ELB has none for "
                 "two rules (PriorityInUse). The update would stop halfway. Only the order counts: write "

@@ -76,7 +76,7 @@ def test_a_preview_secret_in_plain_text_is_refused_with_the_command_that_hides_i
     assert str(caught.value).splitlines() == [
         "1 mistake in Pulumi.prod.yaml; nothing has been changed.",
         "  eks-cutover:preview.secret: it stands in the stack file in plain text. Whoever reads the file could pass the"
-        " preview rules. Write it with `pulumi config set --secret --path 'eks-cutover:preview.secret'`.",
+        " preview rules. Write it with `pulumi config set --secret --path 'eks-cutover:preview.secret'`. [CUT171]",
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 import yaml
 
 from settings import parse
-from tests.conftest import PROJECT, stack_config
+from tests.conftest import PROJECT, ROOT, stack_config
 from tests.settings.editing import EXISTING, edited, message, settings_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ REFUSALS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "refusa
 
 
 def lines(stack: str, config: dict[str, Any]) -> list[str]:
-    return [line.strip() for line in message(stack, config).splitlines()[1:]]
+    """Return what a user is told, a line each, without the codes."""
+    return [re.sub(r" \[CUT[0-9]+\]$", "", line.strip()) for line in message(stack, config).splitlines()[1:]]
 
 
 def many_routes(count: int, **also: Any) -> dict[str, Any]:
@@ -59,8 +61,17 @@ def test_an_answer_says_key_mistake_consequence_and_cure_in_whole_sentences_when
         assert re.match(r"[a-z-]+:\S+", key)
         # What is wrong, what would follow, what to do now.
         assert len(re.findall(r"[.:] (?=[A-Z])", text)) >= 2
-        assert text.endswith(".")
-        assert not text.endswith("..")
+        assert re.search(r"[^.]\. \[CUT[12][0-9]{2}\]$", text)
+
+
+def test_no_two_kinds_of_mistake_have_one_code() -> None:
+    written = Counter(
+        code
+        for file in [*(ROOT / "settings").glob("*.py"), *(ROOT / "cutover" / "rules").glob("*.py")]
+        for code in re.findall(r'"(CUT[1-9][0-9]{2})"', file.read_text())
+    )
+    # A key that nobody reads is told where the whole project is read, and where a part is.
+    assert {code for code, count in written.items() if count > 1} == {"CUT100"}
 
 
 @pytest.mark.parametrize("stack", ["dev", "prod"])
