@@ -31,7 +31,7 @@ from settings.owner import CLUSTER_TAG
 
 if TYPE_CHECKING:
     from settings import Settings
-    from settings.models import Zone
+    from settings.load_balancers import Zone
 
 _T = TypeVar("_T")
 

@@ -16,7 +16,7 @@ from pulumi import ResourceOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settings.models import Service
+    from settings.routes import Service
 
 
 _IMMUTABLE = ("targetGroupARN", "targetType", "ipAddressType", "vpcID")

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pulumi import ResourceTransformArgs
 
-    from settings.models import AccessEntry
-    from settings.models import Cluster as ClusterSettings
+    from settings.clusters import AccessEntry
+    from settings.clusters import Cluster as ClusterSettings
 
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
 # Longer than the 10 s that an API server gives a webhook, whose failure it then tells. Alone, the client waits 30 s.

@@ -18,7 +18,7 @@ from components.tags import own_tags
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settings.models import LoadBalancer
+    from settings.load_balancers import LoadBalancer
 
 # AWS's recommended policy; the API's default, ELBSecurityPolicy-2016-08, still speaks TLS 1.0.
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"

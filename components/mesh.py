@@ -16,7 +16,7 @@ from pulumi import ResourceOptions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from settings.models import VirtualNode
+    from settings.discovery import VirtualNode
 
 _API = "appmesh.k8s.aws/v1beta2"
 

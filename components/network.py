@@ -12,10 +12,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from settings.models import ExistingNetwork, NewNetwork
-from settings.subnets import (
-    plan_subnets,
-)
+from settings.network import ExistingNetwork, NewNetwork
+from settings.subnets import plan_subnets
 
 EVERYWHERE = "0.0.0.0/0"
 

@@ -13,18 +13,16 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.tags import own_tags
-from settings.fields import version_of
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
-from settings.priorities import (
-    preview_priority,
-    weighted_priority,
-)
+from settings.priorities import preview_priority, weighted_priority
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
-    from settings.models import Preview, Stickiness
-    from settings.models import Route as RouteSettings
+    from settings.operation import Preview
+    from settings.routes import Route as RouteSettings
+    from settings.routes import Stickiness
 
 
 # A target is always registered with a port of its own, so the group's port is a default that nothing uses. It is the

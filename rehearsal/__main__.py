@@ -26,7 +26,7 @@ from rehearsal.play.beforehand import make_zones
 from rehearsal.play.migration import Outcome, Rehearsal
 from rehearsal.play.report import document, render, split, touched
 from settings import files
-from settings.models import NewNetwork
+from settings.network import NewNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settings.models import Route
+    from settings.routes import Route
 
 
 def covers(first: Route, other: Route) -> bool:

@@ -1,7 +1,7 @@
 """What is known of settings whose fields are wrong in places, so that the rules between fields are asked all the same.
 
 What is wrong stands there as `UNKNOWN`, which answers no question: a rule that asks it ends (rules.py), and nothing is
-told that may not be so. Refuses to own what is wrong (fields.py), and which rules there are.
+told that may not be so. Refuses to own what is wrong (the areas beside it), and which rules there are (rules/).
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import difflib
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Union, get_args, get_origin
 
-from settings.models import ExistingNetwork, Model, NewNetwork, Settings
+from settings.models import Settings
+from settings.network import ExistingNetwork, NewNetwork
+from settings.values import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

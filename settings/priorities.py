@@ -5,7 +5,8 @@ Owns the order of the rules on a listener. Refuses to know which rules stand the
 
 from __future__ import annotations
 
-from settings.fields import MAX_ROUTE_PRIORITY, version_of
+from settings.routes import MAX_ROUTE_PRIORITY
+from settings.values import version_of
 
 _SLOTS_PER_ROUTE = 40  # ten minor versions, four clusters of each
 _FIRST_WEIGHTED = MAX_ROUTE_PRIORITY * _SLOTS_PER_ROUTE

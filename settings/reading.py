@@ -1,6 +1,6 @@
 """From what Pulumi hands over to `Settings`, or to one error that names every mistake.
 
-Refuses to own what is a mistake (fields.py, rules.py).
+Refuses to own what is a mistake (the areas beside it, rules/).
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import pulumi
 from pydantic import ValidationError
 
 from settings import files
-from settings.models import ExistingNetwork, Model, NewNetwork, Settings
+from settings.models import Settings
+from settings.network import ExistingNetwork, NewNetwork
 from settings.partial import known
-from settings.rules import Mistake, mistakes
+from settings.rules import mistakes
+from settings.rules.mistake import Mistake
+from settings.values import Model
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
-from settings.models import Aws, Model, Settings
+from settings.aws import Aws
+from settings.models import Settings
+from settings.values import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -42,7 +42,7 @@ def test_what_aws_refuses_is_found(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], says: str
 ) -> None:
     monkeypatch.setattr("settings.reading.mistakes", lambda _: [])  # pyright: ignore[reportUnknownLambdaType]
-    monkeypatch.setattr("settings.fields._NOWHERE", ())
+    monkeypatch.setattr("settings.network.NOWHERE", ())
     assert says in str(cloud.refusals(edited("dev", changes), "dev"))
 
 

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING
 
 from cutover.aws import buckets
 from cutover.calls import OutsideError, threads, waiting
-from cutover.rules.account import (
-    Account,
-    counts,
-    moves,
-)
+from cutover.rules.account import Account, counts, moves
 from cutover.rules.evidence import Unproven, evidence
 
 if TYPE_CHECKING:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cutover.calls import client, pages
-from cutover.rules.existing_network import (
-    Subnet,
-)
-from settings.models import ExistingNetwork
+from cutover.rules.existing_network import Subnet
+from settings.network import ExistingNetwork
 
 if TYPE_CHECKING:
     import boto3

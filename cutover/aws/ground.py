@@ -15,11 +15,8 @@ from botocore.exceptions import ClientError
 from cutover.aws import existing_network, places
 from cutover.aws.session import session
 from cutover.calls import OutsideError, at_once, client, pages, threads
-from cutover.rules.ground import (
-    Ground,
-    pinned,
-)
-from settings.models import NewNetwork
+from cutover.rules.ground import Ground, pinned
+from settings.network import NewNetwork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

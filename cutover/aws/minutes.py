@@ -12,11 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.aws.live import dimensions
 from cutover.aws.session import LiveError
 from cutover.calls import client, failing_as
-from cutover.rules.traffic import (
-    Reading,
-    Traffic,
-    mean,
-)
+from cutover.rules.traffic import Reading, Traffic, mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

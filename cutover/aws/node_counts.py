@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.aws.session import session
 from cutover.calls import OutsideError, client, threads
-from cutover.rules.node_counts import (
-    Group,
-)
+from cutover.rules.node_counts import Group
 from settings.owner import SIZES_TAG
 
 if TYPE_CHECKING:

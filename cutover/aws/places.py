@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cutover.aws.live import Live
-from cutover.rules.places import (
-    Place,
-)
+from cutover.rules.places import Place
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
 if TYPE_CHECKING:

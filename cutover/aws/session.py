@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from settings.models import Aws
+    from settings.aws import Aws
 
 
 class LiveError(OutsideError):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import client, told
-from cutover.rules.support import (
-    Support,
-)
+from cutover.rules.support import Support
 
 if TYPE_CHECKING:
     from datetime import date

@@ -24,7 +24,7 @@ from cutover.rules import parity
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.verdict import Unread
 from cutover.web import connections, reason
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.account import Account
     from cutover.rules.support import Support
-    from settings.models import Route
+    from settings.routes import Route
 
 _T = TypeVar("_T")
 _AT_ONCE = 20

@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from cutover.rules.rollback import Landing
     from cutover.rules.run import Run
     from settings import Settings
-    from settings.models import Aws
+    from settings.aws import Aws
 
 T = TypeVar("T")
 

@@ -51,7 +51,7 @@ from cutover.rules.shift import (
     wanted,
     with_weights,
 )
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from cutover.aws import ground
-from cutover.rules.ground import (
-    mistakes,
-    warnings,
-)
+from cutover.rules.ground import mistakes, warnings
 from settings.reading import refusal
 
 if TYPE_CHECKING:

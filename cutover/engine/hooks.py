@@ -25,8 +25,8 @@ from cutover.rules.found import TargetGroup
 from cutover.rules.gate import REFUSES, grounds, held, judge, takers
 from cutover.rules.run import LISTENER_RULE
 from cutover.rules.shift import said
-from settings.fields import version_of
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 import pulumi
 
 from cutover.aws import node_counts
-from cutover.rules.node_counts import (
-    count,
-    words,
-)
+from cutover.rules.node_counts import count, words
 
 if TYPE_CHECKING:
     from settings import Settings

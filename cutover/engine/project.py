@@ -26,11 +26,9 @@ from cutover.ending import heed, undisturbed
 from cutover.engine import lock, unconfirmed
 from cutover.engine.cli import Cli
 from cutover.engine.run import said_why, watch
-from cutover.rules.history import (
-    Update,
-)
+from cutover.rules.history import Update
 from settings import SettingsError, files, reading
-from settings.models import Aws
+from settings.aws import Aws
 from settings.owner import Owner
 from settings.salvage import Salvaged, salvage
 

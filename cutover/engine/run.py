@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation.errors import CommandError
 
 from cutover.calls import told
-from cutover.rules.run import (
-    LISTENER_RULE,
-    Run,
-    Step,
-    Weights,
-)
+from cutover.rules.run import LISTENER_RULE, Run, Step, Weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -15,10 +15,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cutover.rules.unconfirmed import (
-    Change,
-    Unconfirmed,
-)
+from cutover.rules.unconfirmed import Change, Unconfirmed
 from settings import files
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from settings.models import ExistingNetwork
-from settings.rules import Mistake
+from settings.network import ExistingNetwork
+from settings.rules.mistake import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

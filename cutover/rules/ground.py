@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from cutover.rules import existing_network, places
 from cutover.rules.places import Place
-from settings.models import NewNetwork
-from settings.rules import Mistake
+from settings.network import NewNetwork
+from settings.rules.mistake import Mistake
 from settings.subnets import plan_subnets
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.existing_network import Subnet
     from settings import Settings
-    from settings.models import Cluster
+    from settings.clusters import Cluster
 
 
 _SERVICE_RANGES = frozenset({"10.100.0.0/16", "172.20.0.0/16"})  # of which EKS chooses by itself

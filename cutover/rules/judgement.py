@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from cutover.rules.gate import shares
 from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

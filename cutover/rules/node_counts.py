@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from settings.models import Nodes
+    from settings.clusters import Nodes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules import gate
 from cutover.rules.check import Check
-from cutover.rules.objects import (
-    containers,
-    labels,
-    name_of,
-    own,
-)
+from cutover.rules.objects import containers, labels, name_of, own
 from cutover.rules.verdict import Verdict, known, some
 from settings.owner import STACK_TAG
 
@@ -25,7 +20,7 @@ if TYPE_CHECKING:
     from cutover.rules.check import Judged
     from cutover.rules.facts import Facts
     from cutover.rules.verdict import Objects
-    from settings.models import Route
+    from settings.routes import Route
 
     _Object = Mapping[str, Any]
 

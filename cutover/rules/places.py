@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from settings.priorities import preview_priority, route_priority, weighted_priority
-from settings.rules import Mistake
+from settings.rules.mistake import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,11 +17,7 @@ from cutover.rules.verdict import Unread, Verdict, known, some
 
 if TYPE_CHECKING:
     from cutover.rules.check import Judged
-    from cutover.rules.facts import (
-        Answer,
-        Facts,
-        Subnet,
-    )
+    from cutover.rules.facts import Answer, Facts, Subnet
     from cutover.rules.verdict import Objects, Row
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cutover.rules.found import Found
     from cutover.rules.gate import Group
     from cutover.rules.traffic import Traffic
-    from settings.models import RolloutMetrics
+    from settings.operation import RolloutMetrics
 
 _SURE = 3  # standard deviations; of counts that come at random, the square root
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from cutover.rules.evidence import Evidence
 from cutover.rules.gate import Group, Hold, Move, Policy, coverage, furthest, need, shares
 from cutover.rules.shift import shared_out
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.rules import gate
 from cutover.rules.missing import missing
 from cutover.rules.rollback import RollbackError, goal
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

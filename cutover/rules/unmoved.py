@@ -5,12 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cutover.rules.check import Check
-from cutover.rules.objects import (
-    labels,
-    name_of,
-    own,
-    readable,
-)
+from cutover.rules.objects import labels, name_of, own, readable
 from cutover.rules.verdict import Verdict, known, some
 
 if TYPE_CHECKING:

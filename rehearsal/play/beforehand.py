@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.play import stackfile
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from rehearsal.engine.sandbox import Sandbox

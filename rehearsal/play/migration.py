@@ -25,7 +25,7 @@ from rehearsal.play.load import Load, Names, ask, destinations
 from rehearsal.world.metrics import NAMESPACE, POINTS_PER_CALL, past
 from rehearsal.world.process import DEFAULT_SPEED, PROPAGATION_SECONDS
 from rehearsal.world.workloads import WORKLOAD
-from settings.fields import version_of
+from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

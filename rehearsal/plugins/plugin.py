@@ -25,10 +25,7 @@ from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime import rpc
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from rehearsal.cloud.refused import (
-    Props,
-    Refused,
-)
+from rehearsal.cloud.refused import Props, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ import pytest
 from pulumi import ResourceOptions
 
 from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
-from settings.models import Cluster as ClusterSettings
+from settings.clusters import Cluster as ClusterSettings
 from tests.conftest import KUBECONFIG, record, settings_of, stack_config
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi import ResourceOptions
 
 from components.load_balancer import TLS_POLICY, SharedLoadBalancer, SharedLoadBalancerArgs
-from settings.models import LoadBalancer
+from settings.load_balancers import LoadBalancer
 from tests.conftest import record
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 import pytest
 
 from components.network import Network
-from settings.models import ExistingNetwork
+from settings.network import ExistingNetwork
 from settings.subnets import plan_subnets
 from tests.conftest import record
 from tests.settings.editing import EXISTING

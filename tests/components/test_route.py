@@ -9,13 +9,13 @@ import pulumi
 import pytest
 
 from components.route import Route, RouteArgs
-from settings.fields import MAX_ROUTE_PRIORITY
-from settings.models import Preview, Stickiness
+from settings.operation import Preview
 from settings.priorities import preview_priority, weighted_priority
+from settings.routes import MAX_ROUTE_PRIORITY, Stickiness
 from tests.conftest import PROJECT, record, settings_of
 
 if TYPE_CHECKING:
-    from settings.models import Route as RouteSettings
+    from settings.routes import Route as RouteSettings
     from tests.conftest import Recorder
 
 WEIGHTS = {"v1-35": 100, "v1-36": 0}

@@ -33,7 +33,7 @@ from cutover.inside import objects
 from cutover.inside.lists import Inside, InsideError
 from cutover.rules.found import TargetGroup
 from cutover.rules.verdict import Unread
-from settings.models import Aws
+from settings.aws import Aws
 from tests.conftest import ROOT, settings_of
 from tests.cutover.spoiled import PAGE, spoiled
 from tests.cutover.tagged import OWNER, reach

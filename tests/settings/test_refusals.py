@@ -67,7 +67,7 @@ def test_an_answer_says_key_mistake_consequence_and_cure_in_whole_sentences_when
 def test_no_two_kinds_of_mistake_have_one_code() -> None:
     written = Counter(
         code
-        for file in [*(ROOT / "settings").glob("*.py"), *(ROOT / "cutover" / "rules").glob("*.py")]
+        for file in [*(ROOT / "settings").rglob("*.py"), *(ROOT / "cutover" / "rules").glob("*.py")]
         for code in re.findall(r'"(CUT[1-9][0-9]{2})"', file.read_text())
     )
     # A key that nobody reads is told where the whole project is read, and where a part is.

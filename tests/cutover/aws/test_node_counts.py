@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cutover.aws import node_counts
 from cutover.aws.node_counts import read
 from cutover.rules.node_counts import Group, count, words
-from settings.models import Nodes
+from settings.clusters import Nodes
 from settings.owner import SIZES_TAG
 from tests.conftest import record_program, stack_config
 from tests.settings.editing import settings_of

@@ -27,7 +27,7 @@ from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at
 from cutover.rules.shift import ShiftError
 from cutover.rules.traffic import Traffic, together
 from rehearsal.world.metrics import NAMESPACE, Meter
-from settings.models import RolloutMetrics
+from settings.operation import RolloutMetrics
 from tests.conftest import PROJECT, stack_config
 from tests.cutover.documents import as_documented
 from tests.cutover.fake_engine import Engine

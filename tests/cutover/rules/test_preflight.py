@@ -31,7 +31,7 @@ from cutover.rules.gate import Group
 from cutover.rules.preflight import free_blocks, judge
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
-from settings.models import Checks
+from settings.operation import Checks
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged

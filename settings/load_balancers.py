@@ -1,0 +1,107 @@
+"""`loadBalancers`: what each key takes, and what another value would cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, text, whole
+
+# AWS gives a target group's or load balancer's name 32 characters, of which Pulumi's auto-naming takes a hyphen and 7
+# digits. A target group is named after its route and its cluster, whose key has at most 7 characters (v1-36-b).
+_LONGEST_LOAD_BALANCER = 32 - len("-1234567")
+
+RecordName = Annotated[
+    str,
+    rule(
+        "CUT131",
+        text(rf"(?=.{{1,253}}$)(\*\.)?{DNS_NAME}"),
+        "this is no DNS name. Route 53 would refuse the record. Write e.g. app.example.com, in lower case, "
+        "without a dot at the end",
+    ),
+]
+
+CertificateArn = Annotated[
+    str,
+    rule(
+        "CUT132",
+        text(r"arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+"),
+        "this is no ARN of an ACM certificate. ELB would refuse the listener. Take one from "
+        "`aws acm list-certificates`, or leave it out",
+    ),
+]
+
+LoadBalancerName = Annotated[
+    str,
+    rule(
+        "CUT134",
+        text(rf"(?=.{{1,{_LONGEST_LOAD_BALANCER}}}$)(?!internal(-|$))[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a load balancer's name is at most {_LONGEST_LOAD_BALANCER} lower-case letters, digits and hyphens, begins "
+        "with a letter, and not with internal, which ELB refuses. AWS takes 32 characters, and auto-naming adds 8, "
+        "without which a replacement could not stand beside what it replaces. Write e.g. public",
+    ),
+]
+
+RuleQuota = Annotated[
+    int,
+    rule(
+        "CUT166",
+        whole(1, 1000),
+        "a quota of rules is a whole number from 1 to 1000. Rules above it are refused halfway through an update. "
+        "Write what Service Quotas shows for this account",
+    ),
+]
+
+
+class Zone(Model):
+    """A Route 53 hosted zone, and which one where there may be two of a name."""
+
+    name: DomainName = Field(description="its name")
+    private: bool = Field(description="the private zone of that name, not the public one")
+
+
+NamedZone = Annotated[
+    Annotated[DomainName, Tag("text")] | Annotated[Zone, Tag("map")],
+    Discriminator(lambda value: "map" if isinstance(value, dict | Zone) else "text"),
+]
+
+
+class LoadBalancer(Model):
+    """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
+
+    scheme: Literal["internet-facing", "internal"] = Field(
+        description="who can reach it",
+        json_schema_extra=edited("replaces the load balancer, which is refused while a live route lies on it"),
+    )
+    zone: NamedZone | None = Field(
+        default=None,
+        description="the Route 53 hosted zone of the names, which must exist: its name for a public one, else "
+        "{name, private}",
+        json_schema_extra=edited("replaces the records; without names nothing reads it, which every run says"),
+    )
+    names: Several[RecordName] = Field(
+        default=(),
+        description="the names that are made to point to it",
+        json_schema_extra=edited("replaces the certificate that is made for them, the new one first"),
+    )
+    certificate_arn: CertificateArn | None = Field(
+        default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
+    )
+    ingress_cidrs: Several[Cidr] | None = Field(
+        default=None,
+        min_length=1,
+        description="who may connect; left out: everyone (internet-facing), or the new VPC (internal)",
+    )
+    deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
+    rule_quota: RuleQuota = Field(default=100, description="the account's quota of rules per load balancer")
+
+    @property
+    def hosted_zone(self) -> Zone | None:
+        """The hosted zone: a public one, unless the file says otherwise."""
+        return Zone(name=self.zone, private=False) if isinstance(self.zone, str) else self.zone
+
+    @property
+    def https(self) -> bool:
+        """Whether there is, or can be, a certificate; without one the load balancer speaks plain HTTP."""
+        return self.certificate_arn is not None or bool(self.names)

@@ -1,0 +1,195 @@
+"""`routes`: what each key takes, and what another value would cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from settings.load_balancers import LoadBalancerName
+from settings.values import ClusterKey, DnsLabel, Model, Port, Several, Weight, edited, rule, seconds, text, whole
+
+MAX_ROUTE_PRIORITY = 1000
+
+_LONGEST_ROUTE = 32 - len("-v1-36-b-1234567")
+
+
+def codes(value: Any) -> bool:
+    """Hold for codes and ranges of codes, as ELB takes them for a health check."""
+    ranges = [part.split("-") for part in value.split(",")] if isinstance(value, str) else [[""]]
+    return all(
+        len(ends) <= 2 and all(map(text(r"[0-9]{1,3}"), ends)) and int(ends[0]) <= int(ends[-1])  # noqa: PLR2004
+        for ends in ranges
+    )
+
+
+RouteName = Annotated[
+    str,
+    rule(
+        "CUT135",
+        text(rf"(?=.{{1,{_LONGEST_ROUTE}}}$)(?!.*--)[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and single hyphens, and begins with a "
+        "letter. AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming "
+        "another 8, without which a replacement could not stand beside what it replaces. Write e.g. web",
+    ),
+]
+
+HostPattern = Annotated[
+    str,
+    rule(
+        "CUT136",
+        text(r"(?=.{1,128}$)[A-Za-z0-9.*?-]*\.[A-Za-z]+"),
+        "a host condition is at most 128 letters, digits, dots, hyphens, * and ?, with only letters after the last "
+        "dot. ELB would refuse the rule. Write e.g. app.example.com or *.example.com",
+    ),
+]
+
+PathPattern = Annotated[
+    str,
+    rule(
+        "CUT137",
+        text(r"/[A-Za-z0-9_.$/~\"'@:+*?&-]{0,127}"),
+        "a path condition begins with / and has at most 128 characters of those that ELB takes. ELB would refuse the "
+        "rule. Write e.g. /* or /api/*",
+    ),
+]
+
+Capacity = Annotated[
+    int,
+    rule(
+        "CUT145",
+        whole(1, 1000),
+        "a capacity is a whole number of healthy targets from 1 to 1000. The gate could not tell what a share needs. "
+        "Write what the route needs at its peak, or leave it out",
+    ),
+]
+
+HealthCheckPath = Annotated[
+    str,
+    rule(
+        "CUT157",
+        text(r"/[!-~]{0,1023}"),
+        "a health check's path begins with /, has no space and at most 1024 characters. ELB would refuse the target "
+        "group. Write e.g. /healthz, or for GRPC /grpc.health.v1.Health/Check",
+    ),
+]
+
+Matcher = Annotated[
+    str,
+    rule(
+        "CUT158",
+        codes,
+        "this is no list of codes, or a range in it ends before it begins. ELB would refuse the target group. Write "
+        'them in quotes, e.g. "200", "200,204" or "200-299"',
+    ),
+]
+
+Interval = Annotated[int, seconds("CUT159", 5, 300, "a health check's interval", "e.g. 15")]
+
+Timeout = Annotated[int, seconds("CUT160", 2, 120, "a health check's timeout", "e.g. 5")]
+
+Threshold = Annotated[
+    int, rule("CUT161", whole(2, 10), "a threshold is 2 to 10 checks. ELB would refuse it. Write e.g. 2")
+]
+
+DeregistrationDelay = Annotated[int, seconds("CUT162", 0, 3600, "a deregistration delay", "e.g. 300")]
+
+StickinessDuration = Annotated[int, seconds("CUT163", 1, 604800, "stickiness", "e.g. 300, or leave stickiness out")]
+
+SlowStart = Annotated[
+    int,
+    rule(
+        "CUT164",
+        lambda value: whole(0, 0)(value) or whole(30, 900)(value),
+        "slow start is 0, or 30 to 900 seconds. ELB would refuse it. Write e.g. 30, or leave it out",
+    ),
+]
+
+RoutePriority = Annotated[
+    int,
+    rule(
+        "CUT165",
+        whole(1, MAX_ROUTE_PRIORITY),
+        f"a priority is a whole number from 1 to {MAX_ROUTE_PRIORITY}. There is no room for its rules on the listener. "
+        "Write its place in the order of the routes, 1 first",
+    ),
+]
+
+
+class Service(Model):
+    """The Kubernetes Service behind a route."""
+
+    namespace: DnsLabel = Field(
+        description="its namespace",
+        json_schema_extra=edited(
+            "replaces the binding, which is refused while it serves; the old namespace stays in the clusters"
+        ),
+    )
+    name: DnsLabel = Field(description="its name")
+    port: Port = Field(description="its port")
+    pod_port: Port | None = Field(
+        default=None, description="the port of the pods, for targetType ip; left out: the Service's port"
+    )
+
+    @property
+    def target_port(self) -> int:
+        """The port on which a pod is reached."""
+        return self.pod_port or self.port
+
+
+class HealthCheck(Model):
+    """How the load balancer finds out that a target is healthy."""
+
+    path: HealthCheckPath = Field(description="the path, or for GRPC the method, that is asked")
+    matcher: Matcher | None = Field(default=None, description='codes that count; left out: "200", for GRPC "0"')
+    interval: Interval = Field(default=15, description="seconds between two checks, 5 to 300")
+    timeout: Timeout = Field(default=5, description="seconds until a check has failed, 2 to 120, below the interval")
+    healthy_threshold: Threshold = Field(default=2, description="checks that must pass, 2 to 10")
+    unhealthy_threshold: Threshold = Field(default=2, description="checks that must fail, 2 to 10")
+
+
+class Stickiness(Model):
+    """Keeps a client at the cluster that it met first, against the weights, until the cookie ends."""
+
+    duration: StickinessDuration = Field(
+        description="seconds, 1 to 604800; an old cluster must stay that long after its weight reached 0"
+    )
+
+
+class Route(Model):
+    """Hosts and paths on a load balancer, and the Service behind them in every cluster."""
+
+    load_balancer: LoadBalancerName | None = Field(
+        default=None, description="which load balancer; left out where there is one"
+    )
+    priority: RoutePriority = Field(description="the order among routes, 1 first")
+    hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
+    paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
+    target_type: Literal["instance", "ip"] = Field(
+        description="register nodes (instance) or pods (ip); to change it, add a new route",
+        json_schema_extra=edited("replaces its target groups, which is refused while they serve"),
+    )
+    protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
+        default="HTTP1",
+        description="what the targets speak; to change it, add a new route",
+        json_schema_extra=edited("replaces its target groups, which is refused while they serve"),
+    )
+    service: Service = Field(description="the Service behind it")
+    health_check: HealthCheck = Field(description="its health check")
+    deregistration_delay: DeregistrationDelay = Field(
+        default=300, description="seconds that a leaving target may finish its requests, 0 to 3600"
+    )
+    slow_start: SlowStart = Field(default=0, description="seconds in which a new target's load grows; 0: off")
+    algorithm: Literal["round_robin", "least_outstanding_requests", "weighted_random"] = Field(
+        default="round_robin", description="how targets of one group share its load"
+    )
+    stickiness: Stickiness | None = Field(default=None, description="left out: off")
+    capacity: Capacity | None = Field(
+        default=None, description="healthy targets that the whole route needs; left out: what they have carried tells"
+    )
+    weights: dict[ClusterKey, Weight] | None = Field(
+        default=None, description="weights of this route alone, in place of the stack's"
+    )
+    live: bool = Field(
+        default=True, description="false keeps a new route to its preview rules until its targets are healthy"
+    )

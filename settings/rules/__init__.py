@@ -1,0 +1,40 @@
+"""What is wrong between the keys of a stack file, although each key alone is right.
+
+One file an area, as the keys have it. Refuses to own what a single value may be (the areas in settings/).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from settings.rules.clusters import cluster_mistakes, login_mistakes, partition_mistakes, security_group_mistakes
+from settings.rules.discovery import discovery_mistakes, mesh_mistakes
+from settings.rules.load_balancers import load_balancer_mistakes
+from settings.rules.names import joined_mistakes, name_mistakes
+from settings.rules.network import network_mistakes
+from settings.rules.routes import route_mistakes
+from settings.rules.weights import rollout_mistakes, weight_mistakes
+
+if TYPE_CHECKING:
+    from settings.models import Settings
+    from settings.rules.mistake import Mistake
+
+
+def mistakes(settings: Settings) -> list[Mistake]:
+    """Return everything that is wrong between fields, as far as they are known, in the order of the configuration."""
+    rules = (
+        network_mistakes,
+        load_balancer_mistakes,
+        cluster_mistakes,
+        partition_mistakes,
+        login_mistakes,
+        security_group_mistakes,
+        name_mistakes,
+        joined_mistakes,
+        weight_mistakes,
+        rollout_mistakes,
+        route_mistakes,
+        discovery_mistakes,
+        mesh_mistakes,
+    )
+    return [mistake for rule in rules for mistake in rule(settings)]
