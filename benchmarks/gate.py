@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from cutover.rules.evidence import SECONDS, Bucket, Evidence, Unproven, evidence
-from cutover.rules.gate import Group, Move, Policy, coverage, judge, shares, takers
+from cutover.rules.gate import coverage, judge, shares, takers
+from cutover.rules.move import Group, Move, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 from cutover.aws.session import LiveError
 from cutover.calls import at_once, client, failing_as, threads, told
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Group, Hold
+from cutover.rules.move import Group, Hold
 from cutover.rules.shift import HIGHEST
 from settings.owner import CLUSTER_TAG, PROJECT_TAG, ROUTE_TAG, project_of
 

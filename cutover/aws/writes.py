@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import boto3
 
-    from cutover.rules.gate import Hold
+    from cutover.rules.move import Hold
     from settings.owner import Owner
 
 _AT_ONCE = 10

@@ -36,12 +36,6 @@ class Confirmed:
             )
 
 
-def check_settled(here: Project) -> None:
-    """End a command that would build upon what another has left in the stack file that was killed."""
-    if unconfirmed := here.unconfirmed():
-        stop(Code.REFUSED, f"{unconfirmed}\nNothing was changed by this command: settle that, then run the same again")
-
-
 def changes(then: Found, now: Found) -> list[str]:
     """Return what has changed in AWS, a line for each rule and for the hold."""
     before, after = live_weights(then), live_weights(now)

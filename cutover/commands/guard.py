@@ -5,11 +5,9 @@ Owns the question and how the judgement is shown. Refuses to own the rules (judg
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.markdown import Markdown
@@ -20,95 +18,26 @@ from cutover.aws.live import Live
 from cutover.aws.session import session
 from cutover.calls import OutsideError
 from cutover.commands import terminal
+from cutover.commands.comment import Judged, document, listed, markdown
+from cutover.commands.opened import Opened, opened
 from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption
-from cutover.engine.project import ProjectError
+from cutover.engine.stack_file import ProjectError
 from cutover.inside import lists
 from cutover.rules import history
 from cutover.rules import retire as rules
-from cutover.rules.judgement import (
-    Kind,
-    cluster_of,
-    groups_alone,
-    kind,
-    leaving,
-    route_of,
-    shared,
-    touched,
-    unprotected,
-    violations,
-    weights,
-    weights_alone,
-)
+from cutover.rules.judgement import leaving, weights
 from cutover.rules.missing import unseen
 from cutover.rules.run import Run
-from cutover.rules.shift import alike, live_weights, said
+from cutover.rules.shift import live_weights
 from settings import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-
     import boto3
 
     from cutover.engine.project import Project
     from cutover.rules.found import Found
-    from cutover.rules.gate import Hold
-    from cutover.rules.judgement import Violation
-    from cutover.rules.missing import Missing
     from cutover.rules.retire import Reason
-    from cutover.rules.run import Step
     from settings import Settings
-
-_ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")
-_FEW = 3  # what a cell has room for
-_NAMED = 5
-_OPS = ("create", "import", "update", "replace", "delete", "unprotect")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A plan of a stack, and what is true in AWS.
-
-    ``named`` is how `-s` names the stack. ``missing`` is what the state has and AWS has not. ``live`` has the clusters'
-    weights by route, ``serving`` the clusters that get requests now, ``instead`` what rules do, by route, that forward
-    to nothing. ``leaving`` is by cluster that the plan takes away what speaks against that. ``hold`` is the one that
-    stands. ``silent`` are the clusters of whose inside the plan tells nothing. ``blind`` is why nothing tells what is
-    true in AWS, and ``unplanned`` whether there is no plan either.
-    """
-
-    stack: str
-    named: str
-    run: Run
-    missing: Sequence[Missing] = ()
-    live: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, "Mapping[str, int]"])
-    serving: Collection[str] = ()
-    instead: Mapping[str, str] = field(default_factory=dict[str, str])
-    leaving: Mapping[str, Sequence[Reason]] = field(default_factory=dict[str, "Sequence[Reason]"])
-    hold: Hold | None = None
-    silent: Sequence[str] = ()
-    blind: str = ""
-    unplanned: bool = False
-
-    @property
-    def violations(self) -> list[Violation]:
-        """What the plan may not do, also to clusters that serve again once a rule forwards as the state has it."""
-        state = [before for route, (before, _) in weights(self.run).items() if route in self.instead]
-        waiting = {cluster for before in state for cluster, weight in before.items() if weight}
-        return violations(self.run, {*self.serving, *waiting}, self.live)
-
-    @property
-    def change(self) -> str:
-        """The kind of the plan; without one there is no kind."""
-        return "unknown" if self.unplanned else kind(self.run)
-
-    @property
-    def against(self) -> list[Reason]:
-        """What no word acknowledges: `cutover retire` refuses by it, so the plan may not be applied."""
-        return [reason for reasons in self.leaving.values() for reason in reasons if reason.word is None]
-
-    @property
-    def refused(self) -> bool:
-        """Whether the plan may not be applied."""
-        return bool(self.run.failure or self.violations or self.missing or self.against)
 
 
 def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: JsonOption = False) -> None:
@@ -122,29 +51,26 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
     JSON: docs/json.md
     """
     code = Code.REFUSED
-    with terminal.documented("guard", as_json=as_json):
-        project = terminal.project(cwd, stack)
+    with opened("guard", cwd, stack, as_json=as_json) as here:
+        project = here.project
         if unconfirmed := project.unconfirmed():
             terminal.say(str(unconfirmed), "yellow")
         try:
-            settings = project.settings()
+            judged = _judged(here, here.settings)
         except SettingsError as error:
             judged, code = _unplanned(project, str(error)), Code.USAGE
-        else:
-            judged = _judged(project, settings)
     if as_json:
-        terminal.show_json("guard", _document(judged))
+        here.show(document(judged))
     else:
         _print(markdown(judged))
     if judged.refused:
         raise typer.Exit(code)
 
 
-def _judged(project: Project, settings: Settings) -> Judged:
-    account = session(settings.aws)
-    found = Live(account, project.owner).find()
+def _judged(here: Opened, settings: Settings) -> Judged:
+    project, account, found = here.project, here.account, here.live.find()
     silent = lists.silent(account, {key: settings.eks_name(key) for key in settings.clusters})
-    but = f", but for what stands inside {_and(silent)}: no answer from there" if silent else ""
+    but = f", but for what stands inside {listed(silent)}: no answer from there" if silent else ""
     terminal.say(f"Previewing {project.stack}{but}")
     run = project.preview_but(silent)
     return Judged(
@@ -195,244 +121,3 @@ def _print(text: str) -> None:
         terminal.results.print(Markdown(text), soft_wrap=False)
     else:
         terminal.results.print(text, markup=False)
-
-
-def markdown(judged: Judged) -> str:
-    """Return the judgement as a comment of a pull request. Its first line, which nobody sees, tells it from others."""
-    parts = [
-        f"<!-- cutover guard {judged.stack} -->",
-        f"## {judged.stack}: {'no plan' if judged.unplanned else judged.change}",
-        _verdict(judged),
-        *_hold(judged),
-        *_weights_table(judged),
-        *_pages(judged),
-        *_silent(judged.silent),
-        *_steps_table(judged),
-        *_violations_list(judged.violations),
-        *_missing_list(judged.missing),
-        *_leaving_list(judged),
-        *_warnings_list(judged.run),
-        *_failure(judged.run),
-    ]
-    return "\n\n".join(parts)
-
-
-def _verdict(judged: Judged) -> str:
-    serving = f"Requests go to {_and(sorted(judged.serving)) or 'no cluster'} now."
-    if judged.blind:
-        serving = f"Nothing tells where requests go now: {judged.blind}."
-    if judged.unplanned:
-        return f"**Refused**: the stack file is wrong, so nothing was planned. {serving}"
-    reasons = [f"it breaks a rule in {count} {_steps(count)}"] if (count := len(judged.violations)) else []
-    reasons += ["AWS lacks what the state has"] if judged.missing else []
-    reasons += [f"{key} may not go yet" for key, why in judged.leaving.items() if any(one.word is None for one in why)]
-    reasons += ["its preview failed; what stands here is as far as it came"] if judged.run.failure else []
-    if reasons:
-        return f"**Refused**: {_and(reasons)}. {serving}"
-    if judged.change == Kind.PROTECTION:
-        count = len(judged.run.kept)
-        serving = f"Nothing changes in AWS, and what is protected does ({count} {_resources(count)}). {serving}"
-    return f"**Allowed.** {serving}"
-
-
-def _hold(judged: Judged) -> Iterator[str]:
-    if judged.hold:
-        held = "; ".join(f"{route} {said(weights)}" for route, weights in judged.hold.weights.items())
-        yield (
-            f"{str(judged.hold)[0].upper()}{str(judged.hold)[1:]} holds the weights ({held}). The gate lets no others "
-            f"pass, also once this is merged, until `cutover release -s {judged.named}`."
-        )
-
-
-def _weights_table(judged: Judged) -> Iterator[str]:
-    known = {route: (judged.live.get(route, old), old, new) for route, (old, new) in weights(judged.run).items()}
-    changing = {route: (live, new) for route, (live, old, new) in sorted(known.items()) if old != new}
-    if not changing:
-        return
-    clusters = sorted({cluster for both in changing.values() for one in both for cluster in one})
-    rows = [
-        [route, *(_change(live.get(cluster), new.get(cluster)) for cluster in clusters)]
-        for route, (live, new) in changing.items()
-    ]
-    yield _table(["weights", *clusters], rows)
-    drifted = [
-        route for route, (live, _) in changing.items() if live != known[route][1] and route not in judged.instead
-    ]
-    if there := [route for route in drifted if alike(*changing[route])]:
-        yield (
-            f"AWS has the new weights of {_and(there)} already, from a rollback or a shift that the state does not know"
-            " of: no request moves there, and this change lets the state say so."
-        )
-    if moved := [route for route in drifted if route not in there]:
-        yield (
-            f"The weights of {_and(moved)} in AWS are not those of the state: something else has moved them, and "
-            f"this change overwrites that. `cutover status -s {judged.named}` shows both."
-        )
-
-
-def _pages(judged: Judged) -> Iterator[str]:
-    if judged.instead:
-        pages = _and([f"{route} ({does})" for route, does in sorted(judged.instead.items())])
-        yield (
-            f"The rule of {pages} forwards to no cluster: somebody has given it another action, such as a maintenance "
-            "page. A change that leaves its target groups and weights alone leaves that too, and the gate refuses any "
-            f"other. Once it may go: `pulumi up --refresh -s {judged.named}`. Until then its clusters count as serving."
-        )
-
-
-def _silent(clusters: Sequence[str]) -> Iterator[str]:
-    if clusters:
-        yield (
-            f"The Kubernetes API of {_and([*clusters])} does not answer from here, so nothing tells what this change "
-            "does inside. An update waits for it, leaves what stands there as it is, and fails where it is to make or "
-            "delete something."
-        )
-
-
-def _steps_table(judged: Judged) -> Iterator[str]:
-    steps = touched(judged.run) + unprotected(judged.run)
-    places = sorted({(_place(step), step.op) for step in steps}, key=lambda one: (one[0], _order(one[1])))
-    rows: list[list[str]] = []
-    for place, op in places:
-        there = [step for step in steps if (_place(step), step.op) == (place, op)]
-        serves = " (serves)" if place in judged.serving else ""
-        rows.append([place + serves, op, _named(there) if len(there) <= _FEW else _counted(there)])
-    if rows:
-        yield _table(["where", "plan", "resources"], rows)
-
-
-def _violations_list(found: Iterable[Violation]) -> Iterator[str]:
-    alike: dict[tuple[str, str, str], list[Step]] = {}
-    for violation in found:
-        alike.setdefault((violation.rule, violation.consequence, violation.cure), []).append(violation.step)
-    lines: list[str] = []
-    for (rule, consequence, cure), steps in alike.items():
-        named = [f"{step.op} {_type(step)} `{step.name}`" for step in steps[:_NAMED]]
-        more = [f"{len(steps) - _NAMED} more"] if len(steps) > _NAMED else []
-        lines.append(f"- **{rule[0].upper()}{rule[1:]}**: {_and([*named, *more])}. {consequence}. {cure}.")
-    if lines:
-        yield "### What it may not contain"
-        yield "\n".join(lines)
-
-
-def _missing_list(lacking: Sequence[Missing]) -> Iterator[str]:
-    if lacking:
-        yield "### What AWS lacks"
-        yield "\n".join(f"- **{one.route}** {one.what}. {one.cure}." for one in lacking)
-
-
-def _leaving_list(judged: Judged) -> Iterator[str]:
-    for key, reasons in judged.leaving.items():
-        if against := [reason for reason in reasons if reason.word is None]:
-            yield f"### Why {key} may not go yet"
-            yield "\n".join(f"- {reason}" for reason in against)
-        if unsure := [reason for reason in reasons if reason.word]:
-            yield f"### What somebody must know before {key} goes"
-            yield "\n".join(f"- {reason.what}. {reason.cure}." for reason in unsure)
-
-
-def _warnings_list(run: Run) -> Iterator[str]:
-    if run.warnings:
-        yield "### What the preview warns of"
-        yield "\n".join(f"- {warning}" for warning in run.warnings)
-
-
-def _failure(run: Run) -> Iterator[str]:
-    if run.failure:
-        # Every rule that the gate stops repeats what all of them say. The engine's advice to lift the protection of
-        # what serves, with the command for it, is the last thing that a reader in a hurry should copy.
-        told = _ADVICE.sub(r" \1", run.failure)
-        lines = dict.fromkeys(line.rstrip() for line in told.strip().splitlines())
-        yield "### What the preview said"
-        yield "\n".join(["````text", *lines, "````"])
-
-
-def _document(judged: Judged) -> dict[str, Any]:
-    return {
-        "stack": judged.stack,
-        "refused": judged.refused,
-        "change": judged.change,
-        "serving": sorted(judged.serving),
-        "weights": {
-            route: {"live": judged.live.get(route, {}), "state": before, "planned": after}
-            for route, (before, after) in weights(judged.run).items()
-        },
-        "steps": [
-            {key: value for key, value in asdict(step).items() if key in {"op", "name", "type", "paths", "causes"}}
-            | {"cluster": cluster_of(step), "route": route_of(step)}
-            for step in touched(judged.run)
-        ],
-        "unprotected": [step.name for step in unprotected(judged.run)],
-        "violations": [
-            {"rule": one.rule, "op": one.step.op, "name": one.step.name}
-            | {"consequence": one.consequence, "cure": one.cure}
-            for one in judged.violations
-        ],
-        "missing": [str(one) for one in judged.missing],
-        "rulesWithoutForward": dict(judged.instead),
-        "leaving": {
-            key: [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in reasons]
-            for key, reasons in judged.leaving.items()
-        },
-        "hold": judged.hold and asdict(judged.hold),
-        "warnings": list(judged.run.warnings),
-        "silent": list(judged.silent),
-        "failure": judged.run.failure,
-    }
-
-
-def _place(step: Step) -> str:
-    cluster, route = cluster_of(step), route_of(step)
-    if part := shared(step):
-        return f"shared layer: {part}"
-    return cluster or (f"route {route}" if route else "stack")
-
-
-def _named(steps: Collection[Step]) -> str:
-    return ", ".join(f"{_type(step)} `{step.name}`{_paths(step)}" for step in sorted(steps, key=lambda one: one.name))
-
-
-def _counted(steps: Iterable[Step]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in sorted(Counter(map(_type, steps)).items()))
-
-
-def _paths(step: Step) -> str:
-    if step.op not in {"update", "replace"}:
-        return ""
-    if weights_alone(step):
-        return " (weights)"
-    if groups_alone(step):
-        return " (target groups)"
-    paths = step.causes or step.paths
-    more = [f"{len(paths) - _FEW} more"] if len(paths) > _FEW else []
-    return f" ({', '.join([*(f'`{path}`' for path in paths[:_FEW]), *more]) or 'not said what'})"
-
-
-def _type(step: Step) -> str:
-    return "Provider" if step.type.startswith("pulumi:providers:") else step.type.rsplit(":", 1)[-1]
-
-
-def _order(op: str) -> int:
-    return _OPS.index(op) if op in _OPS else len(_OPS)
-
-
-def _change(before: int | None, after: int | None) -> str:
-    shown = ["none" if weight is None else str(weight) for weight in (before, after)]
-    return shown[1] if shown[0] == shown[1] else " → ".join(shown)
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
-
-
-def _and(parts: list[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
-
-
-def _resources(count: int) -> str:
-    return "resource" if count == 1 else "resources"
-
-
-def _steps(count: int) -> str:
-    return "step" if count == 1 else "steps"

@@ -10,6 +10,7 @@ from cutover.aws.live import HoldError, Live
 from cutover.aws.session import session
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands.confirmed import Confirmed
+from cutover.commands.opened import opened
 from cutover.commands.terminal import (
     Code,
     FolderOption,
@@ -17,12 +18,9 @@ from cutover.commands.terminal import (
     StackOption,
     YesOption,
     confirm,
-    documented,
     messages,
-    project,
     results,
     say,
-    show_json,
     stop,
 )
 from cutover.rules.missing import missing
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
     from cutover.engine.project import Project
     from cutover.rules.found import Found
-    from cutover.rules.gate import Hold
+    from cutover.rules.move import Hold
     from settings import Settings
 
 
@@ -49,8 +47,8 @@ def release(
     Example: cutover release -s prod
     JSON: docs/json.md
     """
-    with documented("release", as_json=as_json):
-        known = project(cwd, stack)
+    with opened("release", cwd, stack, as_json=as_json) as here:
+        known = here.project
         if unconfirmed := known.unconfirmed():
             say(str(unconfirmed), "yellow")
         account = session(known.aws(lambda text: say(text, "yellow")))
@@ -78,7 +76,7 @@ def release(
         if as_json:
             document = {"stack": known.stack, "hold": hold and asdict(hold), **asdict(coming)}
             page = {route: rule.instead for route, rule in found.rules.items() if rule.instead}
-            show_json("release", {**document, "rulesWithoutForward": page, "unreadable": unreadable})
+            here.show({**document, "rulesWithoutForward": page, "unreadable": unreadable})
 
 
 @dataclass(frozen=True)

@@ -24,19 +24,18 @@ from cutover.aws import usage
 from cutover.aws.account import read
 from cutover.aws.leftovers import sweep
 from cutover.aws.live import Live
-from cutover.aws.session import LiveError, session
+from cutover.aws.session import LiveError
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands import tables
-from cutover.commands.confirmed import Confirmed, check_settled
+from cutover.commands.confirmed import Confirmed
+from cutover.commands.opened import opened
 from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
     StackOption,
     attended,
-    documented,
     messages,
-    project,
     results,
     say,
     show_json,
@@ -91,11 +90,11 @@ def retire(
     Example: cutover retire v1-35 -s prod --acknowledge jobs
     JSON: docs/json.md
     """
-    with documented("retire", as_json=as_json):
-        its_project = project(folder, stack)
+    with opened("retire", folder, stack, as_json=as_json) as here:
+        its_project = here.project
         with its_project.alone():
-            check_settled(its_project)
-            file, settings, updates = its_project.content(), its_project.settings(), its_project.history()
+            here.check_settled()
+            file, settings, updates = its_project.content(), here.settings, its_project.history()
             if key not in settings.clusters and not history.known(updates, key, its_project.name):
                 stop(
                     Code.USAGE,
@@ -103,7 +102,7 @@ def retire(
                     f"changed. There are {', '.join(settings.clusters)}",
                 )
             entry = history.last_entry(updates, key, its_project.name)
-            retirement = _Retirement(its_project, settings, key, entry, session(settings.aws))
+            retirement = _Retirement(its_project, settings, key, entry, here.account)
             zero_since = history.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             _typed(key, confirm)

@@ -24,7 +24,8 @@ from rich.text import Text
 
 from cutover import calls, ending
 from cutover.calls import OutsideError
-from cutover.engine.project import BusyError, EngineError, Project, ProjectError
+from cutover.engine.project import Project
+from cutover.engine.stack_file import BusyError, EngineError, ProjectError
 from settings import SettingsError
 
 if TYPE_CHECKING:

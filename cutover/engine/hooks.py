@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.account import Account
     from cutover.rules.found import Found
-    from cutover.rules.gate import Hold, Move, Refusal
+    from cutover.rules.move import Hold, Move, Refusal
     from settings import Settings
 
 _T = TypeVar("_T")

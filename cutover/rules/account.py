@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cutover.rules.evidence import Unproven
-from cutover.rules.gate import Group, Move, Policy, shares
+from cutover.rules.gate import shares
+from cutover.rules.move import Group, Move, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cutover.rules.gate import Hold
+    from cutover.rules.move import Hold
 
 
 @dataclass(frozen=True)

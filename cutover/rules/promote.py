@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 
     from cutover.rules.found import Found
-    from cutover.rules.gate import Group
+    from cutover.rules.move import Group
     from cutover.rules.traffic import Traffic
     from settings.operation import RolloutMetrics
 

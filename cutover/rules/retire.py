@@ -15,8 +15,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules.gate import Group, coverage, flaws, need
+from cutover.rules.gate import coverage, flaws, need
 from cutover.rules.missing import missing
+from cutover.rules.move import Group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cutover.rules.evidence import Evidence
-from cutover.rules.gate import Group, Hold, Move, Policy, coverage, furthest, need, shares
+from cutover.rules.gate import coverage, furthest, need, shares
+from cutover.rules.move import Group, Hold, Move, Policy
 from cutover.rules.shift import shared_out
 from settings.values import version_of
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules import gate
 from cutover.rules.missing import missing
+from cutover.rules.move import Group
 from cutover.rules.rollback import RollbackError, goal
 from settings.values import version_of
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from datetime import date
 
     from cutover.rules.account import Account
-    from cutover.rules.gate import Move
     from cutover.rules.missing import Missing
+    from cutover.rules.move import Hold, Move, Policy
     from cutover.rules.support import Support
     from cutover.rules.traffic import Reading
     from cutover.rules.unconfirmed import Unconfirmed
@@ -95,7 +96,7 @@ class Status:
     half_moved: Sequence[str]
     strangers: Sequence[str]
     missing: Sequence[Missing]
-    hold: gate.Hold | None
+    hold: Hold | None
     unheld: str
     back: Back | None
     support: Sequence[Support]
@@ -225,7 +226,7 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
     for cluster, arn in arns.items():
         share = Fraction((live or {}).get(cluster, 0), total or 1)
         # A cluster that is not up yet has no group, and nothing in it.
-        health = account.health.get(arn, gate.Group(cluster=cluster) if cluster in wanted else None)
+        health = account.health.get(arn, Group(cluster=cluster) if cluster in wanted else None)
         mine = by_arn.get(arn)
         yield Place(
             route=route,
@@ -284,7 +285,7 @@ def _empty(account: Account, route: str, cluster: str) -> bool:
     return group is not None and not group.registered and not group.unreadable
 
 
-def _lacks(move: Move, policy: gate.Policy, cluster: str) -> str:
+def _lacks(move: Move, policy: Policy, cluster: str) -> str:
     """Say what a cluster lacks for a whole route; empty: nothing."""
     if not move.wanted:
         return f"{cluster} has no target group"

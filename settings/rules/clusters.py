@@ -14,8 +14,6 @@ from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 # Not adjustable limits of an Application Load Balancer (AWS quotas), but for rules, which a user can have raised.
 MAX_GROUPS_PER_ACTION = 5
-
-
 MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take one priority
 
 

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 MAX_ATTRIBUTES = 30  # custom attributes of one Cloud Map instance
-
-
 CONTROLLER_ATTRIBUTES = 6  # which the App Mesh controller adds: pod, namespace, mesh, virtual node, region and zone
 
 

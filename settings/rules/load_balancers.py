@@ -17,14 +17,8 @@ if TYPE_CHECKING:
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 MAX_GROUPS_PER_LOAD_BALANCER = 100
-
-
 MAX_CERTIFICATE_NAMES = 10
-
-
 MAX_FIRST_NAME = 64  # characters of the name after which ACM calls a certificate
-
-
 MAX_SECURITY_RULES = 60  # of one direction in a security group
 
 

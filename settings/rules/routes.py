@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 from settings.rules.mistake import Mistake, as_far_as_known
 
 MAX_CONDITION_VALUES = 5
-
-
 MAX_WILDCARDS = 6
 
 

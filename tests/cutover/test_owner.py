@@ -18,11 +18,11 @@ from cutover.aws import leftovers, support
 from cutover.aws.live import Live, hold_name, hold_names
 from cutover.aws.session import LiveError
 from cutover.aws.writes import Writes
-from cutover.commands import rollback, shift
+from cutover.commands import moving, rollback, rollback_plan
 from cutover.engine.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
 from cutover.engine.project import Project
 from cutover.rules.found import Found, WeightedRule
-from cutover.rules.gate import Hold
+from cutover.rules.move import Hold
 from settings.owner import CLUSTER_TAG, PROJECT_TAG, ROUTE_TAG, STACK_TAG, Owner
 from tests.conftest import stack_config
 from tests.cutover.fake_engine import Engine
@@ -170,9 +170,11 @@ def test_no_command_of_one_project_sees_or_touches_anything_of_another_with_its_
     engine = Engine(tmp_path, ours)
     monkeypatch.setattr(Project, "find", lambda *_: engine)
     monkeypatch.setattr(support, "read", lambda *_: ())  # no cluster stands here
-    monkeypatch.setattr(shift, "PROPAGATION_SECONDS", 0)
+    monkeypatch.setattr(moving, "PROPAGATION_SECONDS", 0)
     monkeypatch.setattr(rollback, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(rollback, "_LOOK_SECONDS", 30.0)  # what is asked here is answered, however busy the machine is
+    monkeypatch.setattr(
+        rollback_plan, "LOOK_SECONDS", 30.0
+    )  # what is asked here is answered, however busy the machine is
     before = _everything(theirs, OTHER)
 
     def run(*arguments: str) -> dict[str, Any]:

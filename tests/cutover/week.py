@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cutover.rules.evidence import SECONDS, Bucket, Unproven, evidence
-from cutover.rules.gate import Group, Move, shares
+from cutover.rules.gate import shares
+from cutover.rules.move import Group, Move
 
 OLD, NEW, THIRD = "arn:old", "arn:new", "arn:third"
 CLUSTERS = {OLD: "v1-35", NEW: "v1-36", THIRD: "v1-37"}

@@ -34,9 +34,9 @@ _FASTER = f"""
 from cutover.aws import minutes
 from cutover.__main__ import main
 from cutover.commands import promote
-wait = promote._wait
-promote._wait = lambda seconds: wait(seconds / {_SPEED})
-promote._WATCH_SECONDS = 90  # a reading takes the seconds of this machine, and not those of the wait
+wait = rollout.wait
+rollout.wait = lambda seconds: wait(seconds / {_SPEED})
+rollout.WATCH_SECONDS = 90  # a reading takes the seconds of this machine, and not those of the wait
 minutes.PERIOD_SECONDS = 60 // {_SPEED}
 main()
 """

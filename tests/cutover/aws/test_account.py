@@ -14,7 +14,8 @@ from cutover.aws.account import read
 from cutover.aws.live import Live
 from cutover.rules.account import Account
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Group, judge
+from cutover.rules.gate import judge
+from cutover.rules.move import Group
 from rehearsal.world.metrics import NAMESPACE, past
 from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.emulated import REGION, running

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.aws.live import Live
 from cutover.aws.writes import WriteError, Writes, weighted
-from cutover.rules.gate import Hold
+from cutover.rules.move import Hold
 from rehearsal.cloud.targets import Targets
 from tests.cutover.tagged import OWNER, Tagged, reach, tagged
 from tests.rehearsal.emulated import REGION, Cloud, running

@@ -17,12 +17,12 @@ from cutover.__main__ import app
 from cutover.aws.session import session
 from cutover.aws.writes import Writes
 from cutover.commands import terminal
-from cutover.commands.guard import Judged, markdown
+from cutover.commands.comment import Judged, markdown
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.inside import lists
-from cutover.rules.gate import Hold
 from cutover.rules.history import Update
+from cutover.rules.move import Hold
 from settings import SettingsError
 from tests.conftest import PROJECT, ROOT, stack_config
 from tests.cutover import plans

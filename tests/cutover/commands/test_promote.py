@@ -19,8 +19,8 @@ from cutover.__main__ import app
 from cutover.aws import minutes
 from cutover.aws.live import hold_name
 from cutover.aws.session import LiveError
+from cutover.commands import moving, rollout
 from cutover.commands import promote as command
-from cutover.commands import shift
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at
@@ -233,10 +233,10 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Clock]:
         engine.write_weights({OLD: 100, NEW: 0})
         clock = Clock(engine)
         monkeypatch.setattr(Project, "find", lambda *_: engine)
-        monkeypatch.setattr(shift, "PROPAGATION_SECONDS", 0)
-        monkeypatch.setattr(command, "_now", lambda: clock.now)
-        monkeypatch.setattr(command, "_wait", clock.wait)
-        monkeypatch.setattr(command, "_WATCH_SECONDS", 300)  # once for each hold, so that a test can count them
+        monkeypatch.setattr(moving, "PROPAGATION_SECONDS", 0)
+        monkeypatch.setattr(rollout, "now", lambda: clock.now)
+        monkeypatch.setattr(rollout, "wait", clock.wait)
+        monkeypatch.setattr(rollout, "WATCH_SECONDS", 300)  # once for each hold, so that a test can count them
         clock.pass_by(5 * MINUTE)
         yield clock
 
@@ -559,7 +559,7 @@ def test_a_shift_that_fails_midway_is_rolled_back(clock: Clock) -> None:
 def test_a_fault_of_the_program_itself_leaves_nothing_on_a_cluster_that_nobody_judges(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "judge", lambda *_: 1 // 0)
+    monkeypatch.setattr(rollout, "judge", lambda *_: 1 // 0)
     said = promote()
     went_back(clock, said)
     assert "the promotion itself failed: ZeroDivisionError" in said.stderr

@@ -15,10 +15,11 @@ from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.aws import minutes
+from cutover.commands import opened, rollout
 from cutover.commands import promote as command
 from cutover.commands.terminal import Code
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Group
+from cutover.rules.move import Group
 from cutover.rules.traffic import Reading, Traffic
 from tests.settings.editing import settings_of
 
@@ -114,16 +115,13 @@ def promoted(monkeypatch: pytest.MonkeyPatch, world: World) -> int:
     def read(_: Any, groups: dict[str, str], *__: Any) -> Reading:
         return Reading(dict.fromkeys(groups, Traffic(5000, 0, 0.05)), dict.fromkeys(groups.values(), Traffic(10_000)))
 
-    for name, stand_in in {
-        "project": lambda *_: world,
-        "session": lambda _: None,
-        "Live": lambda *_: world,
-        "carry_out": world.carry_out,
-        "go_back": world.go_back,
-        "_now": lambda: NOON + timedelta(seconds=world.second),
-        "_wait": world.wait,
-    }.items():
-        monkeypatch.setattr(command, name, stand_in)
+    monkeypatch.setattr(opened, "project", lambda *_: world)
+    monkeypatch.setattr(opened, "session", lambda _: None)
+    monkeypatch.setattr(opened, "Live", lambda *_: world)
+    monkeypatch.setattr(command, "carry_out", world.carry_out)
+    monkeypatch.setattr(command, "go_back", world.go_back)
+    monkeypatch.setattr(rollout, "now", lambda: NOON + timedelta(seconds=world.second))
+    monkeypatch.setattr(rollout, "wait", world.wait)
     monkeypatch.setattr(minutes, "read", read)
     monkeypatch.setattr(minutes, "window", lambda since, now: (since, now))
     return CliRunner().invoke(app, ["promote", NEW, "--yes"]).exit_code

@@ -25,14 +25,14 @@ from cutover import calls
 from cutover.__main__ import app, main
 from cutover.aws.live import Live
 from cutover.aws.writes import Outcome, Writes
-from cutover.commands import release as release_command
+from cutover.commands import opened, rollback_plan, rollback_records, terminal
 from cutover.commands import rollback as rollback_command
-from cutover.commands import terminal
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Group, Hold, held
+from cutover.rules.gate import held
+from cutover.rules.move import Group, Hold
 from cutover.rules.rollback import (
     RollbackError,
     Seen,
@@ -323,12 +323,11 @@ def scene(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Gene
         shutil.copy(ROOT / name, folder)
     stackfile.edit(folder, STACK, lambda config: config.update({"eks-cutover:weights": dict(HALF)}))
     emulated = Emulated(folder)
-    for command in (rollback_command, release_command):
-        monkeypatch.setattr(command, "project", lambda *_: emulated)
+    monkeypatch.setattr(opened, "project", lambda *_: emulated)
     # What is asked here is answered, however busy the machine is.
-    monkeypatch.setattr(rollback_command, "_LOOK_SECONDS", 30.0)
+    monkeypatch.setattr(rollback_plan, "LOOK_SECONDS", 30.0)
     monkeypatch.setattr(rollback_command, "_PAUSE_SECONDS", 0.0)
-    monkeypatch.setattr(rollback_command, "_FILE_SECONDS", 0.5)
+    monkeypatch.setattr(rollback_records, "_FILE_SECONDS", 0.5)
     with tagged(cloud, ["web", "grpc-api"], HALF) as stack:
         stack.heal(OLD, 4)
         stack.heal(NEW, 4)
@@ -689,7 +688,7 @@ def test_a_program_that_fails_leaves_aws_safe_and_says_what_ends_it(scene: Scene
 def test_an_update_under_way_that_moves_a_rule_again_is_outlasted(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollback_command, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(rollback_records, "_EVERY_SECONDS", 0.0)
     scene.project.locks = [Lock("ci@runner"), Lock("ci@runner"), None]
     scene.project.while_locked = lambda: scene.stack.set_weights("web", {OLD: 10, NEW: 90})
     said = scene.run("rollback", "--yes")
@@ -974,7 +973,7 @@ def test_it_moves_ten_routes_where_nothing_answers_but_elb(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")  # no backend, no charts, no Kubernetes API
     monkeypatch.setattr(rollback_command, "_HOLD_SECONDS", 1.0)
-    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    monkeypatch.setattr(rollback_plan, "_ROLE_SECONDS", 0.2)
     how = {"elasticloadbalancing": None, "ssm": "hang", "monitoring": PAGE, "sts": WITHOUT_STS[sts]}
     with (
         tagged(cloud, [f"route-{place}" for place in range(10)], HALF) as stack,
@@ -1039,7 +1038,7 @@ def _without_sts(service: str, _: str) -> str | None:
 def test_without_its_role_it_writes_in_no_other_account_than_that_of_the_role(
     scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    monkeypatch.setattr(rollback_plan, "_ROLE_SECONDS", 0.2)
     _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account="9" * 12)}])
     with spoiled(cloud.endpoint, _without_sts) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
@@ -1053,7 +1052,7 @@ def test_without_its_role_it_writes_in_no_other_account_than_that_of_the_role(
 def test_where_it_finds_nothing_without_its_role_it_is_no_mistake_and_worth_another_try(
     scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rollback_command, "_ROLE_SECONDS", 0.2)
+    monkeypatch.setattr(rollback_plan, "_ROLE_SECONDS", 0.2)
     role = ROLE.format(account=scene.stack.rules["web"].split(":")[4])
     _with_aws(scene, assumeRoles=[{"roleArn": role}])
     for route in list(scene.stack.rules):

@@ -21,11 +21,12 @@ from typer.testing import CliRunner
 from cutover.__main__ import app
 from cutover.aws.live import Live, hold_name
 from cutover.aws.session import LiveError
+from cutover.commands import moving, terminal
 from cutover.commands import shift as command
-from cutover.commands import terminal
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
-from cutover.engine.project import Project, ProjectError
+from cutover.engine.project import Project
+from cutover.engine.stack_file import ProjectError
 from cutover.rules.run import Step
 from cutover.rules.shift import ShiftError, parse, wanted
 from tests.cutover.documents import as_documented
@@ -102,7 +103,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]
             stack.heal(cluster, 4)
         stand_in = Engine(tmp_path, stack)
         monkeypatch.setattr(Project, "find", lambda *_: stand_in)
-        monkeypatch.setattr(command, "PROPAGATION_SECONDS", 0)
+        monkeypatch.setattr(moving, "PROPAGATION_SECONDS", 0)
         yield stand_in
 
 
@@ -265,7 +266,7 @@ def test_what_changes_between_the_judgement_and_the_act_ends_it_with_nothing_mov
     engine: Engine, monkeypatch: pytest.MonkeyPatch, asks: bool, change: Callable[[Engine], None], says: str
 ) -> None:
     if asks:
-        monkeypatch.setattr(command, "confirm", lambda *_, **__: change(engine))
+        monkeypatch.setattr(moving, "confirm", lambda *_, **__: change(engine))
     else:
         engine.at_preview = lambda: change(engine)
     said = run("v1-36=10", "--route", "web", "--yes")

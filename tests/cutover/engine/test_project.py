@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.engine.project import BusyError, EngineError, Project, ProjectError, inside, standing_in
+from cutover.engine.project import Project, inside, standing_in
+from cutover.engine.stack_file import BusyError, EngineError, ProjectError
 from cutover.rules.run import Step
 from settings import SettingsError
 from tests.conftest import ROOT

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from cutover.__main__ import app
 from cutover.aws import support
-from cutover.commands import rollback as rollback_command
-from cutover.commands import shift as shift_command
+from cutover.commands import moving, rollback_plan
 from cutover.commands.terminal import Code, results
 from cutover.engine import unconfirmed
-from cutover.engine.project import Project, ProjectError
+from cutover.engine.project import Project
+from cutover.engine.stack_file import ProjectError
 from cutover.rules.run import Run
 from tests.conftest import ROOT
 from tests.cutover.fake_engine import HEAD, Engine
@@ -150,8 +150,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Engine]
         monkeypatch.setattr(Engine, "preview", lambda _: Run((), (), 0.0), raising=False)
         monkeypatch.setattr(support, "read", lambda *_: [])
         monkeypatch.setattr(results, "width", 1000)
-        monkeypatch.setattr(shift_command, "PROPAGATION_SECONDS", 0)
-        monkeypatch.setattr(rollback_command, "_LOOK_SECONDS", 30.0)  # what is asked here is answered, if late
+        monkeypatch.setattr(moving, "PROPAGATION_SECONDS", 0)
+        monkeypatch.setattr(rollback_plan, "LOOK_SECONDS", 30.0)  # what is asked here is answered, if late
         edited(stand_in, f"{HEAD}weights: {{v1-35: 40, v1-36: 60}}\n")
         yield stand_in
 

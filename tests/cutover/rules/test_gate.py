@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from benchmarks import gate as simulation
 from cutover.rules.evidence import Carried, Evidence
-from cutover.rules.gate import Group, Hold, Move, Policy, furthest, grounds, judge, need, shares
+from cutover.rules.gate import furthest, grounds, judge, need, shares
+from cutover.rules.move import Group, Hold, Move, Policy
 
 OLD, NEW = "arn:old", "arn:new"
 POLICY = Policy()

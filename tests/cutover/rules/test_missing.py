@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Hold
 from cutover.rules.missing import missing, unseen
+from cutover.rules.move import Hold
 from tests.settings.editing import settings_of
 
 OLD, NEW = "v1-35", "v1-36"

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.rules.evidence import Unproven
-from cutover.rules.gate import Policy, judge
+from cutover.rules.gate import judge
+from cutover.rules.move import Policy
 from tests.conftest import ROOT
 from tests.cutover.week import MIDNIGHT, NEW, NOON, OLD, THIRD, Phase, Week, alone, migrating
 
 if TYPE_CHECKING:
-    from cutover.rules.gate import Move
+    from cutover.rules.move import Move
 
 POLICY = Policy()
 

@@ -27,7 +27,7 @@ from cutover.inside.lists import InsideError
 from cutover.rules.account import Account
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.gate import Group
+from cutover.rules.move import Group
 from cutover.rules.preflight import free_blocks, judge
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
