@@ -5,6 +5,7 @@ import pulumi_aws as aws
 
 import settings as configuration
 from cutover.engine import ground, hooks, node_counts, object_hooks
+from settings.version import VERSION
 from wiring import cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
@@ -22,6 +23,7 @@ clusters = {
     key: cluster_layer(settings, key, shared, routes, cloud, node_count=counts.get(key)) for key in settings.clusters
 }
 
+pulumi.export("version", VERSION)
 pulumi.export("urls", [url for balancer in shared.load_balancers.values() for url in balancer.urls])
 pulumi.export("loadBalancers", {name: balancer.dns_name for name, balancer in shared.load_balancers.items()})
 pulumi.export("rules", {name: route.rule_arn for name, route in routes.items()})

@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from importlib.metadata import version
 from typing import Annotated, NoReturn
 
 import typer
 
 from cutover.commands import guard, promote, release, retire, rollback, shift, status
 from cutover.commands.terminal import Code, results, say
+from settings.version import VERSION
 
 
 def _show_version(value: bool) -> None:
     if value:
-        results.print(f"cutover {version('eks-cutover')}", markup=False)
+        results.print(f"cutover {VERSION}", markup=False)
         raise typer.Exit
 
 

@@ -16,6 +16,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
+from settings.version import VERSION
 from tests.conftest import PROJECT, UNKNOWN, Recorded, Recorder, record_program, stack_config
 
 if TYPE_CHECKING:
@@ -263,6 +264,7 @@ def test_the_shared_layer_waits_for_no_cluster(stack: str) -> None:
 
 def test_the_outputs_are_what_people_ask_for() -> None:
     assert _run("prod").exports == {
+        "version": VERSION,
         "urls": ["https://www.example.com", "https://orders.example.com"],
         "loadBalancers": {"public": "public.elb.test", "private": "private.elb.test"},
         "rules": {"web": "arn:web-weighted", "orders": "arn:orders-weighted"},

@@ -163,7 +163,7 @@ class Live:
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HoldError(
                 f"{name} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
-                "meant to stop all moves; to lift it: cutover release"
+                f"meant to stop all moves; to lift it: cutover release -s {self._owner.stack}"
             ) from error
 
     def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
@@ -359,9 +359,10 @@ def _hold(says: Any) -> Hold:
     :raises AttributeError: it is no map
     """
     hold = Hold(**says)
-    for key in ("who", "why", "when"):
-        if not isinstance(says.get(key), str):
-            raise TypeError(f"{key} is {json.dumps(says.get(key))}, and not text")
+    for key in ("who", "why", "when", "version"):
+        value = says.get(key, hold.version if key == "version" else None)
+        if not isinstance(value, str):
+            raise TypeError(f"{key} is {json.dumps(value)}, and not text")
     for route, weights in hold.weights.items():
         for cluster, weight in weights.items():
             if type(weight) is not int or not 0 <= weight <= HIGHEST:

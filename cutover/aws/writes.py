@@ -70,7 +70,7 @@ class Writes:
                 Type="String",
                 Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
                 Overwrite=True,
-                Description="A rollback holds the weights: `cutover release` lifts it",
+                Description=f"A rollback holds the weights: `cutover release -s {self._owner.stack}` lifts it",
             )
         if "Version" not in answer:  # of a page that somebody answers in SSM's place botocore makes an empty answer
             raise WriteError("what came in answer to ssm PutParameter is not SSM's")

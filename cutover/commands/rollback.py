@@ -192,7 +192,7 @@ def _document(act: Act, done: _Done, left: Sequence[str]) -> dict[str, Any]:
         ],
         "moved": done.moved,
         "seconds": round(done.seconds, 3),
-        "hold": {"who": act.hold.who, "why": act.hold.why, "when": act.hold.when},
+        "hold": {"who": act.hold.who, "why": act.hold.why, "when": act.hold.when, "version": act.hold.version},
         "left": list(left),
     }
 

@@ -88,7 +88,7 @@ class _Gate:
         if override and override.weights == weights:
             if (found := await self._found_if_any()) and (unknown := await self._unknown(route, args, found)):
                 raise RefusedError(unknown + _stopped())
-            if refusals := held(await self._hold_if_any(), route, weights):
+            if refusals := held(await self._hold_if_any(), route, weights, self._settings.stack):
                 raise RefusedError(_explained(route, refusals))
             pulumi.log.warn(f"{route}: the gate is overridden for {said(weights)}. Reason: {override.reason}")
             return
@@ -102,7 +102,7 @@ class _Gate:
         page = _page(account.found, route)
         own = [] if page and _same_actions(args) else [await self._own_move(account, route, inputs)]
         moves = [*own, *self._other_moves(account, route)]
-        if refusals := judge(moves, account.policy, hold):
+        if refusals := judge(moves, account.policy, hold, self._settings.stack):
             raise RefusedError(_explained(route, refusals))
         if page:
             does = "takes that away" if own else "leaves that as it is"

@@ -37,9 +37,9 @@ _WHOLE = Fraction(9, 10)  # of a route: who has that carries the route, however 
 _SPEAKS = Fraction(1, 10)  # of a route: a load at less is no measure for others
 
 
-def judge(moves: Iterable[Move], policy: Policy, hold: Hold | None = None) -> list[Refusal]:
-    """Return every reason why the moves may not be made; none: all of them may."""
-    return [refusal for move in moves for refusal in _judge(move, policy, hold)]
+def judge(moves: Iterable[Move], policy: Policy, hold: Hold | None = None, stack: str = "STACK") -> list[Refusal]:
+    """Return every reason why the moves may not be made; none: all of them may. ``stack`` is how `-s` names it."""
+    return [refusal for move in moves for refusal in _judge(move, policy, hold, stack)]
 
 
 def grounds(move: Move, policy: Policy) -> list[str]:
@@ -111,19 +111,20 @@ def furthest(move: Move, policy: Policy, arn: str) -> int:
     return low + bisect_left(range(low + 1, high + 1), x=True, key=fails)
 
 
-def held(hold: Hold | None, route: str, weights: Mapping[str, int]) -> list[Refusal]:
-    """Return why a hold, if there is one, forbids a route these weights, by cluster."""
+def held(hold: Hold | None, route: str, weights: Mapping[str, int], stack: str) -> list[Refusal]:
+    """Return why a hold, if there is one, forbids a route these weights, by cluster; ``stack`` as `-s` names it."""
     if hold is None or any(shares(weights) == shares(one) for one in hold.allows(route)):
         return []
-    return [Refusal(route, f"{hold} holds the weights", "Release the hold once the reason is gone: cutover release")]
+    cure = f"Release the hold once the reason is gone: cutover release -s {stack}"
+    return [Refusal(route, f"{hold} holds the weights", cure)]
 
 
-def _judge(move: Move, policy: Policy, hold: Hold | None) -> list[Refusal]:
+def _judge(move: Move, policy: Policy, hold: Hold | None, stack: str) -> list[Refusal]:
     if move.live is not None and not move.unknown and shares(move.live) == shares(move.wanted):
         return []
     clusters = {arn: group.cluster for arn, group in move.groups.items()}
     wanted = {clusters.get(arn, arn): weight for arn, weight in move.wanted.items()} | dict.fromkeys(move.unknown, 1)
-    if always := [*held(hold, move.route, wanted), *_all_zero(move)]:
+    if always := [*held(hold, move.route, wanted, stack), *_all_zero(move)]:
         return always
     if move.live is None and move.first:
         return []

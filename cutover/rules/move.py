@@ -61,12 +61,16 @@ class Move:
 
 @dataclass(frozen=True)
 class Hold:
-    """What a rollback left behind: no weights but these, by route and cluster, until it is released."""
+    """What a rollback left behind: no weights but these, by route and cluster, until it is released.
+
+    ``version`` is that of the program that left it, and empty before 0.2.0.
+    """
 
     weights: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, "Mapping[str, int]"])
     who: str = ""
     why: str = ""
     when: str = ""
+    version: str = ""
 
     def allows(self, route: str) -> list[Mapping[str, int]]:
         """Return the weights that a route may have; one that had no rule may have those of any that had."""

@@ -15,6 +15,7 @@ from cutover.rules.gate import coverage, furthest, need, shares
 from cutover.rules.move import Group, Hold, Move, Policy
 from cutover.rules.shift import shared_out
 from settings.values import version_of
+from settings.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -211,7 +212,7 @@ def reached(landing: Landing) -> str:
 
 def held(landed: Iterable[Landing], who: str, why: str, when: str) -> Hold:
     """Return the hold that keeps every route where it lands, also one that stays."""
-    return Hold({landing.route: dict(landing.after) for landing in landed}, who, why, when)
+    return Hold({landing.route: dict(landing.after) for landing in landed}, who, why, when, VERSION)
 
 
 def to_write(settings: Settings, landed: Iterable[Landing]) -> dict[str | None, dict[str, int]]:

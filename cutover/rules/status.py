@@ -188,6 +188,7 @@ def document(status: Status, today: date) -> dict[str, Any]:
             "who": status.hold.who,
             "why": status.hold.why,
             "when": status.hold.when,
+            "version": status.hold.version,
         },
         "holdUnknown": status.unheld,
         "rollback": status.back

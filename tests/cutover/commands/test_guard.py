@@ -324,7 +324,7 @@ def test_json_has_the_judgement_for_other_programs(monkeypatch: pytest.MonkeyPat
     answer = _guard(monkeypatch, "shift-and-addon", "--json")
     told: dict[str, Any] = json.loads(answer.stdout)
     assert answer.exit_code == 1
-    held = {"weights": {}, "who": "", "why": "", "when": ""}  # and one with a hold, as asdict makes it
+    held = {"weights": {}, "who": "", "why": "", "when": "", "version": ""}  # and one with a hold, as asdict makes it
     as_documented("guard", told, {**told, "hold": held})
     assert (told["stack"], told["refused"]) == ("dev", True)
     assert (told["change"], told["serving"], told["failure"]) == ("mixed", [OLD, NEW], "")

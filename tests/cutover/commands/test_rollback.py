@@ -439,7 +439,7 @@ def test_without_its_file_a_rollback_still_lets_a_deleted_rule_be_made_where_the
     assert scene.run("rollback", "--yes").exit_code == Code.UNFINISHED
     assert scene.hold
     assert "web" not in scene.hold.weights
-    assert held(scene.hold, "web", ALL_OLD) == []
+    assert held(scene.hold, "web", ALL_OLD, "dev") == []
     assert held(scene.hold, "web", HALF)
     assert held(scene.hold, "grpc-api", HALF)
 
