@@ -4,8 +4,10 @@ FILE ?=
 WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
 PYTHON ?= python3
 RUN := .venv/bin/python
+PIN ?=
+LOCK := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help rehearse shell test format docs
+.PHONY: help rehearse shell check test format docs bump
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,18 @@ format: .venv/installed ## put code and imports into their form
 docs: .venv/installed ## write docs/configuration.md and docs/checks.md anew
 	$(RUN) -m settings.reference
 	$(RUN) -m cutover.rules.handbook > docs/checks.md
+
+bump: .venv/installed ## take a version wherever it is pinned: PIN=pulumi-aws==7.52.0, PIN=engine==3.260.0, or none for all that bounds allow
+	@.venv/bin/pip install --quiet uv
+ifneq ($(filter engine==%,$(PIN)),)
+	echo $(patsubst engine==%,%,$(PIN)) > .pulumi.version
+	cd rehearsal/engine/golang && go get -tool github.com/pulumi/pulumi/pkg/v3/cmd/pulumi@v$(patsubst engine==%,%,$(PIN))
+else
+	$(if $(PIN),sed -i.old -E 's/"($(firstword $(subst ==, ,$(subst [,\[,$(subst ],\],$(PIN))))))==[^"]*"/"$(PIN)"/' pyproject.toml && rm pyproject.toml.old)
+	$(LOCK) $(if $(PIN),,--upgrade) pyproject.toml -o requirements.txt
+	$(LOCK) $(if $(PIN),,--upgrade) pyproject.toml --group dev -o requirements-dev.txt
+endif
+	@echo "Now: make test, make rehearse, make rehearse STACK=prod" >&2
 
 .venv/installed: requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("$(PYTHON) is Python %d.%d; 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12" % sys.version_info[:2])'

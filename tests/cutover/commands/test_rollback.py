@@ -440,8 +440,8 @@ def test_without_its_file_a_rollback_still_lets_a_deleted_rule_be_made_where_the
     assert scene.hold
     assert "web" not in scene.hold.weights
     assert held(scene.hold, "web", ALL_OLD, "dev") == []
-    assert held(scene.hold, "web", HALF)
-    assert held(scene.hold, "grpc-api", HALF)
+    assert held(scene.hold, "web", HALF, "dev")
+    assert held(scene.hold, "grpc-api", HALF, "dev")
 
 
 @pytest.mark.parametrize(("partial", "questions"), [((), 1), (("--partial",), 2)])

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rehearsal.engine import executable
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PINNED = str(executable.pinned_version())
+
+
+def test_the_engine_of_the_workflows_is_the_one_that_is_built_here() -> None:
+    assert (ROOT / ".pulumi.version").read_text().strip() == PINNED
+
+
 GO = """#!/bin/sh
 echo "$@" >> "$0.calls"
 while [ $# -gt 0 ]; do
