@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
+from cutover.commands.app import app
 from tests.conftest import ROOT
 
 

@@ -18,7 +18,6 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cutover import calls
-from cutover.__main__ import app
 from cutover.aws import leftovers, support
 from cutover.aws.live import Live
 from cutover.aws.session import LiveError, session
@@ -26,6 +25,7 @@ from cutover.aws.usage import Usage
 from cutover.aws.writes import WriteError, Writes
 from cutover.calls import at_once, failing_as, waiting
 from cutover.commands import terminal
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.engine import lock
 from cutover.engine.lock import LockError

@@ -163,11 +163,12 @@ LAST_WORD = """
 import sys, threading
 from concurrent.futures import ThreadPoolExecutor
 from cutover import __main__
+from cutover.commands import app as commands
 def app(**_):
     ThreadPoolExecutor(1).submit(threading.Event().wait)
     print("the last word")
     sys.exit({code})
-__main__.app = app
+commands.app = app
 __main__.main()
 """
 
@@ -183,3 +184,27 @@ def test_a_command_ends_with_its_last_word_and_its_code_while_a_call_hangs(code:
         check=False,
     )
     assert (ran.stdout, ran.returncode) == ("the last word\n", code)
+
+
+LOADING = """
+import sys, time
+class Slow:
+    def find_spec(name, *_):
+        if name == "cutover.commands.app":
+            print("it loads", flush=True)
+            time.sleep(60)
+sys.meta_path.insert(0, Slow)
+from cutover.__main__ import main
+main()
+"""
+
+
+def test_ctrl_c_while_it_still_loads_ends_it_without_a_word() -> None:
+    started = subprocess.Popen(
+        [sys.executable, "-c", LOADING], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    started.stdout.readline()
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate()
+    assert (started.returncode, said) == (-signal.SIGINT, "")

@@ -13,12 +13,12 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws import leftovers, support
 from cutover.aws.live import Live, hold_name, hold_names
 from cutover.aws.session import LiveError
 from cutover.aws.writes import Writes
 from cutover.commands import moving, rollback, rollback_plan
+from cutover.commands.app import app
 from cutover.engine.hooks import RefusedError, _Gate, unshown  # pyright: ignore[reportPrivateUsage]
 from cutover.engine.project import Project
 from cutover.rules.found import Found, WeightedRule

@@ -33,7 +33,7 @@ _SPEED = 60
 _FASTER = f"""
 from cutover.aws import minutes
 from cutover.__main__ import main
-from cutover.commands import promote
+from cutover.commands import rollout
 wait = rollout.wait
 rollout.wait = lambda seconds: wait(seconds / {_SPEED})
 rollout.WATCH_SECONDS = 90  # a reading takes the seconds of this machine, and not those of the wait

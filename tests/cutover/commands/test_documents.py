@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
+from cutover.commands.app import app
 from cutover.commands.terminal import SHAPE, Code
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws.session import session
 from cutover.aws.writes import Writes
 from cutover.commands import terminal
+from cutover.commands.app import app
 from cutover.commands.comment import Judged, markdown
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project

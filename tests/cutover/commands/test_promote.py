@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws import minutes
 from cutover.aws.live import hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import moving, rollout
 from cutover.commands import promote as command
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.rules.promote import Verdict, disturbed, entry, judge, weights_at

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws import minutes
 from cutover.commands import opened, rollout
 from cutover.commands import promote as command
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.move import Group

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws.live import hold_name, hold_names
 from cutover.commands import release as command
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from tests.cutover.documents import as_documented

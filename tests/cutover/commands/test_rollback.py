@@ -22,11 +22,12 @@ import pytest
 from typer.testing import CliRunner
 
 from cutover import calls
-from cutover.__main__ import app, main
+from cutover.__main__ import main
 from cutover.aws.live import Live
 from cutover.aws.writes import Outcome, Writes
 from cutover.commands import opened, rollback_plan, rollback_records, terminal
 from cutover.commands import rollback as rollback_command
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project

@@ -18,11 +18,11 @@ from pulumi.automation.errors import CommandError
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws.live import Live, hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import moving, terminal
 from cutover.commands import shift as command
+from cutover.commands.app import app
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project

@@ -12,11 +12,11 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws import buckets, minutes, support, surroundings
 from cutover.aws.live import hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import status as command
+from cutover.commands.app import app
 from cutover.commands.terminal import results
 from cutover.engine.project import Project
 from cutover.rules import preflight

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover.__main__ import app
 from cutover.aws import support
 from cutover.commands import moving, rollback_plan
+from cutover.commands.app import app
 from cutover.commands.terminal import Code, results
 from cutover.engine import unconfirmed
 from cutover.engine.project import Project
