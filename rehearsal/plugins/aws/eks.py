@@ -64,10 +64,6 @@ _ADDON_VERSIONS = {  # what `mostRecent` finds for a cluster of Kubernetes 1.35
 _NEED_NODES = frozenset({"coredns", "metrics-server", "aws-ebs-csi-driver"})  # deployments: degraded without a node
 
 
-def _refuse(operation: str, code: str, message: str, status: int = 400) -> AwsError:
-    return AwsError("eks", operation, code, message, status=status)
-
-
 def _cluster(aws: Aws, name: str) -> dict[str, Any] | None:
     answer = aws.found(_GONE, "eks", "describe_cluster", name=name)
     return answer["cluster"] if answer else None
@@ -77,7 +73,7 @@ def _needed(aws: Aws, operation: str, name: str) -> Props:
     """Return the store's document of a cluster that must exist."""
     document = aws.store.get(CLUSTERS, name)
     if document is None or _cluster(aws, name) is None:
-        raise _refuse(operation, "ResourceNotFoundException", f"No cluster found for name: {name}.", 404)
+        raise AwsError("eks", operation, "ResourceNotFoundException", f"No cluster found for name: {name}.", status=404)
     return document
 
 
@@ -88,15 +84,19 @@ def _create_cluster(aws: Aws, inputs: Props) -> str:
     name, network = inputs["name"], inputs["vpcConfig"]
     subnets = aws.ask("ec2", "describe_subnets", SubnetIds=network["subnetIds"])["Subnets"]
     if len({subnet["AvailabilityZone"] for subnet in subnets}) < 2:  # noqa: PLR2004 - as the message says
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "CreateCluster",
             "InvalidParameterException",
             "Subnets specified must be in at least two different AZs",
         )
     eks_limits.judge_cluster(aws, name, inputs, subnets)
     if _role(aws, inputs["roleArn"]) is None:
-        raise _refuse(
-            "CreateCluster", "InvalidParameterException", f"Role with arn: {inputs['roleArn']}, could not be assumed"
+        raise AwsError(
+            "eks",
+            "CreateCluster",
+            "InvalidParameterException",
+            f"Role with arn: {inputs['roleArn']}, could not be assumed",
         )
     made = aws.ask(
         "eks",
@@ -237,13 +237,15 @@ def _update_cluster(aws: Aws, name: str, old: Props, new: Props, changed: frozen
     own = _needed(aws, "UpdateClusterConfig", name)
     wanted = _kept(new, own["version"])
     if eks_limits.release(wanted["version"]) < eks_limits.release(own["version"]):
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "UpdateClusterVersion",
             "InvalidParameterException",
             f"Unsupported Kubernetes minor version update from {own['version']} to {wanted['version']}",
         )
     if eks_limits.release(wanted["version"])[1] > eks_limits.release(own["version"])[1] + 1:
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "UpdateClusterVersion",
             "InvalidParameterException",
             f"Unsupported Kubernetes minor version update from {own['version']} to {wanted['version']}",
@@ -264,7 +266,8 @@ def _delete_cluster(aws: Aws, name: str, state: Props) -> None:  # noqa: ARG001
     own = aws.store.get(CLUSTERS, name)
     if _cluster(aws, name) is not None:
         if own and own["deletionProtection"]:
-            raise _refuse(
+            raise AwsError(
+                "eks",
                 "DeleteCluster",
                 "InvalidRequestException",
                 f"Cluster {name} cannot be deleted because deletion protection is enabled",
@@ -295,7 +298,8 @@ def _create_node_group(aws: Aws, inputs: Props) -> str:
     own = _needed(aws, "CreateNodegroup", cluster)
     name = inputs.get("nodeGroupName") or prefixed(inputs["nodeGroupNamePrefix"])
     if _role(aws, inputs["nodeRoleArn"]) is None:
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "CreateNodegroup",
             "InvalidParameterException",
             f"The role with arn {inputs['nodeRoleArn']} cannot be found.",
@@ -351,7 +355,8 @@ def _update_node_group(aws: Aws, made: str, old: Props, new: Props, changed: fro
     own = _needed(aws, "UpdateNodegroupVersion", cluster)
     version = new.get("version", own["version"])
     if "version" in changed and eks_limits.release(version) > eks_limits.release(own["version"]):
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "UpdateNodegroupVersion",
             "InvalidRequestException",
             f"Nodegroup Kubernetes version {version} is newer than the version of cluster {cluster}, {own['version']}",
@@ -388,10 +393,10 @@ def _judge_sizes(operation: str, scaling: Props) -> None:
     least, desired, most = scaling["minSize"], scaling["desiredSize"], scaling["maxSize"]
     if least > desired:
         said = f"Minimum capacity {least} can't be greater than desired size {desired}"
-        raise _refuse(operation, "InvalidParameterException", said)
+        raise AwsError("eks", operation, "InvalidParameterException", said)
     if desired > most:
         said = f"desired capacity {desired} can't be greater than max size {most}"
-        raise _refuse(operation, "InvalidParameterException", said)
+        raise AwsError("eks", operation, "InvalidParameterException", said)
 
 
 # What lies in the store alone
@@ -409,7 +414,9 @@ def newest_addon_version(name: str) -> str:
 
     """
     if name not in _ADDON_VERSIONS:
-        raise _refuse("DescribeAddonVersions", "InvalidParameterException", f"Addon {name} specified is not supported")
+        raise AwsError(
+            "eks", "DescribeAddonVersions", "InvalidParameterException", f"Addon {name} specified is not supported"
+        )
     return _ADDON_VERSIONS[name]
 
 
@@ -417,7 +424,7 @@ def _judge_addon(aws: Aws, operation: str, inputs: Props, kubernetes: str) -> No
     newest_addon_version(inputs["addonName"])
     version = inputs.get("addonVersion", _ADDON_VERSIONS[inputs["addonName"]])
     if not eks_limits.compatible(aws.store, inputs["addonName"], version, kubernetes):
-        raise _refuse(operation, "InvalidParameterException", "Addon version specified is not supported")
+        raise AwsError("eks", operation, "InvalidParameterException", "Addon version specified is not supported")
 
 
 def _create_addon(aws: Aws, inputs: Props) -> str:
@@ -426,7 +433,7 @@ def _create_addon(aws: Aws, inputs: Props) -> str:
     _judge_addon(aws, "CreateAddon", inputs, own["version"])
     key = f"{cluster}:{addon}"
     if aws.store.get(ADDONS, key):
-        raise _refuse("CreateAddon", "ResourceInUseException", "Addon already exists.", 409)
+        raise AwsError("eks", "CreateAddon", "ResourceInUseException", "Addon already exists.", status=409)
     nodes = aws.ask("eks", "list_nodegroups", clusterName=cluster)["nodegroups"]
     if addon in _NEED_NODES and not nodes and not own["autoMode"]:
         raise Refused(
@@ -460,7 +467,8 @@ def _update_addon(aws: Aws, made: str, old: Props, new: Props, changed: frozense
 def _create_access_entry(aws: Aws, inputs: Props) -> str:
     own = _needed(aws, "CreateAccessEntry", inputs["clusterName"])
     if own["authenticationMode"] == "CONFIG_MAP":
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "CreateAccessEntry",
             "InvalidRequestException",
             "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this "
@@ -468,11 +476,12 @@ def _create_access_entry(aws: Aws, inputs: Props) -> str:
         )
     key = f"{inputs['clusterName']}:{inputs['principalArn']}"
     if aws.store.get(ACCESS_ENTRIES, key):
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "CreateAccessEntry",
             "ResourceInUseException",
             "The specified access entry resource is already in use on this cluster.",
-            409,
+            status=409,
         )
     arn = _arn(aws, "access-entry", inputs["clusterName"], secrets.token_hex(16))
     aws.store.put(ACCESS_ENTRIES, key, {**inputs, "accessEntryArn": arn})
@@ -508,15 +517,16 @@ def _create_access_policy(aws: Aws, inputs: Props) -> str:
     cluster, principal, policy = inputs["clusterName"], inputs["principalArn"], inputs["policyArn"]
     _needed(aws, "AssociateAccessPolicy", cluster)
     if not policy.startswith(f"arn:{aws.partition}:eks::aws:cluster-access-policy/"):
-        raise _refuse(
-            "AssociateAccessPolicy", "InvalidParameterException", "The policyArn parameter format is not valid"
+        raise AwsError(
+            "eks", "AssociateAccessPolicy", "InvalidParameterException", "The policyArn parameter format is not valid"
         )
     if aws.store.get(ACCESS_ENTRIES, f"{cluster}:{principal}") is None:
-        raise _refuse(
+        raise AwsError(
+            "eks",
             "AssociateAccessPolicy",
             "ResourceNotFoundException",
             NO_SUCH_ENTRY,
-            404,
+            status=404,
         )
     key = f"{cluster}#{principal}#{policy}"
     aws.store.put(ACCESS_POLICIES, key, inputs)
@@ -534,8 +544,12 @@ def _create_pod_identity(aws: Aws, inputs: Props) -> str:
     with aws.judging:
         for key, other in aws.store.all(POD_IDENTITIES).items():
             if all(other[name] == inputs[name] for name in pair):
-                raise _refuse(
-                    "CreatePodIdentityAssociation", "ResourceInUseException", f"Association already exists: {key}", 409
+                raise AwsError(
+                    "eks",
+                    "CreatePodIdentityAssociation",
+                    "ResourceInUseException",
+                    f"Association already exists: {key}",
+                    status=409,
                 )
         made = "a-" + "".join(secrets.choice(_ALPHANUMERIC) for _ in range(17))
         arn = _arn(aws, "podidentityassociation", inputs["clusterName"], made)

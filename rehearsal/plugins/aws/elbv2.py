@@ -113,10 +113,6 @@ _CONDITIONS = {
 }
 
 
-def _refuse(operation: str, code: str, message: str) -> AwsError:
-    return AwsError("elbv2", operation, code, message)
-
-
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -157,28 +153,33 @@ def _judge_subnets(aws: Aws, operation: str, inputs: Props) -> None:
     subnets = aws.ask("ec2", "describe_subnets", SubnetIds=inputs["subnets"])["Subnets"]
     zones = [subnet["AvailabilityZone"] for subnet in subnets]
     if len(set(zones)) < LEAST_ZONES:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "ValidationError",
             "At least two subnets in two different Availability Zones must be specified",
         )
     if len(set(zones)) < len(zones):
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "InvalidConfigurationRequest",
             "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
         )
     if len({subnet["VpcId"] for subnet in subnets}) > 1:
-        raise _refuse(operation, "InvalidConfigurationRequest", "All subnets must belong to the same VPC")
+        raise AwsError("elbv2", operation, "InvalidConfigurationRequest", "All subnets must belong to the same VPC")
 
 
 def _create_load_balancer(aws: Aws, inputs: Props) -> str:
     name = inputs.get("name") or prefixed(inputs["namePrefix"])
     if name.startswith("internal-"):
-        raise _refuse("CreateLoadBalancer", "ValidationError", f"The load balancer name '{name}' is reserved")
+        raise AwsError("elbv2", "CreateLoadBalancer", "ValidationError", f"The load balancer name '{name}' is reserved")
     if any(one["LoadBalancerName"] == name for one in aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")):
-        raise _refuse(
-            "CreateLoadBalancer", "DuplicateLoadBalancerName", f"A load balancer with the name '{name}' already exists"
+        raise AwsError(
+            "elbv2",
+            "CreateLoadBalancer",
+            "DuplicateLoadBalancerName",
+            f"A load balancer with the name '{name}' already exists",
         )
     _judge_subnets(aws, "CreateLoadBalancer", inputs)
     arn = aws.ask(
@@ -251,7 +252,8 @@ def _delete_load_balancer(aws: Aws, arn: str, state: Props) -> None:  # noqa: AR
         return
     answer = aws.ask("elbv2", "describe_load_balancer_attributes", LoadBalancerArn=arn)["Attributes"]
     if {"Key": _ATTRIBUTES["enableDeletionProtection"], "Value": "true"} in answer:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             "DeleteLoadBalancer",
             "OperationNotPermitted",
             f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
@@ -488,33 +490,37 @@ def _judge_forward(
         return
     balancer = _load_balancer(aws, balancer_arn)
     if balancer is None:
-        raise _refuse(operation, "LoadBalancerNotFound", f"Load balancer '{balancer_arn}' not found")
+        raise AwsError("elbv2", operation, "LoadBalancerNotFound", f"Load balancer '{balancer_arn}' not found")
     for arn in arns:
         group = _target_group(aws, arn)
         if group is None:
-            raise _refuse(operation, "TargetGroupNotFound", f"Target group '{arn}' not found")
+            raise AwsError("elbv2", operation, "TargetGroupNotFound", f"Target group '{arn}' not found")
         if group.get("VpcId") != balancer["VpcId"]:
-            raise _refuse(
+            raise AwsError(
+                "elbv2",
                 operation,
                 "InvalidConfigurationRequest",
                 f"Target group '{arn}' is in a different VPC than load balancer '{balancer_arn}'",
             )
         if group.get("ProtocolVersion") == "GRPC" and protocol != "HTTPS":
-            raise _refuse(
+            raise AwsError(
+                "elbv2",
                 operation,
                 "InvalidConfigurationRequest",
                 f"Listener protocol '{protocol}' is not supported with a target group with the protocol-version 'GRPC'",
             )
     attached = {at: {arn for rule in its for arn in _arns(rule["Actions"])} for at, its in rules.items()}
     if elsewhere := [arn for arn in arns if any(arn in have for at, have in attached.items() if at != balancer_arn)]:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "TargetGroupAssociationLimit",
             "The following target groups cannot be associated with more than one load balancer: "
             + ", ".join(elsewhere),
         )
     if len(attached[balancer_arn] | set(arns)) > TARGET_GROUPS_PER_LOAD_BALANCER:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "TooManyUniqueTargetGroupsPerLoadBalancer",
             f"The maximum number of unique target groups on load balancer '{balancer_arn}' has been reached",
@@ -556,9 +562,10 @@ def _rules_by_balancer(aws: Aws) -> dict[str, list[Props]]:
 def _judge_certificate(aws: Aws, operation: str, arn: str) -> None:
     answer = aws.found(("ResourceNotFoundException",), "acm", "describe_certificate", CertificateArn=arn)
     if answer is None:
-        raise _refuse(operation, "CertificateNotFound", f"Certificate '{arn}' not found")
+        raise AwsError("elbv2", operation, "CertificateNotFound", f"Certificate '{arn}' not found")
     if answer["Certificate"]["Status"] != "ISSUED":
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "UnsupportedCertificate",
             f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported "
@@ -575,12 +582,12 @@ def _listener_asked(aws: Aws, operation: str, inputs: Props) -> dict[str, Any]:
     asked: dict[str, Any] = {"Port": inputs.get("port", 443 if protocol == "HTTPS" else 80), "Protocol": protocol}
     if protocol == "HTTPS":
         if "certificateArn" not in inputs:
-            raise _refuse(operation, "ValidationError", "A certificate must be specified for HTTPS listeners")
+            raise AwsError("elbv2", operation, "ValidationError", "A certificate must be specified for HTTPS listeners")
         _judge_certificate(aws, operation, inputs["certificateArn"])
         asked["Certificates"] = [{"CertificateArn": inputs["certificateArn"]}]
         asked["SslPolicy"] = inputs.get("sslPolicy", "ELBSecurityPolicy-2016-08")
     elif "certificateArn" in inputs:
-        raise _refuse(operation, "ValidationError", "A certificate cannot be specified for HTTP listeners")
+        raise AwsError("elbv2", operation, "ValidationError", "A certificate cannot be specified for HTTP listeners")
     return asked
 
 
@@ -591,8 +598,11 @@ def _create_listener(aws: Aws, inputs: Props) -> str:
     with aws.judging:
         _judge_forward(aws, "CreateListener", at, asked["Protocol"], actions, rules=_rules_by_balancer(aws))
         if any(one["Port"] == asked["Port"] for one in _listeners(aws, at)):
-            raise _refuse(
-                "CreateListener", "DuplicateListener", "A listener already exists on this port for this load balancer"
+            raise AwsError(
+                "elbv2",
+                "CreateListener",
+                "DuplicateListener",
+                "A listener already exists on this port for this load balancer",
             )
         policy = asked.pop("SslPolicy", None)
         answer = aws.ask(
@@ -694,14 +704,16 @@ def _judge_conditions(operation: str, conditions: list[dict[str, Any]]) -> None:
     configs = [value for one in conditions for key, value in one.items() if key.endswith("Config")]
     values = [value for config in configs for value in config["Values"]]
     if len(values) > CONDITION_VALUES_PER_RULE:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "ValidationError",
             f"A rule can only have '{CONDITION_VALUES_PER_RULE}' condition values",
         )
     wild = sum(len(re.findall(r"[*?]", value)) for value in values if isinstance(value, str))
     if wild > CONDITION_WILDCARDS_PER_RULE:
-        raise _refuse(
+        raise AwsError(
+            "elbv2",
             operation,
             "ValidationError",
             f"A rule can only have '{CONDITION_WILDCARDS_PER_RULE}' condition wildcards",
@@ -709,7 +721,7 @@ def _judge_conditions(operation: str, conditions: list[dict[str, Any]]) -> None:
 
 
 def _in_use(operation: str, priority: int) -> AwsError:
-    return _refuse(operation, "PriorityInUse", f"Priority '{priority}' is currently in use")
+    return AwsError("elbv2", operation, "PriorityInUse", f"Priority '{priority}' is currently in use")
 
 
 def _create_rule(aws: Aws, inputs: Props) -> str:
@@ -720,15 +732,18 @@ def _create_rule(aws: Aws, inputs: Props) -> str:
     with aws.judging:
         listener = _listener(aws, listener_arn)
         if listener is None:
-            raise _refuse("CreateRule", "ListenerNotFound", f"Listener '{listener_arn}' not found")
+            raise AwsError("elbv2", "CreateRule", "ListenerNotFound", f"Listener '{listener_arn}' not found")
         at, rules = listener["LoadBalancerArn"], _rules_by_balancer(aws)
         taken = {rule["Priority"] for rule in rules[at] if rule["ListenerArn"] == listener_arn} - {"default"}
         priority = inputs.get("priority") or max([0, *map(int, taken)]) + 1
         if str(priority) in taken:
             raise _in_use("CreateRule", priority)
         if sum(not rule["IsDefault"] for rule in rules[at]) >= RULES_PER_LOAD_BALANCER:
-            raise _refuse(
-                "CreateRule", "TooManyRules", f"The maximum number of rules on load balancer '{at}' has been reached"
+            raise AwsError(
+                "elbv2",
+                "CreateRule",
+                "TooManyRules",
+                f"The maximum number of rules on load balancer '{at}' has been reached",
             )
         _judge_forward(aws, "CreateRule", at, listener["Protocol"], actions, rules=rules)
         answer = aws.ask(
@@ -755,7 +770,7 @@ def _update_rule(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[
             asked["Actions"] = [_action(action) for action in new["actions"]]
             listener = _listener(aws, new["listenerArn"])
             if listener is None:
-                raise _refuse("ModifyRule", "RuleNotFound", "One or more rules not found")
+                raise AwsError("elbv2", "ModifyRule", "RuleNotFound", "One or more rules not found")
             at, protocol = listener["LoadBalancerArn"], listener["Protocol"]
             _judge_forward(aws, "ModifyRule", at, protocol, asked["Actions"], rules=_rules_by_balancer(aws))
         if "conditions" in changed:
