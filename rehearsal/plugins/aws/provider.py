@@ -6,15 +6,36 @@ to own the rules of a type, which are declared in the file of its service.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
-from typing import Any
+import pkgutil
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
-from rehearsal.plugins.aws import acm, ec2, eks, elbv2, functions, iam, route53, servicediscovery, table
+from rehearsal.plugins import aws
+from rehearsal.plugins.aws import acm, ec2, eks, functions, iam, route53, servicediscovery, table
 from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _declared() -> Iterator[table.Type]:
+    """Yield the type of every file that declares one in the package of a service.
+
+    All are loaded with this module, since plugins are forked from a process that has loaded it.
+    """
+    for service in pkgutil.iter_modules(aws.__path__, f"{aws.__name__}."):
+        if service.ispkg:
+            package = importlib.import_module(service.name)
+            for file in pkgutil.iter_modules(package.__path__, f"{service.name}."):
+                kind = getattr(importlib.import_module(file.name), "TYPE", None)
+                if isinstance(kind, table.Type):
+                    yield kind
+
 
 TYPES: dict[str, table.Type] = {
     kind.token: kind
@@ -22,10 +43,10 @@ TYPES: dict[str, table.Type] = {
         *acm.TYPES,
         *ec2.TYPES,
         *eks.TYPES,
-        *elbv2.TYPES,
         *iam.TYPES,
         *route53.TYPES,
         *servicediscovery.TYPES,
+        *_declared(),
     )
 }
 _SETTINGS = frozenset({"region", "profile", "assumeRoles", "allowedAccountIds", "defaultTags", "version"})

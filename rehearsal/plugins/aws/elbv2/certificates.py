@@ -1,0 +1,28 @@
+"""Whether ELB takes a certificate for a listener. Refuses to own certificates (acm/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rehearsal.cloud.session import Aws, AwsError
+
+if TYPE_CHECKING:
+    pass
+
+
+def judge_certificate(aws: Aws, operation: str, arn: str) -> None:
+    """Refuse a certificate that is missing or not issued.
+
+    :raises AwsError: it is
+    """
+    answer = aws.found(("ResourceNotFoundException",), "acm", "describe_certificate", CertificateArn=arn)
+    if answer is None:
+        raise AwsError("elbv2", operation, "CertificateNotFound", f"Certificate '{arn}' not found")
+    if answer["Certificate"]["Status"] != "ISSUED":
+        raise AwsError(
+            "elbv2",
+            operation,
+            "UnsupportedCertificate",
+            f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported "
+            "key size.",
+        )
