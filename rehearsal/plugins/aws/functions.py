@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.refused import Refused
-from rehearsal.plugins.aws.eks import newest_addon_version
+from rehearsal.plugins.aws.eks.addon import newest_addon_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
 from rehearsal.plugins import aws
-from rehearsal.plugins.aws import acm, ec2, eks, functions, iam, route53, servicediscovery, table
+from rehearsal.plugins.aws import acm, functions, iam, route53, servicediscovery, table
 from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ TYPES: dict[str, table.Type] = {
     kind.token: kind
     for kind in (
         *acm.TYPES,
-        *ec2.TYPES,
-        *eks.TYPES,
         *iam.TYPES,
         *route53.TYPES,
         *servicediscovery.TYPES,

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rehearsal.cloud.session import Aws, AwsError
-
-if TYPE_CHECKING:
-    pass
 
 
 def judge_certificate(aws: Aws, operation: str, arn: str) -> None:
