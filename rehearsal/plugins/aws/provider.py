@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
 from rehearsal.plugins import aws
-from rehearsal.plugins.aws import acm, functions, iam, route53, servicediscovery, table
+from rehearsal.plugins.aws import functions, table
 from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 
 if TYPE_CHECKING:
@@ -37,16 +37,7 @@ def _declared() -> Iterator[table.Type]:
                     yield kind
 
 
-TYPES: dict[str, table.Type] = {
-    kind.token: kind
-    for kind in (
-        *acm.TYPES,
-        *iam.TYPES,
-        *route53.TYPES,
-        *servicediscovery.TYPES,
-        *_declared(),
-    )
-}
+TYPES = {kind.token: kind for kind in _declared()}
 _SETTINGS = frozenset({"region", "profile", "assumeRoles", "allowedAccountIds", "defaultTags", "version"})
 
 
