@@ -17,6 +17,7 @@ from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
 from rehearsal.plugins import aws
 from rehearsal.plugins.aws import functions
+from rehearsal.plugins.aws.calls import one_error
 from rehearsal.plugins.aws.difference import difference
 from rehearsal.plugins.aws.inputs import bare, checked, inputs_as_found
 from rehearsal.plugins.aws.states import aligned, foreseen
@@ -96,7 +97,7 @@ class AwsProvider:
             made = kind.create(self.aws, given)
             state = kind.read(self.aws, made, given)
         except AwsError as error:
-            raise _refused(title, error) from error
+            raise one_error(f"{title}: {error}") from error
         if state is None:
             raise Refused(f"{title}: it was made as {made}, and cannot be read")
         return made, aligned(kind.shape, given, state)
@@ -107,7 +108,7 @@ class AwsProvider:
         try:
             found = kind.read(self.aws, resource.id, state)
         except AwsError as error:
-            raise _refused(f"reading {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"reading {kind.noun} ({resource.id}): {error}") from error
         if found is None:
             return None
         found = aligned(kind.shape, state, found)
@@ -124,7 +125,7 @@ class AwsProvider:
                 kind.update(self.aws, resource.id, old_state, given, changed)
             found = kind.read(self.aws, resource.id, {**_outputs(kind, old_state), **given})
         except AwsError as error:
-            raise _refused(f"updating {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"updating {kind.noun} ({resource.id}): {error}") from error
         if found is None:
             raise Refused(f"updating {kind.noun} ({resource.id}): couldn't find resource")
         return aligned(kind.shape, given, found)
@@ -135,7 +136,7 @@ class AwsProvider:
         try:
             kind.delete(self.aws, resource.id, state)
         except AwsError as error:
-            raise _refused(f"deleting {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"deleting {kind.noun} ({resource.id}): {error}") from error
 
     def invoke(self, token: str, args: Props) -> Props:
         """Answer a data source."""
@@ -166,10 +167,6 @@ def _outputs(kind: Type, state: Props) -> Props:
 
 def _is_kept(rules: Field) -> bool:
     return rules.output or rules.computed
-
-
-def _refused(title: str, error: AwsError) -> Refused:
-    return Refused(f"1 error occurred:\n\t* {title}: {error}\n\n")
 
 
 def _nested(value: Any) -> Props:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import AwsError, pairs, unpaired
+from rehearsal.cloud.session import AwsError, pairs
 from rehearsal.plugins.aws.acm.standing import GONE, find_certificate
+from rehearsal.plugins.aws.calls import retag, tags_asked, tags_shown
+from rehearsal.plugins.aws.elbv2.standing import every_load_balancer, listeners_of
 from rehearsal.plugins.aws.table import (
     COMPUTED_REPLACES,
     GIVEN,
@@ -44,7 +46,7 @@ def _create(aws: Aws, inputs: Props) -> str:
         DomainName=inputs["domainName"],
         ValidationMethod=inputs.get("validationMethod", "DNS"),
         **({"SubjectAlternativeNames": names} if names else {}),
-        **({"Tags": pairs(inputs["tagsAll"])} if inputs["tagsAll"] else {}),
+        **tags_asked(inputs),
     )["CertificateArn"]
 
 
@@ -52,7 +54,7 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
     found = find_certificate(aws, arn)
     if found is None:
         return None
-    tags = aws.ask("acm", "list_tags_for_certificate", CertificateArn=arn)["Tags"]
+    tags = aws.ask("acm", "list_tags_for_certificate", CertificateArn=arn)
     # AWS counts the domain itself among the names; the provider takes a list with and without it as equal.
     names = sorted({found["DomainName"], *(found.get("SubjectAlternativeNames") or ())})
     given = known.get("subjectAlternativeNames")
@@ -76,25 +78,26 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
             for option in found["DomainValidationOptions"]
             if "ResourceRecord" in option
         ],
-        **aws.tags_found(unpaired(tags), known),
+        **tags_shown(aws, tags, known),
     }
 
 
 def _update(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[str]) -> None:  # noqa: ARG001
-    if gone := [{"Key": key} for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
-        aws.ask("acm", "remove_tags_from_certificate", CertificateArn=arn, Tags=gone)
-    if new["tagsAll"]:
-        aws.ask("acm", "add_tags_to_certificate", CertificateArn=arn, Tags=pairs(new["tagsAll"]))
+    def take(keys: list[str]) -> None:
+        tags = [{"Key": key} for key in keys]
+        aws.ask("acm", "remove_tags_from_certificate", CertificateArn=arn, Tags=tags)
+
+    def give(tags: dict[str, str]) -> None:
+        aws.ask("acm", "add_tags_to_certificate", CertificateArn=arn, Tags=pairs(tags))
+
+    retag(old, new, take, give)
 
 
 def _users(aws: Aws, arn: str) -> list[str]:
-    balancers = aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
     return [
         balancer["LoadBalancerArn"]
-        for balancer in balancers
-        for listener in aws.pages(
-            "elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer["LoadBalancerArn"]
-        )
+        for balancer in every_load_balancer(aws)
+        for listener in listeners_of(aws, balancer["LoadBalancerArn"])
         if any(one["CertificateArn"] == arn for one in listener.get("Certificates") or ())
     ]
 

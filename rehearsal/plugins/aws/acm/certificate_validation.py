@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.refused import Refused
 from rehearsal.cloud.session import AwsError
 from rehearsal.plugins.aws.acm.standing import find_certificate
+from rehearsal.plugins.aws.calls import one_error
+from rehearsal.plugins.aws.route53.standing import every_zone, records_of
 from rehearsal.plugins.aws.table import REPLACES, REQUIRED_REPLACES, Type, set_of
 
 if TYPE_CHECKING:
@@ -21,12 +22,7 @@ _ISSUED_WITHIN_SECONDS = 15.0
 
 
 def _records(aws: Aws) -> set[str]:
-    zones = aws.pages("route53", "list_hosted_zones", "HostedZones")
-    return {
-        record["Name"].rstrip(".")
-        for zone in zones
-        for record in aws.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"])
-    }
+    return {record["Name"].rstrip(".") for zone in every_zone(aws) for record in records_of(aws, zone["Id"])}
 
 
 def _create(aws: Aws, inputs: Props) -> str:
@@ -37,15 +33,14 @@ def _create(aws: Aws, inputs: Props) -> str:
     wanted = {option["ResourceRecord"]["Name"].rstrip(".") for option in found["DomainValidationOptions"]}
     told = {name.rstrip(".") for name in inputs.get("validationRecordFqdns", wanted)}
     if missing := wanted - told:
-        raise Refused(
-            f"1 error occurred:\n\t* waiting for ACM Certificate ({arn}) to be issued: "
+        raise one_error(
+            f"waiting for ACM Certificate ({arn}) to be issued: "
             + "; ".join(f"missing {name} DNS validation record" for name in sorted(missing))
-            + "\n\n"
         )
     if wanted - _records(aws):
-        raise Refused(
-            f"1 error occurred:\n\t* waiting for ACM Certificate ({arn}) to be issued: timeout while waiting for state "
-            "to become 'ISSUED' (last state: 'PENDING_VALIDATION', timeout: 1h15m0s)\n\n"
+        raise one_error(
+            f"waiting for ACM Certificate ({arn}) to be issued: timeout while waiting for state to become 'ISSUED' "
+            "(last state: 'PENDING_VALIDATION', timeout: 1h15m0s)"
         )
     end = time.monotonic() + _ISSUED_WITHIN_SECONDS
     while found["Status"] != "ISSUED" and time.monotonic() < end:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rehearsal.plugins.aws.calls import find
 
 if TYPE_CHECKING:
+    from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
 
 GONE = ("ResourceNotFoundException",)
 
 
-def find_certificate(aws: Aws, arn: str) -> dict[str, Any] | None:
+def find_certificate(aws: Aws, arn: str) -> Props | None:
     """Return a certificate, or None when it is gone."""
-    answer = aws.found(GONE, "acm", "describe_certificate", CertificateArn=arn)
-    return answer["Certificate"] if answer else None
+    return find(aws, GONE, "acm", "describe_certificate", "Certificate", CertificateArn=arn)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import unpaired
+from rehearsal.plugins.aws.calls import arn_of, tags_shown
 from rehearsal.plugins.aws.ec2.deletion import deleter
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_address
+from rehearsal.plugins.aws.ec2.standing import find_address
 from rehearsal.plugins.aws.ec2.tags import tagged, update_tags
 from rehearsal.plugins.aws.table import ALWAYS, GIVEN, OUTPUT, Field, Type, one_of
 
@@ -27,11 +27,11 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
     return {
         **known,
         "allocationId": made,
-        "arn": arn_of(aws, aws.account, "elastic-ip", made),
+        "arn": arn_of(aws, "ec2", "elastic-ip", made),
         "associationId": address.get("AssociationId", ""),
         "publicIp": ip,
         "publicDns": f"ec2-{ip.replace('.', '-')}.{aws.region}.compute.amazonaws.com",
-        **aws.tags_found(unpaired(address.get("Tags", [])), known),
+        **tags_shown(aws, address, known),
     }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import unpaired
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_one
+from rehearsal.plugins.aws.calls import arn_of, find, tags_shown
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.table import COMPUTED, GIVEN, OUTPUT, Type
 
@@ -36,9 +35,10 @@ def _detach(aws: Aws, made: str, state: Props) -> None:
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    gateway = find_one(
+    gateway = find(
         aws,
-        "InvalidInternetGatewayID.NotFound",
+        ("InvalidInternetGatewayID.NotFound",),
+        "ec2",
         "describe_internet_gateways",
         "InternetGateways",
         InternetGatewayIds=[made],
@@ -49,10 +49,10 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
     attached = [one["VpcId"] for one in gateway.get("Attachments", [])]
     return {
         **known,
-        "arn": arn_of(aws, owner, "internet-gateway", made),
+        "arn": arn_of(aws, "ec2", "internet-gateway", made, owner=owner),
         "ownerId": owner,
         **({"vpcId": attached[0]} if attached else {}),
-        **aws.tags_found(unpaired(gateway.get("Tags", [])), known),
+        **tags_shown(aws, gateway, known),
     }
 
 

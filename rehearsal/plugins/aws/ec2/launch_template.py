@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.cloud.session import pairs, prefixed, unpaired
+from rehearsal.cloud.session import pairs
+from rehearsal.plugins.aws.calls import arn_of, find, named, spelled, tags_shown
 from rehearsal.plugins.aws.ec2.deletion import deleter
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_one
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.table import COMPUTED, COMPUTED_REPLACES, GIVEN, OUTPUT, Type, block, list_of, set_of
 
@@ -45,9 +45,9 @@ def _create(aws: Aws, inputs: Props) -> str:
     return aws.ask(
         "ec2",
         "create_launch_template",
-        LaunchTemplateName=inputs.get("name") or prefixed(inputs["namePrefix"]),
+        LaunchTemplateName=named(inputs),
         LaunchTemplateData=_data(inputs),
-        **({"VersionDescription": inputs["description"]} if "description" in inputs else {}),
+        **spelled(inputs, {"description": "VersionDescription"}),
         **tagged("launch-template", inputs),
     )["LaunchTemplate"]["LaunchTemplateId"]
 
@@ -60,7 +60,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
             "create_launch_template_version",
             LaunchTemplateId=made,
             LaunchTemplateData=_data(new),
-            **({"VersionDescription": new["description"]} if "description" in new else {}),
+            **spelled(new, {"description": "VersionDescription"}),
         )["LaunchTemplateVersion"]["VersionNumber"]
         if new.get("updateDefaultVersion"):
             aws.ask("ec2", "modify_launch_template", LaunchTemplateId=made, DefaultVersion=str(version))
@@ -68,9 +68,10 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    template = find_one(
+    template = find(
         aws,
-        "InvalidLaunchTemplateId.NotFound",
+        ("InvalidLaunchTemplateId.NotFound",),
+        "ec2",
         "describe_launch_templates",
         "LaunchTemplates",
         LaunchTemplateIds=[made],
@@ -79,12 +80,12 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         return None
     return {
         **known,
-        "arn": arn_of(aws, aws.account, "launch-template", made),
+        "arn": arn_of(aws, "ec2", "launch-template", made),
         "name": template["LaunchTemplateName"],
         "namePrefix": known.get("namePrefix", ""),
         "latestVersion": template["LatestVersionNumber"],
         "defaultVersion": template["DefaultVersionNumber"],
-        **aws.tags_found(unpaired(template.get("Tags", [])), known),
+        **tags_shown(aws, template, known),
     }
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import unpaired
-from rehearsal.plugins.aws.ec2.standing import find_address, find_one
+from rehearsal.plugins.aws.calls import find, spelled, tags_shown
+from rehearsal.plugins.aws.ec2.standing import find_address
 from rehearsal.plugins.aws.ec2.tags import tagged, update_tags
 from rehearsal.plugins.aws.table import (
     ALWAYS,
@@ -33,13 +33,13 @@ def _create(aws: Aws, inputs: Props) -> str:
         "create_nat_gateway",
         SubnetId=inputs["subnetId"],
         ConnectivityType=inputs["connectivityType"],
-        **({"AllocationId": inputs["allocationId"]} if "allocationId" in inputs else {}),
+        **spelled(inputs, {"allocationId": "AllocationId"}),
         **tagged("natgateway", inputs),
     )["NatGateway"]["NatGatewayId"]
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    nat = find_one(aws, "NatGatewayNotFound", "describe_nat_gateways", "NatGateways", NatGatewayIds=[made])
+    nat = find(aws, ("NatGatewayNotFound",), "ec2", "describe_nat_gateways", "NatGateways", NatGatewayIds=[made])
     if nat is None or nat["State"] == "deleted":
         return None
     address = nat["NatGatewayAddresses"][0]
@@ -49,7 +49,7 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         "privateIp": address.get("PrivateIp", ""),
         "networkInterfaceId": address.get("NetworkInterfaceId", ""),
         "associationId": address.get("AssociationId", ""),
-        **aws.tags_found(unpaired(nat.get("Tags", [])), known),
+        **tags_shown(aws, nat, known),
     }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import unpaired
+from rehearsal.plugins.aws.calls import arn_of, tags_shown
 from rehearsal.plugins.aws.ec2.routes import route_asked
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_route_table
+from rehearsal.plugins.aws.ec2.standing import find_route_table
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.table import GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Type, set_of
 
@@ -39,9 +39,9 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
     owner = table.get("OwnerId") or aws.account
     return {
         **known,
-        "arn": arn_of(aws, owner, "route-table", made),
+        "arn": arn_of(aws, "ec2", "route-table", made, owner=owner),
         "ownerId": owner,
-        **aws.tags_found(unpaired(table.get("Tags", [])), known),
+        **tags_shown(aws, table, known),
     }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rehearsal.plugins.aws.calls import spelled
 from rehearsal.plugins.aws.ec2.standing import find_route_table
 from rehearsal.plugins.aws.table import REPLACES, REQUIRED, Type
 
@@ -25,12 +26,11 @@ def _find(aws: Aws, state: Props) -> Props | None:
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    ends = {"SubnetId": "subnetId", "GatewayId": "gatewayId"}
     return aws.ask(
         "ec2",
         "associate_route_table",
         RouteTableId=inputs["routeTableId"],
-        **{key: inputs[name] for key, name in ends.items() if name in inputs},
+        **spelled(inputs, {"subnetId": "SubnetId", "gatewayId": "GatewayId"}),
     )["AssociationId"]
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.cloud.session import prefixed, unpaired
+from rehearsal.plugins.aws.calls import arn_of, find, named, spelled, tags_shown
 from rehearsal.plugins.aws.ec2.deletion import deleter
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_one
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.eks.standing import every_cluster
+from rehearsal.plugins.aws.elbv2.standing import every_load_balancer
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED_REPLACES,
@@ -66,9 +66,9 @@ def _create(aws: Aws, inputs: Props) -> str:
     made = aws.ask(
         "ec2",
         "create_security_group",
-        GroupName=inputs.get("name") or prefixed(inputs["namePrefix"]),
+        GroupName=named(inputs),
         Description=inputs["description"],
-        **({"VpcId": inputs["vpcId"]} if "vpcId" in inputs else {}),
+        **spelled(inputs, {"vpcId": "VpcId"}),
         **tagged("security-group", inputs),
     )["GroupId"]
     aws.ask(
@@ -94,7 +94,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _find(aws: Aws, made: str) -> Props | None:
-    return find_one(aws, "InvalidGroup.NotFound", "describe_security_groups", "SecurityGroups", GroupIds=[made])
+    return find(aws, ("InvalidGroup.NotFound",), "ec2", "describe_security_groups", "SecurityGroups", GroupIds=[made])
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
@@ -103,18 +103,18 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         return None
     return {
         **known,
-        "arn": arn_of(aws, group["OwnerId"], "security-group", made),
+        "arn": arn_of(aws, "ec2", "security-group", made, owner=group["OwnerId"]),
         "ownerId": group["OwnerId"],
         "name": group["GroupName"],
         "namePrefix": known.get("namePrefix", ""),
         "vpcId": group["VpcId"],
-        **aws.tags_found(unpaired(group.get("Tags", [])), known),
+        **tags_shown(aws, group, known),
     }
 
 
 def _used(aws: Aws, made: str) -> str:
     cards = aws.ask("ec2", "describe_network_interfaces", Filters=[{"Name": "group-id", "Values": [made]}])
-    balancers = aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+    balancers = every_load_balancer(aws)
     groups = aws.ask("ec2", "describe_security_groups")["SecurityGroups"]
     named = {
         pair.get("GroupId")

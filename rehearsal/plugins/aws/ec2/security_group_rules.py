@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.cloud.session import AwsError, unpaired
-from rehearsal.plugins.aws.ec2.standing import arn_of
+from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import arn_of, spelled, tags_shown
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.table import GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Field
 
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 _PEERS = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 _PEERS_OF_A_PERMISSION = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 _RULES_PER_GROUP = 60  # of one direction, by quota
+_SPELLED = {
+    "ipProtocol": "IpProtocol",
+    "fromPort": "FromPort",
+    "toPort": "ToPort",
+    "cidrIpv4": "CidrIpv4",
+    "cidrIpv6": "CidrIpv6",
+    "prefixListId": "PrefixListId",
+    "referencedSecurityGroupId": "ReferencedGroupId",
+    "description": "Description",
+}
 _PEER = Field(replaces=frozenset({"add", "delete"}))
 RULE = {
     "cidrIpv4": _PEER,
@@ -42,10 +52,9 @@ RULE = {
 
 def _permission(inputs: Props) -> dict[str, Any]:
     text = {"Description": inputs["description"]} if inputs.get("description") else {}
-    ports = {"FromPort": "fromPort", "ToPort": "toPort"}
     permission: dict[str, Any] = {
         "IpProtocol": inputs["ipProtocol"],
-        **{key: inputs[name] for key, name in ports.items() if name in inputs},
+        **spelled(inputs, {"fromPort": "FromPort", "toPort": "ToPort"}),
     }
     if "cidrIpv4" in inputs:
         permission["IpRanges"] = [{"CidrIp": inputs["cidrIpv4"], **text}]
@@ -105,22 +114,11 @@ def rule_creator(way: str) -> Callable[[Aws, Props], str]:
 def update_rule(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]) -> None:
     """Update a rule of either direction."""
     if changed - {"tags", "tagsAll"}:
-        spelled = {
-            "ipProtocol": "IpProtocol",
-            "fromPort": "FromPort",
-            "toPort": "ToPort",
-            "cidrIpv4": "CidrIpv4",
-            "cidrIpv6": "CidrIpv6",
-            "prefixListId": "PrefixListId",
-            "referencedSecurityGroupId": "ReferencedGroupId",
-            "description": "Description",
-        }
-        rule = {key: new[name] for name, key in spelled.items() if name in new}
         aws.ask(
             "ec2",
             "modify_security_group_rules",
             GroupId=new["securityGroupId"],
-            SecurityGroupRules=[{"SecurityGroupRuleId": made, "SecurityGroupRule": rule}],
+            SecurityGroupRules=[{"SecurityGroupRuleId": made, "SecurityGroupRule": spelled(new, _SPELLED)}],
         )
     retag(aws, made, old, new)
 
@@ -146,9 +144,9 @@ def read_rule(aws: Aws, made: str, known: Props) -> Props | None:
         return None
     return {
         **known,
-        "arn": arn_of(aws, aws.account, "security-group-rule", made),
+        "arn": arn_of(aws, "ec2", "security-group-rule", made),
         "securityGroupRuleId": made,
-        **aws.tags_found(unpaired(rule.get("Tags", [])), known),
+        **tags_shown(aws, rule, known),
     }
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import unpaired
+from rehearsal.plugins.aws.calls import find, spelled, tags_shown
 from rehearsal.plugins.aws.ec2.deletion import deleter
-from rehearsal.plugins.aws.ec2.standing import find_one
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.eks.standing import every_cluster
+from rehearsal.plugins.aws.elbv2.standing import every_load_balancer
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED_REPLACES,
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    place = {"AvailabilityZone": "availabilityZone", "AvailabilityZoneId": "availabilityZoneId"}
+    place = {"availabilityZone": "AvailabilityZone", "availabilityZoneId": "AvailabilityZoneId"}
     made = aws.ask(
         "ec2",
         "create_subnet",
         VpcId=inputs["vpcId"],
         CidrBlock=inputs["cidrBlock"],
-        **{key: inputs[name] for key, name in place.items() if name in inputs},
+        **spelled(inputs, place),
         **tagged("subnet", inputs),
     )["Subnet"]["SubnetId"]
     _set_public(aws, made, inputs)
@@ -53,7 +53,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    subnet = find_one(aws, "InvalidSubnetID.NotFound", "describe_subnets", "Subnets", SubnetIds=[made])
+    subnet = find(aws, ("InvalidSubnetID.NotFound",), "ec2", "describe_subnets", "Subnets", SubnetIds=[made])
     if subnet is None:
         return None
     return {
@@ -63,14 +63,14 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         "availabilityZone": subnet["AvailabilityZone"],
         "availabilityZoneId": subnet["AvailabilityZoneId"],
         "mapPublicIpOnLaunch": subnet["MapPublicIpOnLaunch"],
-        **aws.tags_found(unpaired(subnet.get("Tags", [])), known),
+        **tags_shown(aws, subnet, known),
     }
 
 
 def _used(aws: Aws, made: str) -> str:
     cards = aws.ask("ec2", "describe_network_interfaces", Filters=[{"Name": "subnet-id", "Values": [made]}])
     gateways = aws.ask("ec2", "describe_nat_gateways", Filters=[{"Name": "subnet-id", "Values": [made]}])
-    balancers = aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+    balancers = every_load_balancer(aws)
     held = (
         cards["NetworkInterfaces"]
         or any(one["State"] != "deleted" for one in gateways["NatGateways"])

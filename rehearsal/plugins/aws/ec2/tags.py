@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import pairs
+from rehearsal.plugins.aws import calls
 
 if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
@@ -19,10 +20,12 @@ def tagged(kind: str, inputs: Props) -> dict[str, Any]:
 
 def retag(aws: Aws, made: str, old: Props, new: Props) -> None:
     """Have EC2's tags become those of ``new``."""
-    if gone := [{"Key": key} for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
-        aws.ask("ec2", "delete_tags", Resources=[made], Tags=gone)
-    if new["tagsAll"]:
-        aws.ask("ec2", "create_tags", Resources=[made], Tags=pairs(new["tagsAll"]))
+    calls.retag(
+        old,
+        new,
+        take=lambda keys: aws.ask("ec2", "delete_tags", Resources=[made], Tags=[{"Key": key} for key in keys]),
+        give=lambda tags: aws.ask("ec2", "create_tags", Resources=[made], Tags=pairs(tags)),
+    )
 
 
 def update_tags(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]) -> None:  # noqa: ARG001

@@ -8,9 +8,9 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import AwsError, unpaired
+from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import arn_of, find, tags_shown
 from rehearsal.plugins.aws.ec2.deletion import deleter
-from rehearsal.plugins.aws.ec2.standing import arn_of, find_one
 from rehearsal.plugins.aws.ec2.tags import retag, tagged
 from rehearsal.plugins.aws.table import ALWAYS, COMPUTED, GIVEN, OUTPUT, REQUIRED_REPLACES, Field, Type, defaults
 
@@ -52,7 +52,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    vpc = find_one(aws, "InvalidVpcID.NotFound", "describe_vpcs", "Vpcs", VpcIds=[made])
+    vpc = find(aws, ("InvalidVpcID.NotFound",), "ec2", "describe_vpcs", "Vpcs", VpcIds=[made])
     if vpc is None:
         return None
     here = [{"Name": "vpc-id", "Values": [made]}]
@@ -66,7 +66,7 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
     names = aws.ask("ec2", "describe_vpc_attribute", VpcId=made, Attribute="enableDnsHostnames")
     return {
         **known,
-        "arn": arn_of(aws, vpc["OwnerId"], "vpc", made),
+        "arn": arn_of(aws, "ec2", "vpc", made, owner=vpc["OwnerId"]),
         "ownerId": vpc["OwnerId"],
         "cidrBlock": vpc["CidrBlock"],
         "enableDnsSupport": support["EnableDnsSupport"]["Value"],
@@ -76,7 +76,7 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         "defaultSecurityGroupId": group["GroupId"],
         "dhcpOptionsId": vpc.get("DhcpOptionsId", "default"),
         "mainRouteTableId": main,
-        **aws.tags_found(unpaired(vpc.get("Tags", [])), known),
+        **tags_shown(aws, vpc, known),
     }
 
 

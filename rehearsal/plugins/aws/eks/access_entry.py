@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from rehearsal.cloud.eks_documents import ACCESS_ENTRIES, ACCESS_POLICIES
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import arn_of
 from rehearsal.plugins.aws.eks.standing import needed_cluster
-from rehearsal.plugins.aws.eks.stored import arn_of
 from rehearsal.plugins.aws.table import ALWAYS, COMPUTED, GIVEN, OUTPUT, REQUIRED_REPLACES, Field, Type, set_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def let_creator_in(aws: Aws, cluster: str) -> None:
     """Make the entry that EKS makes for whoever makes a cluster, under the principal and not its session."""
     caller = aws.ask("sts", "get_caller_identity")["Arn"]
     principal = re.sub(r":sts:(.*):assumed-role/([^/]+)/.*", r":iam:\1:role/\2", caller).replace(":sts:", ":iam:")
-    arn = arn_of(aws, "access-entry", cluster, secrets.token_hex(16))
+    arn = arn_of(aws, "eks", "access-entry", cluster, secrets.token_hex(16))
     entry = {"clusterName": cluster, "principalArn": principal, "accessEntryArn": arn, "type": "STANDARD"}
     aws.store.put(ACCESS_ENTRIES, f"{cluster}:{principal}", {**entry, "tagsAll": {}})
 
@@ -48,7 +48,7 @@ def _create(aws: Aws, inputs: Props) -> str:
             "The specified access entry resource is already in use on this cluster.",
             status=409,
         )
-    arn = arn_of(aws, "access-entry", inputs["clusterName"], secrets.token_hex(16))
+    arn = arn_of(aws, "eks", "access-entry", inputs["clusterName"], secrets.token_hex(16))
     aws.store.put(ACCESS_ENTRIES, key, {**inputs, "accessEntryArn": arn})
     return key
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from rehearsal.cloud import eks_limits
 from rehearsal.cloud.eks_documents import ADDONS
-from rehearsal.cloud.refused import Refused
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import arn_of, one_error
 from rehearsal.plugins.aws.eks.standing import find_cluster, needed_cluster
-from rehearsal.plugins.aws.eks.stored import arn_of, forgetter
+from rehearsal.plugins.aws.eks.stored import forgetter
 from rehearsal.plugins.aws.table import (
     COMPUTED,
     GIVEN,
@@ -71,12 +71,12 @@ def _create(aws: Aws, inputs: Props) -> str:
         raise AwsError("eks", "CreateAddon", "ResourceInUseException", "Addon already exists.", status=409)
     nodes = aws.ask("eks", "list_nodegroups", clusterName=cluster)["nodegroups"]
     if addon in _NEED_NODES and not nodes and not own["autoMode"]:
-        raise Refused(
-            f"1 error occurred:\n\t* waiting for EKS Add-On ({key}) create: timeout while waiting for state to become "
-            "'ACTIVE' (last state: 'DEGRADED', timeout: 20m0s): InsufficientNumberOfReplicas: The add-on is unhealthy "
-            "because it doesn't have the desired number of replicas.\n\n"
+        raise one_error(
+            f"waiting for EKS Add-On ({key}) create: timeout while waiting for state to become 'ACTIVE' (last state: "
+            "'DEGRADED', timeout: 20m0s): InsufficientNumberOfReplicas: The add-on is unhealthy because it doesn't "
+            "have the desired number of replicas."
         )
-    aws.store.put(ADDONS, key, {**inputs, "arn": arn_of(aws, "addon", cluster, addon, secrets.token_hex(16))})
+    aws.store.put(ADDONS, key, {**inputs, "arn": arn_of(aws, "eks", "addon", cluster, addon, secrets.token_hex(16))})
     return key
 
 

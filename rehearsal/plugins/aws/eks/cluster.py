@@ -22,9 +22,11 @@ from rehearsal.cloud.eks_documents import (
 )
 from rehearsal.cloud.kubernetes.cluster import API_SERVERS
 from rehearsal.cloud.session import AwsError, pairs
+from rehearsal.plugins.aws.calls import retag, timestamp
 from rehearsal.plugins.aws.ec2.security_group import delete_security_group
 from rehearsal.plugins.aws.eks.access_entry import let_creator_in
-from rehearsal.plugins.aws.eks.standing import find_cluster, find_role, needed_cluster
+from rehearsal.plugins.aws.eks.standing import find_cluster, needed_cluster
+from rehearsal.plugins.aws.iam.standing import find_role
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED,
@@ -159,7 +161,7 @@ def _read(aws: Aws, name: str, known: Props) -> Props | None:
         "name": name,
         "arn": found["arn"],
         "clusterId": "",
-        "createdAt": found["createdAt"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "createdAt": timestamp(found["createdAt"]),
         "platformVersion": found["platformVersion"],
         "status": found["status"],
         "version": own["version"],
@@ -211,10 +213,12 @@ def _update(aws: Aws, name: str, old: Props, new: Props, changed: frozenset[str]
         aws.ask("eks", "update_cluster_config", name=name, resourcesVpcConfig=_network(new["vpcConfig"]))
         aws.ask("eks", "update_cluster_config", name=name, logging=_logging(new))
     if "tagsAll" in changed:
-        if gone := [key for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
-            aws.ask("eks", "untag_resource", resourceArn=old["arn"], tagKeys=gone)
-        if new["tagsAll"]:
-            aws.ask("eks", "tag_resource", resourceArn=old["arn"], tags=new["tagsAll"])
+        retag(
+            old,
+            new,
+            take=lambda keys: aws.ask("eks", "untag_resource", resourceArn=old["arn"], tagKeys=keys),
+            give=lambda tags: aws.ask("eks", "tag_resource", resourceArn=old["arn"], tags=tags),
+        )
     aws.store.put(CLUSTERS, name, {**own, **wanted})
 
 

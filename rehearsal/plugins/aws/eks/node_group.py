@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from rehearsal.cloud import eks_limits
 from rehearsal.cloud.eks_documents import NODE_GROUP_TAGS
-from rehearsal.cloud.session import AwsError, prefixed
-from rehearsal.plugins.aws.eks.standing import GONE, find_role, needed_cluster
+from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import find, named
+from rehearsal.plugins.aws.eks.standing import GONE, needed_cluster
+from rehearsal.plugins.aws.iam.standing import find_role
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 def _create(aws: Aws, inputs: Props) -> str:
     cluster = inputs["clusterName"]
     own = needed_cluster(aws, "CreateNodegroup", cluster)
-    name = inputs.get("nodeGroupName") or prefixed(inputs["nodeGroupNamePrefix"])
+    name = named(inputs, "nodeGroupName")
     if find_role(aws, inputs["nodeRoleArn"]) is None:
         raise AwsError(
             "eks",
@@ -65,10 +67,9 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
     cluster, name = made.split(":", 1)
-    answer = aws.found(GONE, "eks", "describe_nodegroup", clusterName=cluster, nodegroupName=name)
-    if answer is None:
+    found = find(aws, GONE, "eks", "describe_nodegroup", "nodegroup", clusterName=cluster, nodegroupName=name)
+    if found is None:
         return None
-    found = answer["nodegroup"]
     groups = [{"name": group["name"]} for group in found["resources"]["autoScalingGroups"]]
     return {
         **known,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from rehearsal.cloud.eks_documents import POD_IDENTITIES
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import arn_of
 from rehearsal.plugins.aws.eks.standing import needed_cluster
-from rehearsal.plugins.aws.eks.stored import arn_of, forgetter
+from rehearsal.plugins.aws.eks.stored import forgetter
 from rehearsal.plugins.aws.table import COMPUTED, GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Type
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def _create(aws: Aws, inputs: Props) -> str:
                     status=409,
                 )
         made = "a-" + "".join(secrets.choice(_ALPHANUMERIC) for _ in range(17))
-        arn = arn_of(aws, "podidentityassociation", inputs["clusterName"], made)
+        arn = arn_of(aws, "eks", "podidentityassociation", inputs["clusterName"], made)
         aws.store.put(POD_IDENTITIES, made, {**inputs, "associationArn": arn})
     return made
 

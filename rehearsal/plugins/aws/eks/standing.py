@@ -1,14 +1,15 @@
-"""What stands in the account: clusters, as moto has them and with the store's document, and the roles they take.
+"""What stands in the account: clusters, as moto has them and with the store's document.
 
 Refuses to judge any of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rehearsal.cloud.eks_documents import CLUSTERS
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.calls import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
 GONE = ("ResourceNotFoundException",)
 
 
-def find_cluster(aws: Aws, name: str) -> dict[str, Any] | None:
+def find_cluster(aws: Aws, name: str) -> Props | None:
     """Return a cluster as moto has it, or None when it is gone."""
-    answer = aws.found(GONE, "eks", "describe_cluster", name=name)
-    return answer["cluster"] if answer else None
+    return find(aws, GONE, "eks", "describe_cluster", "cluster", name=name)
 
 
 def needed_cluster(aws: Aws, operation: str, name: str) -> Props:
@@ -33,13 +33,8 @@ def needed_cluster(aws: Aws, operation: str, name: str) -> Props:
     return document
 
 
-def find_role(aws: Aws, arn: str) -> dict[str, Any] | None:
-    """Return the role of an ARN, or None when it is gone."""
-    return aws.found(("NoSuchEntity",), "iam", "get_role", RoleName=arn.rsplit("/", 1)[-1])
-
-
 def every_cluster(aws: Aws) -> Iterator[Props]:
     """Yield the clusters of the account as moto has them."""
     for name in aws.ask("eks", "list_clusters")["clusters"]:
-        if answer := aws.found(("ResourceNotFoundException",), "eks", "describe_cluster", name=name):
-            yield answer["cluster"]
+        if cluster := find_cluster(aws, name):
+            yield cluster

@@ -1,4 +1,4 @@
-"""What lies in the rehearsal's store alone: it has an ARN, and is deleted by being forgotten.
+"""What lies in the rehearsal's store alone: it is deleted by being forgotten.
 
 Refuses to own what a document says.
 """
@@ -10,11 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
-
-
-def arn_of(aws: Aws, kind: str, *parts: str) -> str:
-    """Return the ARN of a thing of EKS."""
-    return f"arn:{aws.partition}:eks:{aws.region}:{aws.account}:{kind}/{'/'.join(parts)}"
 
 
 def forgetter(kind: str) -> Any:

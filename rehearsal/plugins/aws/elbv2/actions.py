@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.plugins.aws.calls import spelled
 from rehearsal.plugins.aws.elbv2 import limits
 from rehearsal.plugins.aws.table import (
     COMPUTED,
@@ -91,8 +92,7 @@ def action_asked(action: Props) -> dict[str, Any]:
     if "redirect" in action:
         asked["RedirectConfig"] = {key: action["redirect"][name] for name, key in _REDIRECT.items()}
     if "fixedResponse" in action:
-        fixed = action["fixedResponse"]
-        asked["FixedResponseConfig"] = {key: fixed[name] for name, key in _FIXED.items() if name in fixed}
+        asked["FixedResponseConfig"] = spelled(action["fixedResponse"], _FIXED)
     return asked
 
 

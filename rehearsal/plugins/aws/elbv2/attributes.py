@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
+    from rehearsal.cloud.session import Aws
 
 
 def attribute_text(value: Any) -> str:
@@ -26,3 +27,8 @@ def as_given(example: Any, text: str) -> Any:
 def attributes_asked(inputs: Props, names: dict[str, str]) -> list[dict[str, str]]:
     """Return the attributes that the program gives, ``names`` telling ELB's name of each property."""
     return [{"Key": key, "Value": attribute_text(inputs[name])} for name, key in names.items() if name in inputs]
+
+
+def attributes_told(aws: Aws, operation: str, **which: str) -> dict[str, str]:
+    """Return the attributes that ELB tells of one thing, by ELB's names."""
+    return {one["Key"]: one["Value"] for one in aws.ask("elbv2", operation, **which)["Attributes"]}

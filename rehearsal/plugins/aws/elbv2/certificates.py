@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.cloud.session import Aws, AwsError
+from rehearsal.plugins.aws.acm.standing import find_certificate
 
 
 def judge_certificate(aws: Aws, operation: str, arn: str) -> None:
@@ -10,10 +11,10 @@ def judge_certificate(aws: Aws, operation: str, arn: str) -> None:
 
     :raises AwsError: it is
     """
-    answer = aws.found(("ResourceNotFoundException",), "acm", "describe_certificate", CertificateArn=arn)
-    if answer is None:
+    certificate = find_certificate(aws, arn)
+    if certificate is None:
         raise AwsError("elbv2", operation, "CertificateNotFound", f"Certificate '{arn}' not found")
-    if answer["Certificate"]["Status"] != "ISSUED":
+    if certificate["Status"] != "ISSUED":
         raise AwsError(
             "elbv2",
             operation,

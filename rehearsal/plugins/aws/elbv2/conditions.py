@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import AwsError
 from rehearsal.plugins.aws.elbv2 import limits
-from rehearsal.plugins.aws.table import block, set_of
+from rehearsal.plugins.aws.table import GIVEN, REQUIRED, Shape, block, set_of
 from rehearsal.plugins.plugin import unknown
 
 if TYPE_CHECKING:
@@ -21,19 +21,27 @@ if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
 
 _HEADER = re.compile(r"[0-9A-Za-z_!#$%&'*+,.^`|~-]{1,40}")  # of aws_lb_listener_rule in the provider's source
-CONDITIONS = {
+_FIELDS = {
     "hostHeader": ("host-header", "HostHeaderConfig"),
     "httpHeader": ("http-header", "HttpHeaderConfig"),
     "httpRequestMethod": ("http-request-method", "HttpRequestMethodConfig"),
     "pathPattern": ("path-pattern", "PathPatternConfig"),
     "sourceIp": ("source-ip", "SourceIpConfig"),
 }
-VALUES = block({"values": set_of(required=True)})
+_VALUES = block({"values": set_of(required=True)})
+CONDITION: Shape = {
+    "hostHeader": _VALUES,
+    "httpHeader": block({"httpHeaderName": REQUIRED, "values": set_of(required=True)}),
+    "httpRequestMethod": _VALUES,
+    "pathPattern": _VALUES,
+    "queryStrings": set_of({"key": GIVEN, "value": REQUIRED}),
+    "sourceIp": _VALUES,
+}
 
 
 def condition_asked(condition: Props) -> dict[str, Any]:
     """Return a condition as ELB takes it."""
-    for name, (field, config) in CONDITIONS.items():
+    for name, (field, config) in _FIELDS.items():
         if name in condition:
             given = condition[name]
             header = {"HttpHeaderName": given["httpHeaderName"]} if name == "httpHeader" else {}
@@ -46,7 +54,7 @@ def condition_asked(condition: Props) -> dict[str, Any]:
 
 def condition_found(condition: dict[str, Any]) -> Props:
     """Return a condition as the provider shows it."""
-    for name, (field, config) in CONDITIONS.items():
+    for name, (field, config) in _FIELDS.items():
         if condition["Field"] == field:
             found = condition.get(config) or {"Values": condition.get("Values", [])}
             header = {"httpHeaderName": found["HttpHeaderName"]} if name == "httpHeader" else {}
@@ -79,8 +87,15 @@ def judge_conditions(operation: str, conditions: list[dict[str, Any]]) -> None:
         )
 
 
-def condition_faults(where: str, condition: Props) -> Iterator[str]:
-    """Yield what the provider's plan refuses of a condition."""
+def condition_faults(conditions: list[Props]) -> Iterator[str]:
+    """Yield what the provider's plan refuses of conditions."""
+    for index, condition in enumerate(conditions):
+        if len([name for name in condition if name in CONDITION]) != 1:
+            yield f"condition {index} must have exactly one of {', '.join((*_FIELDS, 'queryStrings'))}"
+        yield from _value_faults(f"conditions[{index}]", condition)
+
+
+def _value_faults(where: str, condition: Props) -> Iterator[str]:
     if unknown(condition):
         return
     header = condition.get("httpHeader", {"httpHeaderName": "any", "values": []})

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import Aws, AwsError
+from rehearsal.plugins.aws.calls import tags_asked
 from rehearsal.plugins.aws.elbv2.actions import ACTION, action_asked, action_faults, actions_found
 from rehearsal.plugins.aws.elbv2.attributes import attributes_asked
 from rehearsal.plugins.aws.elbv2.certificates import judge_certificate
 from rehearsal.plugins.aws.elbv2.forwards import judge_forward
 from rehearsal.plugins.aws.elbv2.standing import find_listener, listeners_of, rules_by_load_balancer
-from rehearsal.plugins.aws.elbv2.tags import retag, tags_asked, tags_found
+from rehearsal.plugins.aws.elbv2.tags import retag, tags_found
 from rehearsal.plugins.aws.table import (
     COMPUTED,
     GIVEN,

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import Aws, AwsError
+from rehearsal.plugins.aws.calls import find, tags_asked
 from rehearsal.plugins.aws.elbv2 import limits
 from rehearsal.plugins.aws.elbv2.actions import ACTION, action_asked, action_faults, actions_found
 from rehearsal.plugins.aws.elbv2.conditions import (
-    CONDITIONS,
-    VALUES,
+    CONDITION,
     condition_asked,
     condition_faults,
     condition_found,
@@ -21,8 +21,8 @@ from rehearsal.plugins.aws.elbv2.conditions import (
 )
 from rehearsal.plugins.aws.elbv2.forwards import judge_forward
 from rehearsal.plugins.aws.elbv2.standing import find_listener, rules_by_load_balancer, rules_of
-from rehearsal.plugins.aws.elbv2.tags import retag, tags_asked, tags_found
-from rehearsal.plugins.aws.table import GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Field, Type, block, list_of, set_of
+from rehearsal.plugins.aws.elbv2.tags import retag, tags_found
+from rehearsal.plugins.aws.table import GIVEN, OUTPUT, REQUIRED_REPLACES, Field, Type, list_of, set_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,10 +93,9 @@ def _update(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[str])
 
 def _read(aws: Aws, arn: str, known: Props) -> Props | None:
     gone = ("RuleNotFound", "ListenerNotFound", "LoadBalancerNotFound")
-    answer = aws.found(gone, "elbv2", "describe_rules", RuleArns=[arn])
-    if not answer or not answer["Rules"]:
+    rule = find(aws, gone, "elbv2", "describe_rules", "Rules", RuleArns=[arn])
+    if rule is None:
         return None
-    rule = answer["Rules"][0]
     return {
         **known,
         "arn": arn,
@@ -113,10 +112,7 @@ def _delete(aws: Aws, arn: str, state: Props) -> None:  # noqa: ARG001
 
 def _rule(inputs: Props) -> Iterator[str]:
     yield from action_faults(inputs["actions"])
-    for index, condition in enumerate(inputs["conditions"]):
-        if len([name for name in condition if name in (*CONDITIONS, "queryStrings")]) != 1:
-            yield f"condition {index} must have exactly one of {', '.join((*CONDITIONS, 'queryStrings'))}"
-        yield from condition_faults(f"conditions[{index}]", condition)
+    yield from condition_faults(inputs["conditions"])
 
 
 def _priority(value: Any) -> str | None:
@@ -133,17 +129,7 @@ TYPE = Type(
     "ELBv2 Listener Rule",
     {
         "actions": list_of(ACTION, required=True),
-        "conditions": set_of(
-            {
-                "hostHeader": VALUES,
-                "httpHeader": block({"httpHeaderName": REQUIRED, "values": set_of(required=True)}),
-                "httpRequestMethod": VALUES,
-                "pathPattern": VALUES,
-                "queryStrings": set_of({"key": GIVEN, "value": REQUIRED}),
-                "sourceIp": VALUES,
-            },
-            required=True,
-        ),
+        "conditions": set_of(CONDITION, required=True),
         "listenerArn": REQUIRED_REPLACES,
         "priority": Field(computed=True, check=_priority),
         "tags": GIVEN,

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import Aws, AwsError, prefixed
+from rehearsal.cloud.session import Aws, AwsError
+from rehearsal.plugins.aws.calls import named, spelled, tags_asked
 from rehearsal.plugins.aws.elbv2 import limits
-from rehearsal.plugins.aws.elbv2.attributes import as_given, attribute_text, attributes_asked
-from rehearsal.plugins.aws.elbv2.standing import find_load_balancer
-from rehearsal.plugins.aws.elbv2.tags import retag, tags_asked, tags_found
+from rehearsal.plugins.aws.elbv2.attributes import as_given, attribute_text, attributes_asked, attributes_told
+from rehearsal.plugins.aws.elbv2.standing import every_load_balancer, find_load_balancer
+from rehearsal.plugins.aws.elbv2.tags import retag, tags_found
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED,
@@ -72,10 +73,10 @@ def _judge_subnets(aws: Aws, operation: str, inputs: Props) -> None:
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    name = inputs.get("name") or prefixed(inputs["namePrefix"])
+    name = named(inputs)
     if name.startswith("internal-"):
         raise AwsError("elbv2", "CreateLoadBalancer", "ValidationError", f"The load balancer name '{name}' is reserved")
-    if any(one["LoadBalancerName"] == name for one in aws.pages("elbv2", "describe_load_balancers", "LoadBalancers")):
+    if any(one["LoadBalancerName"] == name for one in every_load_balancer(aws)):
         raise AwsError(
             "elbv2",
             "CreateLoadBalancer",
@@ -91,7 +92,7 @@ def _create(aws: Aws, inputs: Props) -> str:
         Scheme="internal" if inputs.get("internal") else "internet-facing",
         Type=inputs["loadBalancerType"],
         IpAddressType=inputs.get("ipAddressType", "ipv4"),
-        **({"SecurityGroups": inputs["securityGroups"]} if "securityGroups" in inputs else {}),
+        **spelled(inputs, {"securityGroups": "SecurityGroups"}),
         **tags_asked(inputs),
     )["LoadBalancers"][0]["LoadBalancerArn"]
     _set_attributes(aws, arn, inputs)
@@ -123,8 +124,7 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
     balancer = find_load_balancer(aws, arn)
     if balancer is None:
         return None
-    answer = aws.ask("elbv2", "describe_load_balancer_attributes", LoadBalancerArn=arn)["Attributes"]
-    have = {one["Key"]: one["Value"] for one in answer}
+    have = attributes_told(aws, "describe_load_balancer_attributes", LoadBalancerArn=arn)
     return {
         **known,
         "arn": arn,
@@ -148,8 +148,8 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
 def _delete(aws: Aws, arn: str, state: Props) -> None:  # noqa: ARG001
     if find_load_balancer(aws, arn) is None:
         return
-    answer = aws.ask("elbv2", "describe_load_balancer_attributes", LoadBalancerArn=arn)["Attributes"]
-    if {"Key": _ATTRIBUTES["enableDeletionProtection"], "Value": "true"} in answer:
+    have = attributes_told(aws, "describe_load_balancer_attributes", LoadBalancerArn=arn)
+    if have.get(_ATTRIBUTES["enableDeletionProtection"]) == "true":
         raise AwsError(
             "elbv2",
             "DeleteLoadBalancer",

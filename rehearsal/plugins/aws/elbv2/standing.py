@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.session import Aws, AwsError
+from rehearsal.plugins.aws.calls import find
 
 if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
@@ -15,21 +16,19 @@ if TYPE_CHECKING:
 
 def find_load_balancer(aws: Aws, arn: str) -> Props | None:
     """Return a load balancer, or None when it is gone."""
-    answer = aws.found(("LoadBalancerNotFound",), "elbv2", "describe_load_balancers", LoadBalancerArns=[arn])
-    return answer["LoadBalancers"][0] if answer and answer["LoadBalancers"] else None
+    gone = ("LoadBalancerNotFound",)
+    return find(aws, gone, "elbv2", "describe_load_balancers", "LoadBalancers", LoadBalancerArns=[arn])
 
 
 def find_target_group(aws: Aws, arn: str) -> Props | None:
     """Return a target group, or None when it is gone."""
-    answer = aws.found(("TargetGroupNotFound",), "elbv2", "describe_target_groups", TargetGroupArns=[arn])
-    return answer["TargetGroups"][0] if answer and answer["TargetGroups"] else None
+    return find(aws, ("TargetGroupNotFound",), "elbv2", "describe_target_groups", "TargetGroups", TargetGroupArns=[arn])
 
 
 def find_listener(aws: Aws, arn: str) -> Props | None:
     """Return a listener, or None when it or its load balancer is gone."""
     gone = ("ListenerNotFound", "LoadBalancerNotFound")
-    answer = aws.found(gone, "elbv2", "describe_listeners", ListenerArns=[arn])
-    return answer["Listeners"][0] if answer and answer["Listeners"] else None
+    return find(aws, gone, "elbv2", "describe_listeners", "Listeners", ListenerArns=[arn])
 
 
 def every_load_balancer(aws: Aws) -> list[Props]:

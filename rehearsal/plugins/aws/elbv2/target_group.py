@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.cloud.session import Aws, prefixed
+from rehearsal.cloud.session import Aws
+from rehearsal.plugins.aws.calls import named, spelled, tags_asked
 from rehearsal.plugins.aws.elbv2 import limits
-from rehearsal.plugins.aws.elbv2.attributes import attribute_text, attributes_asked
+from rehearsal.plugins.aws.elbv2.attributes import attribute_text, attributes_asked, attributes_told
 from rehearsal.plugins.aws.elbv2.standing import find_target_group
-from rehearsal.plugins.aws.elbv2.tags import retag, tags_asked, tags_found
+from rehearsal.plugins.aws.elbv2.tags import retag, tags_found
 from rehearsal.plugins.aws.table import (
     ALWAYS,
     COMPUTED,
@@ -54,14 +55,14 @@ _HEALTH = {
 
 def _health_check(inputs: Props) -> dict[str, Any]:
     check = inputs.get("healthCheck", {})
-    asked: dict[str, Any] = {key: check[name] for name, key in _HEALTH.items() if name in check}
+    asked = spelled(check, _HEALTH)
     if matcher := check.get("matcher"):
         asked["Matcher"] = {"GrpcCode" if inputs.get("protocolVersion") == "GRPC" else "HttpCode": matcher}
     return asked
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    name = inputs.get("name") or prefixed(inputs["namePrefix"])
+    name = named(inputs)
     asked = {
         "Protocol": inputs.get("protocol"),
         "ProtocolVersion": inputs.get("protocolVersion", "HTTP1"),
@@ -115,8 +116,7 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
     group = find_target_group(aws, arn)
     if group is None:
         return None
-    answer = aws.ask("elbv2", "describe_target_group_attributes", TargetGroupArn=arn)["Attributes"]
-    have = {one["Key"]: one["Value"] for one in answer}
+    have = attributes_told(aws, "describe_target_group_attributes", TargetGroupArn=arn)
     check = {name: group[key] for name, key in _HEALTH.items() if key in group}
     matcher = group.get("Matcher", {})
     check["matcher"] = matcher.get("GrpcCode") or matcher.get("HttpCode") or ""

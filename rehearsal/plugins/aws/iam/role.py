@@ -8,8 +8,9 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import RESERVED_TAGS, AwsError, pairs, prefixed, unpaired
-from rehearsal.plugins.aws.iam.policies import GONE, attached
+from rehearsal.cloud.session import RESERVED_TAGS, AwsError, pairs
+from rehearsal.plugins.aws.calls import named, retag, tags_shown, timestamp
+from rehearsal.plugins.aws.iam.standing import attached, find_role
 from rehearsal.plugins.aws.table import (
     COMPUTED_REPLACES,
     GIVEN,
@@ -51,7 +52,7 @@ def _judge_tags(operation: str, tags: dict[str, str]) -> None:
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    name = inputs.get("name") or prefixed(inputs["namePrefix"])
+    name = named(inputs)
     _judge_tags("CreateRole", inputs["tagsAll"])
     optional = {
         "Description": inputs.get("description"),
@@ -73,19 +74,18 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 
 def _read(aws: Aws, name: str, known: Props) -> Props | None:
-    answer = aws.found(GONE, "iam", "get_role", RoleName=name)
-    if answer is None:
+    role = find_role(aws, name)
+    if role is None:
         return None
-    role = answer["Role"]
     return {
         **known,
         "name": name,
         "arn": role["Arn"],
         "uniqueId": role["RoleId"],
-        "createDate": role["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "createDate": timestamp(role["CreateDate"]),
         "namePrefix": known.get("namePrefix", ""),
         "managedPolicyArns": attached(aws, name),
-        **aws.tags_found(unpaired(role.get("Tags", [])), known),
+        **tags_shown(aws, role, known),
     }
 
 
@@ -110,15 +110,17 @@ def _update(aws: Aws, name: str, old: Props, new: Props, changed: frozenset[str]
             aws.ask("iam", "detach_role_policy", RoleName=name, PolicyArn=arn)
         for arn in sorted(want - have):
             aws.ask("iam", "attach_role_policy", RoleName=name, PolicyArn=arn)
-    if gone := [key for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
-        aws.ask("iam", "untag_role", RoleName=name, TagKeys=gone)
-    if "tagsAll" in changed:
-        _judge_tags("TagRole", new["tagsAll"])
-        aws.ask("iam", "tag_role", RoleName=name, Tags=pairs(new["tagsAll"]))
+
+    def give(tags: dict[str, str]) -> None:
+        if "tagsAll" in changed:
+            _judge_tags("TagRole", tags)
+            aws.ask("iam", "tag_role", RoleName=name, Tags=pairs(tags))
+
+    retag(old, new, take=lambda keys: aws.ask("iam", "untag_role", RoleName=name, TagKeys=keys), give=give)
 
 
 def _delete(aws: Aws, name: str, state: Props) -> None:
-    if aws.found(GONE, "iam", "get_role", RoleName=name) is None:
+    if find_role(aws, name) is None:
         return
     if state.get("forceDetachPolicies"):
         for arn in attached(aws, name):

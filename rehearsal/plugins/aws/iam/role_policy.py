@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import prefixed
-from rehearsal.plugins.aws.iam.policies import GONE
+from rehearsal.plugins.aws.calls import named
+from rehearsal.plugins.aws.iam.standing import GONE
 from rehearsal.plugins.aws.table import COMPUTED_REPLACES, REQUIRED_REPLACES, Type, document
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _create(aws: Aws, inputs: Props) -> str:
-    name = inputs.get("name") or prefixed(inputs["namePrefix"])
+    name = named(inputs)
     aws.ask(
         "iam",
         "put_role_policy",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.plugins.aws.iam.policies import GONE, attached
+from rehearsal.plugins.aws.iam.standing import GONE, attached, find_role
 from rehearsal.plugins.aws.table import REQUIRED_REPLACES, Type
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
     role, arn = made.split("/", 1)
-    if aws.found(GONE, "iam", "get_role", RoleName=role) is None or arn not in attached(aws, role):
+    if find_role(aws, role) is None or arn not in attached(aws, role):
         return None
     return known
 

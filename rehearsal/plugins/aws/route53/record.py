@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.route53.standing import find_zone, records_of
 from rehearsal.plugins.aws.table import ALWAYS, GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Field, Type, list_of, set_of
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def _change(aws: Aws, zone: str, *changes: tuple[str, dict[str, Any]]) -> None:
 
 
 def _find(aws: Aws, fqdn: str, inputs: Props) -> dict[str, Any] | None:
-    records = aws.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=inputs["zoneId"])
-    for record in records:
+    for record in records_of(aws, inputs["zoneId"]):
         if (
             _plain(record["Name"]) == fqdn
             and record["Type"] == inputs["type"]
@@ -81,7 +81,7 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:  # noqa: ARG001
-    if aws.found(("NoSuchHostedZone",), "route53", "get_hosted_zone", Id=known["zoneId"]) is None:
+    if find_zone(aws, known["zoneId"]) is None:
         return None
     fqdn = _fqdn(aws, known)
     record = _find(aws, fqdn, known)
@@ -114,7 +114,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _delete(aws: Aws, made: str, state: Props) -> None:  # noqa: ARG001
-    zone = aws.found(("NoSuchHostedZone",), "route53", "get_hosted_zone", Id=state["zoneId"])
+    zone = find_zone(aws, state["zoneId"])
     record = _find(aws, _fqdn(aws, state), state) if zone else None
     if record:
         _change(aws, state["zoneId"], ("DELETE", record))

@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.session import AwsError, pairs
-from rehearsal.plugins.aws.servicediscovery.standing import services_of
+from rehearsal.plugins.aws.servicediscovery.standing import find_namespace, services_of
 from rehearsal.plugins.aws.servicediscovery.tags import retag, tags_found
 from rehearsal.plugins.aws.table import COMPUTED_REPLACES, GIVEN, OUTPUT, REQUIRED_REPLACES, Type
 
@@ -33,10 +33,9 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    answer = aws.found(("NamespaceNotFound",), "servicediscovery", "get_namespace", Id=made)
-    if answer is None:
+    found = find_namespace(aws, made)
+    if found is None:
         return None
-    found = answer["Namespace"]
     return {
         **known,
         "arn": found["Arn"],
@@ -58,7 +57,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _delete(aws: Aws, made: str, state: Props) -> None:
-    if aws.found(("NamespaceNotFound",), "servicediscovery", "get_namespace", Id=made) is None:
+    if find_namespace(aws, made) is None:
         return
     if services_of(aws, made):
         raise AwsError(

@@ -9,7 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import AwsError, pairs
-from rehearsal.plugins.aws.servicediscovery.standing import namespace_of, services_of
+from rehearsal.plugins.aws.servicediscovery.standing import find_service, namespace_of, services_of
 from rehearsal.plugins.aws.servicediscovery.tags import retag, tags_found
 from rehearsal.plugins.aws.table import (
     ALWAYS,
@@ -67,10 +67,9 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:
-    answer = aws.found(("ServiceNotFound",), "servicediscovery", "get_service", Id=made)
-    if answer is None:
+    found = find_service(aws, made)
+    if found is None:
         return None
-    found = answer["Service"]
     state = {
         **known,
         "arn": found["Arn"],
@@ -98,7 +97,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _delete(aws: Aws, made: str, state: Props) -> None:
-    if aws.found(("ServiceNotFound",), "servicediscovery", "get_service", Id=made) is None:
+    if find_service(aws, made) is None:
         return
     instances = aws.ask("servicediscovery", "list_instances", ServiceId=made)["Instances"]
     if instances and not state.get("forceDestroy"):

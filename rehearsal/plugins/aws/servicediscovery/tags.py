@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.session import pairs, unpaired
+from rehearsal.cloud.session import pairs
+from rehearsal.plugins.aws import calls
 
 if TYPE_CHECKING:
     from rehearsal.cloud.refused import Props
@@ -13,14 +14,14 @@ if TYPE_CHECKING:
 
 def tags_found(aws: Aws, arn: str, known: Props) -> Props:
     """Return ``tags`` and ``tagsAll`` as Cloud Map has them."""
-    return aws.tags_found(
-        unpaired(aws.ask("servicediscovery", "list_tags_for_resource", ResourceARN=arn)["Tags"]), known
-    )
+    return calls.tags_shown(aws, aws.ask("servicediscovery", "list_tags_for_resource", ResourceARN=arn), known)
 
 
 def retag(aws: Aws, old: Props, new: Props) -> None:
     """Have Cloud Map's tags become those of ``new``."""
-    if gone := [key for key in old.get("tagsAll", {}) if key not in new["tagsAll"]]:
-        aws.ask("servicediscovery", "untag_resource", ResourceARN=old["arn"], TagKeys=gone)
-    if new["tagsAll"]:
-        aws.ask("servicediscovery", "tag_resource", ResourceARN=old["arn"], Tags=pairs(new["tagsAll"]))
+    calls.retag(
+        old,
+        new,
+        take=lambda keys: aws.ask("servicediscovery", "untag_resource", ResourceARN=old["arn"], TagKeys=keys),
+        give=lambda tags: aws.ask("servicediscovery", "tag_resource", ResourceARN=old["arn"], Tags=pairs(tags)),
+    )
