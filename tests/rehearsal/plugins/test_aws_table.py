@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from rehearsal.plugins.aws.provider import TYPES
 from rehearsal.plugins.aws.states import aligned, foreseen
 from rehearsal.plugins.aws.table import Type
 from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource
+from tests.conftest import ROOT
 
 RULE = TYPES["aws:lb/listenerRule:ListenerRule"]
 GROUP = TYPES["aws:lb/targetGroup:TargetGroup"]
@@ -338,3 +340,9 @@ def test_a_read_takes_weights_from_out_there_and_their_order_from_the_program() 
     found = aligned(RULE.shape, bare(inputs), found)
     groups = inputs_as_found(RULE.shape, inputs, found)["actions"][0]["forward"]["targetGroups"]
     assert [(one["arn"], one["weight"]) for one in groups] == [("old", 50), ("new", 50)]
+
+
+def test_a_type_is_found_by_its_name() -> None:
+    names = [re.sub("(?<!^)([A-Z])", r"_\1", token.split(":")[-1]).lower() for token in TYPES]
+    files = [path.stem for path in (ROOT / "rehearsal/plugins/aws").glob("*/*.py") if "\nTYPE = " in path.read_text()]
+    assert sorted(names) == sorted(files)
