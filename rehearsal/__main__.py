@@ -23,7 +23,8 @@ from rehearsal.engine import executable
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
 from rehearsal.play.beforehand import make_zones
-from rehearsal.play.migration import Outcome, Rehearsal
+from rehearsal.play.migration import Rehearsal
+from rehearsal.play.outcome import Outcome
 from rehearsal.play.report import document, render, split, touched
 from settings import files
 from settings.network import NewNetwork

@@ -2,7 +2,7 @@
 
 Whatever the program asks AWS for is checked and made by the emulated provider, in the order in which the program waits,
 as in a first update of an account that has what the file takes for granted. Kubernetes is not asked. Refuses to own
-what AWS refuses (rehearsal/aws) and which files there are (stackfiles.py).
+what AWS refuses (rehearsal/plugins/aws) and which files there are (stackfiles.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Imports between rooms point one way, and pure rules reach nothing: what pyproject.toml says is held, and is seen."""
+"""Imports between rooms point one way, and pure rules reach nothing: what pyproject.toml says is held, and is seen.
+
+No file of the rehearsal is too long to be one idea.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ _CONTRACTS = [
     one["name"] for one in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 ]
 _HOUSE, _CUTOVER, _REHEARSAL, _RULES, _COMPONENTS, _ROUTE = _CONTRACTS
+_LONGEST_FILE = 400
 _CLOCKS = {"now", "utcnow", "today", "monotonic"}
 
 
@@ -58,3 +62,8 @@ def test_no_rule_asks_what_time_it_is() -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CLOCKS
     }
     assert not asked
+
+
+def test_no_file_of_the_rehearsal_is_long() -> None:
+    lines = {path: len(path.read_text().splitlines()) for path in (ROOT / "rehearsal").rglob("*.py")}
+    assert not {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > _LONGEST_FILE}

@@ -1,7 +1,7 @@
 """What EKS refuses of an input that its form lets through: zones, ranges, counts, and versions of add-ons.
 
 The user guide's limits. The words of a refused zone and of an add-on's version are those of EKS, the others are the
-emulation's. Refuses to own what lies in EKS already (eks.py).
+emulation's. Refuses to own what lies in EKS already (plugins/aws/eks/).
 """
 
 from __future__ import annotations

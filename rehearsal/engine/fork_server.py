@@ -33,6 +33,7 @@ _LOADED = (
     "pydantic",
     "pulumi.provider",
     "rehearsal.plugins.aws.provider",
+    "rehearsal.plugins.eks.provider",
     "rehearsal.plugins.kubernetes.provider",
     "pulumi_eks",
 )

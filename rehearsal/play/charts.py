@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rehearsal.play.answers import Answer
-    from rehearsal.play.migration import Outcome
+    from rehearsal.play.outcome import Outcome
 
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # Okabe and Ito: told apart by the colour-blind too
 _NOBODY = "#555555"

@@ -1,6 +1,6 @@
 """What a rehearsal showed, for people as one HTML file and for machines as one JSON document.
 
-Pure. Refuses to own the charts (charts.py), what may happen in an act (migration.py judges that) and how progress is
+Pure. Refuses to own the charts (charts.py), what may happen in an act (outcome.py judges that) and how progress is
 shown.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.run import Step
     from rehearsal.play.answers import Answer
-    from rehearsal.play.migration import Outcome
+    from rehearsal.play.outcome import Outcome
 
 JSON_VERSION = 1
 _INVARIANTS = (

@@ -10,7 +10,8 @@ from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.cloud.kubernetes.cluster import set_reachable
 from rehearsal.engine.sandbox import Sandbox
-from rehearsal.play.migration import Outcome, Rehearsal
+from rehearsal.play.migration import Rehearsal
+from rehearsal.play.outcome import Outcome
 from tests.engine.policies import denied
 
 if TYPE_CHECKING:

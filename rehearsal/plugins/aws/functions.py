@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.refused import Refused
-from rehearsal.plugins.aws.eks import newest_addon_version
+from rehearsal.plugins.aws.calls import find
+from rehearsal.plugins.aws.eks.addon import newest_addon_version
+from rehearsal.plugins.aws.route53.standing import every_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,7 @@ def _zone(aws: Aws, args: Props) -> Props:
     wanted = args.get("name", "").rstrip(".")
     zones = [
         zone
-        for zone in aws.pages("route53", "list_hosted_zones", "HostedZones")
+        for zone in every_zone(aws)
         if zone["Id"].rsplit("/", 1)[-1] == args.get("zoneId")
         or (
             zone["Name"].rstrip(".") == wanted
@@ -77,13 +79,13 @@ def _addon_version(aws: Aws, args: Props) -> Props:  # noqa: ARG001
 
 
 def _parameter(aws: Aws, args: Props) -> Props:
-    found = aws.found(("ParameterNotFound",), "ssm", "get_parameter", Name=args["name"], WithDecryption=True)
-    if found is None:
+    gone = ("ParameterNotFound",)
+    one = find(aws, gone, "ssm", "get_parameter", "Parameter", Name=args["name"], WithDecryption=True)
+    if one is None:
         raise Refused(
             "invocation of aws:ssm/getParameter:getParameter returned an error: reading SSM Parameter "
             f"({args['name']}): couldn't find resource"
         )
-    one = found["Parameter"]
     return {
         "id": one["Name"],
         "arn": one["ARN"],

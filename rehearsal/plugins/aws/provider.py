@@ -6,28 +6,43 @@ to own the rules of a type, which are declared in the file of its service.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
-from typing import Any
+import pkgutil
+from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.cloud.session import Aws, AwsError
-from rehearsal.plugins.aws import acm, ec2, eks, elbv2, functions, iam, route53, servicediscovery, table
+from rehearsal.plugins import aws
+from rehearsal.plugins.aws import functions
+from rehearsal.plugins.aws.calls import one_error
+from rehearsal.plugins.aws.difference import difference
+from rehearsal.plugins.aws.inputs import bare, checked, inputs_as_found
+from rehearsal.plugins.aws.states import aligned, foreseen
+from rehearsal.plugins.aws.table import Field, Type
 from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
 
-TYPES: dict[str, table.Type] = {
-    kind.token: kind
-    for kind in (
-        *acm.TYPES,
-        *ec2.TYPES,
-        *eks.TYPES,
-        *elbv2.TYPES,
-        *iam.TYPES,
-        *route53.TYPES,
-        *servicediscovery.TYPES,
-    )
-}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _declared() -> Iterator[Type]:
+    """Yield the type of every file that declares one in the package of a service.
+
+    All are loaded with this module, since plugins are forked from a process that has loaded it.
+    """
+    for service in pkgutil.iter_modules(aws.__path__, f"{aws.__name__}."):
+        if service.ispkg:
+            package = importlib.import_module(service.name)
+            for file in pkgutil.iter_modules(package.__path__, f"{service.name}."):
+                kind = getattr(importlib.import_module(file.name), "TYPE", None)
+                if isinstance(kind, Type):
+                    yield kind
+
+
+TYPES = {kind.token: kind for kind in _declared()}
 _SETTINGS = frozenset({"region", "profile", "assumeRoles", "allowedAccountIds", "defaultTags", "version"})
 
 
@@ -60,7 +75,7 @@ class AwsProvider:
         """Return the inputs with defaults, name and all tags."""
         kind = _type(resource)
         given = {key: value for key, value in news.items() if key != "tagsAll"}
-        inputs = table.checked(kind, resource, olds, given, seed)
+        inputs = checked(kind, resource, olds, given, seed)
         if "tagsAll" in kind.shape:
             tags = inputs.get("tags", {})
             inputs["tagsAll"] = tags if tags == UNKNOWN else {**self.aws.default_tags, **tags}
@@ -70,22 +85,22 @@ class AwsProvider:
         """Compare by the shape of the type; an unset region is the provider's."""
         kind = _type(resource)
         wanted = {"region": self.aws.region, **news} if kind.regional else news
-        return table.difference(kind, old_inputs, old_state, wanted)
+        return difference(kind, old_inputs, old_state, wanted)
 
     def create(self, resource: Resource, inputs: Props, *, preview: bool) -> tuple[str, Props]:
         """Create it and read it back."""
         kind, given = _type(resource), self._with_region(resource, inputs)
         if preview:
-            return "", table.foreseen(kind.shape, {}, given)
+            return "", foreseen(kind.shape, {}, given)
         title = f"creating {kind.noun}{f' ({given[kind.named]})' if kind.named in given else ''}"
         try:
             made = kind.create(self.aws, given)
             state = kind.read(self.aws, made, given)
         except AwsError as error:
-            raise _refused(title, error) from error
+            raise one_error(f"{title}: {error}") from error
         if state is None:
             raise Refused(f"{title}: it was made as {made}, and cannot be read")
-        return made, table.aligned(kind.shape, given, state)
+        return made, aligned(kind.shape, given, state)
 
     def read(self, resource: Resource, inputs: Props, state: Props) -> tuple[Props, Props] | None:
         """Return it as it is out there."""
@@ -93,27 +108,27 @@ class AwsProvider:
         try:
             found = kind.read(self.aws, resource.id, state)
         except AwsError as error:
-            raise _refused(f"reading {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"reading {kind.noun} ({resource.id}): {error}") from error
         if found is None:
             return None
-        found = table.aligned(kind.shape, state, found)
-        return table.inputs_as_found(kind.shape, inputs, found), found
+        found = aligned(kind.shape, state, found)
+        return inputs_as_found(kind.shape, inputs, found), found
 
     def update(self, resource: Resource, old_inputs: Props, old_state: Props, news: Props, *, preview: bool) -> Props:
         """Change it in place and read it back."""
         kind, given = _type(resource), self._with_region(resource, news)
         if preview:
-            return {**table.foreseen(kind.shape, old_state, given), **dict.fromkeys(kind.moved, UNKNOWN)}
+            return {**foreseen(kind.shape, old_state, given), **dict.fromkeys(kind.moved, UNKNOWN)}
         changed = frozenset(change.root for change in self.diff(resource, old_inputs, old_state, news).changes)
         try:
             if kind.update and changed:
                 kind.update(self.aws, resource.id, old_state, given, changed)
             found = kind.read(self.aws, resource.id, {**_outputs(kind, old_state), **given})
         except AwsError as error:
-            raise _refused(f"updating {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"updating {kind.noun} ({resource.id}): {error}") from error
         if found is None:
             raise Refused(f"updating {kind.noun} ({resource.id}): couldn't find resource")
-        return table.aligned(kind.shape, given, found)
+        return aligned(kind.shape, given, found)
 
     def delete(self, resource: Resource, state: Props) -> None:
         """Delete it."""
@@ -121,7 +136,7 @@ class AwsProvider:
         try:
             kind.delete(self.aws, resource.id, state)
         except AwsError as error:
-            raise _refused(f"deleting {kind.noun} ({resource.id})", error) from error
+            raise one_error(f"deleting {kind.noun} ({resource.id}): {error}") from error
 
     def invoke(self, token: str, args: Props) -> Props:
         """Answer a data source."""
@@ -134,28 +149,24 @@ class AwsProvider:
             raise Refused(f"invocation of {token} returned an error: {error}") from error
 
     def _with_region(self, resource: Resource, inputs: Props) -> Props:
-        given = table.bare(inputs)
+        given = bare(inputs)
         return {"region": self.aws.region, **given} if _type(resource).regional else given
 
 
-def _type(resource: Resource) -> table.Type:
+def _type(resource: Resource) -> Type:
     kind = TYPES.get(resource.type)
     if kind is None:
         raise Refused(f"the rehearsal's aws provider knows no type {resource.type} (resource '{resource.name}')")
     return kind
 
 
-def _outputs(kind: table.Type, state: Props) -> Props:
+def _outputs(kind: Type, state: Props) -> Props:
     """Return what an update does not set: what AWS answers, and what AWS picks."""
     return {name: value for name, value in state.items() if name in kind.shape and _is_kept(kind.shape[name])}
 
 
-def _is_kept(rules: table.Field) -> bool:
+def _is_kept(rules: Field) -> bool:
     return rules.output or rules.computed
-
-
-def _refused(title: str, error: AwsError) -> Refused:
-    return Refused(f"1 error occurred:\n\t* {title}: {error}\n\n")
 
 
 def _nested(value: Any) -> Props:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rehearsal.play.answers import Answer
-from rehearsal.play.migration import died_with
+from rehearsal.play.outcome import died_with
 
 
 @pytest.mark.parametrize(

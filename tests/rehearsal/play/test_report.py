@@ -10,7 +10,7 @@ import pytest
 
 from cutover.rules.run import Run, Step
 from rehearsal.play.answers import Answer, by_step, tally
-from rehearsal.play.migration import Outcome
+from rehearsal.play.outcome import Outcome
 from rehearsal.play.report import document, render, split, touched
 
 RULE = "aws:lb/listenerRule:ListenerRule"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rehearsal.cloud.refused import Props, Refused
-from rehearsal.plugins.aws import elbv2
+from rehearsal.plugins.aws.elbv2 import limits
 from rehearsal.plugins.plugin import Diff
 
 if TYPE_CHECKING:
@@ -252,7 +252,7 @@ def test_more_than_five_condition_values_are_refused(account: Account, listener:
 def test_a_rule_too_many_is_refused(account: Account, listener: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     given = {"listenerArn": listener.id, "conditions": paths("/"), "actions": NOT_FOUND}
     account.create(RULE, "last", **given)
-    monkeypatch.setattr(elbv2, "RULES_PER_LOAD_BALANCER", 1)
+    monkeypatch.setattr(limits, "RULES_PER_LOAD_BALANCER", 1)
     with pytest.raises(Refused, match=r"TooManyRules: The maximum number of rules on load balancer '.*' has been reac"):
         account.create(RULE, "more", **given)
 
@@ -260,7 +260,7 @@ def test_a_rule_too_many_is_refused(account: Account, listener: Made, monkeypatc
 def test_a_target_group_too_many_is_refused(
     account: Account, network: Network, listener: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(elbv2, "TARGET_GROUPS_PER_LOAD_BALANCER", 1)
+    monkeypatch.setattr(limits, "TARGET_GROUPS_PER_LOAD_BALANCER", 1)
     groups = [(target_group(account, network), 1) for _ in range(2)]
     with pytest.raises(Refused, match="TooManyUniqueTargetGroupsPerLoadBalancer"):
         account.create(RULE, "x", listenerArn=listener.id, conditions=paths("/"), actions=forward(*groups))

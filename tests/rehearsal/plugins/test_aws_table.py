@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import pytest
 
 from rehearsal.cloud.refused import Props, Refused
-from rehearsal.plugins.aws import table
+from rehearsal.plugins.aws import inputs
+from rehearsal.plugins.aws.difference import difference
+from rehearsal.plugins.aws.inputs import bare, inputs_as_found
 from rehearsal.plugins.aws.provider import TYPES
+from rehearsal.plugins.aws.states import aligned, foreseen
+from rehearsal.plugins.aws.table import Type
 from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource
+from tests.conftest import ROOT
 
 RULE = TYPES["aws:lb/listenerRule:ListenerRule"]
 GROUP = TYPES["aws:lb/targetGroup:TargetGroup"]
 SECURITY_GROUP_RULE = TYPES["aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"]
 
 
-def checked(kind: table.Type, given: Props, olds: Props | None = None, name: str = "web", seed: bytes = b"1") -> Props:
+def checked(kind: Type, given: Props, olds: Props | None = None, name: str = "web", seed: bytes = b"1") -> Props:
     resource = Resource(f"urn:pulumi:test::rehearsal::{kind.token}::{name}")
-    return table.checked(kind, resource, olds or {}, given, seed)
+    return inputs.checked(kind, resource, olds or {}, given, seed)
 
 
-def diff(kind: table.Type, old: Props, new: Props, state: Props | None = None) -> Diff:
+def diff(kind: Type, old: Props, new: Props, state: Props | None = None) -> Diff:
     before = checked(kind, old)
-    return table.difference(kind, before, state or table.bare(before), checked(kind, new, before))
+    return difference(kind, before, state or bare(before), checked(kind, new, before))
 
 
 def rule(**changes: Any) -> Props:
@@ -122,7 +128,7 @@ def test_a_second_check_keeps_the_drawn_name() -> None:
     assert first["name"].startswith("web-")
     assert len(first["name"]) == len("web-") + 7
     assert second["name"] == first["name"]
-    assert table.difference(GROUP, first, {}, second) == Diff()
+    assert difference(GROUP, first, {}, second) == Diff()
 
 
 def test_one_run_draws_one_name_in_preview_and_up() -> None:
@@ -311,7 +317,7 @@ def test_what_is_not_known_yet_is_not_judged() -> None:
 
 
 def test_a_preview_promises_the_inputs_and_leaves_open_what_aws_computes() -> None:
-    promised = table.foreseen(GROUP.shape, {}, table.bare(checked(GROUP, group(name="web"))))
+    promised = foreseen(GROUP.shape, {}, bare(checked(GROUP, group(name="web"))))
     assert promised["name"] == "web"
     assert promised["healthCheck"]["path"] == "/healthz"
     assert promised["healthCheck"]["timeout"] == UNKNOWN
@@ -322,7 +328,7 @@ def test_a_preview_promises_the_inputs_and_leaves_open_what_aws_computes() -> No
 def test_a_preview_of_an_update_keeps_what_the_update_does_not_touch() -> None:
     state: Props = {**rule(), "arn": "arn", "region": "r", "tagsAll": {}}
     state["actions"][0]["order"] = 1
-    promised = table.foreseen(RULE.shape, state, table.bare(checked(RULE, weighted(("old", 0), ("new", 1)))))
+    promised = foreseen(RULE.shape, state, bare(checked(RULE, weighted(("old", 0), ("new", 1)))))
     assert promised["arn"] == "arn"
     assert promised["actions"][0]["order"] == 1
     assert [one["weight"] for one in promised["actions"][0]["forward"]["targetGroups"]] == [0, 1]
@@ -330,7 +336,13 @@ def test_a_preview_of_an_update_keeps_what_the_update_does_not_touch() -> None:
 
 def test_a_read_takes_weights_from_out_there_and_their_order_from_the_program() -> None:
     inputs = checked(RULE, rule())
-    found = {**table.bare(inputs), "actions": weighted(("new", 50), ("old", 50))["actions"]}
-    found = table.aligned(RULE.shape, table.bare(inputs), found)
-    groups = table.inputs_as_found(RULE.shape, inputs, found)["actions"][0]["forward"]["targetGroups"]
+    found = {**bare(inputs), "actions": weighted(("new", 50), ("old", 50))["actions"]}
+    found = aligned(RULE.shape, bare(inputs), found)
+    groups = inputs_as_found(RULE.shape, inputs, found)["actions"][0]["forward"]["targetGroups"]
     assert [(one["arn"], one["weight"]) for one in groups] == [("old", 50), ("new", 50)]
+
+
+def test_a_type_is_found_by_its_name() -> None:
+    names = [re.sub("(?<!^)([A-Z])", r"_\1", token.split(":")[-1]).lower() for token in TYPES]
+    files = [path.stem for path in (ROOT / "rehearsal/plugins/aws").glob("*/*.py") if "\nTYPE = " in path.read_text()]
+    assert sorted(names) == sorted(files)

@@ -13,7 +13,8 @@ from rehearsal.cloud.kubernetes.cluster import set_reachable
 from rehearsal.cloud.store import PATH_VARIABLE, Store
 from rehearsal.engine import executable
 from rehearsal.engine.sandbox import Sandbox
-from rehearsal.plugins.eks import EksProvider, once_it_answers
+from rehearsal.plugins.eks.kubeconfig import once_it_answers
+from rehearsal.plugins.eks.provider import EksProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,10 +1,14 @@
-"""The emulated Route 53 record. State lies in moto; refuses to resolve anything."""
+"""The emulated record of a hosted zone, known by its name, its type and its set identifier.
+
+From the provider's source. Refuses to own zones and to resolve anything.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.session import AwsError
+from rehearsal.plugins.aws.route53.standing import find_zone, records_of
 from rehearsal.plugins.aws.table import ALWAYS, GIVEN, OUTPUT, REQUIRED, REQUIRED_REPLACES, Field, Type, list_of, set_of
 
 if TYPE_CHECKING:
@@ -52,8 +56,7 @@ def _change(aws: Aws, zone: str, *changes: tuple[str, dict[str, Any]]) -> None:
 
 
 def _find(aws: Aws, fqdn: str, inputs: Props) -> dict[str, Any] | None:
-    records = aws.pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=inputs["zoneId"])
-    for record in records:
+    for record in records_of(aws, inputs["zoneId"]):
         if (
             _plain(record["Name"]) == fqdn
             and record["Type"] == inputs["type"]
@@ -78,7 +81,7 @@ def _create(aws: Aws, inputs: Props) -> str:
 
 
 def _read(aws: Aws, made: str, known: Props) -> Props | None:  # noqa: ARG001
-    if aws.found(("NoSuchHostedZone",), "route53", "get_hosted_zone", Id=known["zoneId"]) is None:
+    if find_zone(aws, known["zoneId"]) is None:
         return None
     fqdn = _fqdn(aws, known)
     record = _find(aws, fqdn, known)
@@ -111,7 +114,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
 
 
 def _delete(aws: Aws, made: str, state: Props) -> None:  # noqa: ARG001
-    zone = aws.found(("NoSuchHostedZone",), "route53", "get_hosted_zone", Id=state["zoneId"])
+    zone = find_zone(aws, state["zoneId"])
     record = _find(aws, _fqdn(aws, state), state) if zone else None
     if record:
         _change(aws, state["zoneId"], ("DELETE", record))
@@ -126,29 +129,27 @@ def _records_or_alias(inputs: Props) -> Iterator[str]:
         yield "setIdentifier and weightedRoutingPolicies must be specified together"
 
 
-TYPES = (
-    Type(
-        "aws:route53/record:Record",
-        "Route 53 Record",
-        {
-            "aliases": list_of(
-                {"evaluateTargetHealth": REQUIRED, "name": Field(required=True, same=_plain), "zoneId": REQUIRED}
-            ),
-            "allowOverwrite": GIVEN,
-            "name": Field(required=True, replaces=ALWAYS, same=_plain),
-            "records": set_of(),
-            "setIdentifier": GIVEN,
-            "ttl": GIVEN,
-            "type": REQUIRED,
-            "weightedRoutingPolicies": list_of({"weight": REQUIRED}),
-            "zoneId": REQUIRED_REPLACES,
-            "fqdn": OUTPUT,
-        },
-        create=_create,
-        read=_read,
-        update=_update,
-        delete=_delete,
-        regional=False,
-        rule=_records_or_alias,
-    ),
+TYPE = Type(
+    "aws:route53/record:Record",
+    "Route 53 Record",
+    {
+        "aliases": list_of(
+            {"evaluateTargetHealth": REQUIRED, "name": Field(required=True, same=_plain), "zoneId": REQUIRED}
+        ),
+        "allowOverwrite": GIVEN,
+        "name": Field(required=True, replaces=ALWAYS, same=_plain),
+        "records": set_of(),
+        "setIdentifier": GIVEN,
+        "ttl": GIVEN,
+        "type": REQUIRED,
+        "weightedRoutingPolicies": list_of({"weight": REQUIRED}),
+        "zoneId": REQUIRED_REPLACES,
+        "fqdn": OUTPUT,
+    },
+    create=_create,
+    read=_read,
+    update=_update,
+    delete=_delete,
+    regional=False,
+    rule=_records_or_alias,
 )

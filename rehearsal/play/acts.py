@@ -1,0 +1,227 @@
+"""The acts of a migration: what each edits, what it does to the world before, and what its plan may touch.
+
+Owns the way from the oldest to the newest cluster of a stack file, with its raises, its rollbacks and its deaths.
+Refuses to play (migration.py) and to judge what clients saw (outcome.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cutover.rules.judgement import weights_alone
+from cutover.rules.run import LISTENER_RULE, Run
+from rehearsal.play.history import tell_the_past
+from rehearsal.play.waiting import until_healthy
+from rehearsal.world.workloads import WORKLOAD
+from settings.values import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.stackfile import Config
+
+_FEW = 2  # pods of a cluster where it is small: as the new one begins, or as autoscalers leave it in the night
+_MANY = 2  # times as many it has by day, on as many nodes
+_HOUR_BUCKETS = 12  # five minutes each
+
+
+@dataclass(frozen=True, kw_only=True)
+class Act:
+    """One step of a migration.
+
+    ``edit`` is what the stack file becomes, ``faults`` what the plan may not have touched. ``before`` changes the world
+    first. ``refused`` is what the gate must say where it must refuse, and then nothing may have moved. ``dying`` names
+    the cluster whose own requests may fail, since it has been killed.
+    """
+
+    title: str
+    weights: Mapping[str, int]
+    edit: Callable[[Config], None]
+    faults: Callable[[Run], list[str]] = lambda _: []
+    before: Callable[[Sandbox], None] = lambda _: None
+    refused: str = ""
+    dying: str = ""
+    preview: str = ""
+
+
+def acts(config: Config) -> list[Act]:
+    """Return the acts that lead from the oldest to the newest cluster of a stack file."""
+    clusters = config["eks-cutover:clusters"]
+    old, *_, new = sorted(clusters, key=version_of)
+    shifts = _shifts_only(config)
+
+    def shift(share: int, title: str = "", **more: Any) -> Act:
+        weights = {old: 100 - share, new: share}
+        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts)
+        return replace(made, **more)
+
+    def refused(live: int, share: int, title: str, *, healthy: int, **more: Any) -> Act:
+        """Ask for a share that the gate must refuse, which leaves what is live."""
+        weights, words = {old: 100 - live, new: live}, f"{new} has {healthy} healthy targets"
+        return replace(shift(share, title), weights=weights, refused=words, **more)
+
+    def back(share: int, title: str = "", **more: Any) -> Act:
+        return shift(0, title or f"back from {share}", **more)
+
+    least, most = few_pods(config), many_pods(config)
+
+    def grow(which: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
+        return _grow(config, which, pods, **behaviour)
+
+    few, many = (grow((old, new), pods) for pods in (least, most))
+    recovers = _both(many, _serves_for_an_hour(new, most))
+    dies = grow((new,), 0, replicas=most, alive=False)
+    return [
+        Act(
+            title=f"{old} alone",
+            weights={old: 100},
+            edit=_only(old, {old: 100}),
+            before=_behave(config, old, replicas=most),
+        ),
+        Act(
+            title=f"{new} beside it at 0",
+            weights={old: 100, new: 0},
+            edit=_restore(new, clusters[new], {old: 100, new: 0}),
+            faults=_adds_only(old),
+            before=_behave(config, new, alive=False),
+        ),
+        refused(0, 1, "an early raise", healthy=0),
+        shift(0, f"{new} by the preview header", before=grow((new,), least), preview=new, faults=_nothing),
+        refused(0, 100, "everything in a quiet hour", healthy=least),
+        shift(1, before=grow((new,), most)),
+        back(1),
+        shift(1, f"{new} at 1 again"),
+        refused(1, 100, f"{new} dies at 1 and is asked for everything", healthy=0, before=dies, dying=new),
+        back(1, dying=new, title="back from the dead 1"),
+        shift(10, before=recovers),
+        back(10),
+        shift(50),
+        back(50),
+        shift(50, f"{new} at 50 again"),
+        shift(50, f"{new} dies at 50", before=dies, dying=new, faults=_nothing),
+        shift(0, "the weights go back", dying=new),
+        shift(50, f"{new} at 50 at last", before=recovers),
+        shift(0, "back at night, both small", before=few),
+        shift(100, before=many),
+        back(100),
+        shift(100, f"{new} at 100 again"),
+        *_unprotected(old, new, clusters),
+        Act(title=f"{old} retired", weights={new: 100}, edit=_only(new, {new: 100}), faults=_spares(new)),
+    ]
+
+
+def _unprotected(old: str, new: str, clusters: Config) -> list[Act]:
+    if not clusters[old].get("deletionProtection", False):
+        return []
+    weights = {old: 0, new: 100}
+    title = f"{old} unprotected in AWS"
+    return [Act(title=title, weights=weights, edit=_unprotect(old), faults=_touches_only(old))]
+
+
+def few_pods(config: Config) -> int:
+    """Return how many pods a cluster has where it is small, which is as many as any share needs."""
+    return max(_FEW, config.get("eks-cutover:gate", {}).get("minHealthy", _FEW))
+
+
+def many_pods(config: Config) -> int:
+    """Return how many pods a cluster has by day."""
+    return _MANY * few_pods(config)
+
+
+def _behave(config: Config, cluster: str, **behaviour: Any) -> Callable[[Sandbox], None]:
+    def before(sandbox: Sandbox) -> None:
+        for route in config["eks-cutover:routes"]:
+            sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": few_pods(config), **behaviour})
+
+    return before
+
+
+def _grow(config: Config, clusters: Iterable[str], pods: int, **behaviour: Any) -> Callable[[Sandbox], None]:
+    """Let clusters have so many healthy targets for every route, and wait until they have."""
+
+    def before(sandbox: Sandbox) -> None:
+        for cluster in clusters:
+            _behave(config, cluster, **{"replicas": pods, **behaviour})(sandbox)
+        for cluster in clusters:
+            until_healthy(sandbox, config, cluster, pods)
+
+    return before
+
+
+def _both(*several: Callable[[Sandbox], None]) -> Callable[[Sandbox], None]:
+    def before(sandbox: Sandbox) -> None:
+        for one in several:
+            one(sandbox)
+
+    return before
+
+
+def _serves_for_an_hour(cluster: str, pods: int) -> Callable[[Sandbox], None]:
+    """Let CloudWatch know that a cluster has served well since it came back.
+
+    Else it depends on the minute in which a rehearsal began whether the gate still takes it for one that fails.
+    """
+    return lambda sandbox: tell_the_past(sandbox, cluster, pods, lambda _: [1.0] * _HOUR_BUCKETS)
+
+
+def _nothing(run: Run) -> list[str]:
+    return [f"nothing was to be touched: {step}" for step in run.steps]
+
+
+def _only(key: str, weights: dict[str, int]) -> Callable[[Config], None]:
+    def edit(config: Config) -> None:
+        config["eks-cutover:clusters"] = {key: config["eks-cutover:clusters"][key]}
+        config["eks-cutover:weights"] = weights
+
+    return edit
+
+
+def _restore(key: str, cluster: Config, weights: dict[str, int]) -> Callable[[Config], None]:
+    def edit(config: Config) -> None:
+        config["eks-cutover:clusters"][key] = cluster
+        config["eks-cutover:weights"] = weights
+
+    return edit
+
+
+def _weights(weights: dict[str, int]) -> Callable[[Config], None]:
+    return lambda config: config.update({"eks-cutover:weights": weights})
+
+
+def _unprotect(key: str) -> Callable[[Config], None]:
+    return lambda config: config["eks-cutover:clusters"][key].update(deletionProtection=False)
+
+
+def _shifts_only(config: Config) -> Callable[[Run], list[str]]:
+    live = [name for name, route in config["eks-cutover:routes"].items() if route.get("live", True)]
+
+    def faults(run: Run) -> list[str]:
+        wrong = [step for step in run.steps if not weights_alone(step)]
+        found = [f"a shift touched more than weights: {step}" for step in wrong]
+        if len(run.steps) != len(live):
+            found.append(f"a shift took {len(run.steps)} steps for {len(live)} routes")
+        return found
+
+    return faults
+
+
+def _adds_only(old: str) -> Callable[[Run], list[str]]:
+    return lambda run: [
+        f"adding a cluster touched what was there: {step}"
+        for step in run.steps
+        if (step.op != "create" and not (step.op == "update" and step.type == LISTENER_RULE)) or old in step.name
+    ]
+
+
+def _touches_only(key: str) -> Callable[[Run], list[str]]:
+    return lambda run: [f"it touched another cluster: {step}" for step in run.steps if key not in step.name]
+
+
+def _spares(new: str) -> Callable[[Run], list[str]]:
+    return lambda run: [
+        f"a retirement touched what stays: {step}"
+        for step in run.steps
+        if new in step.name or not (step.op == "delete" or (step.op == "update" and step.type == LISTENER_RULE))
+    ]

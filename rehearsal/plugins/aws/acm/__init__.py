@@ -1,0 +1,1 @@
+"""The emulated ACM types: a certificate is issued when its validation records stand in Route 53."""
