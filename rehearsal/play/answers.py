@@ -114,6 +114,12 @@ def split_faults(observed: Mapping[str, int], weights: Mapping[str, int]) -> lis
     return faults
 
 
+def telling(weights: Mapping[str, int]) -> int:
+    """Return of how many answers none from the cluster with the least weight would be as improbable as 5 sigma."""
+    share = min(weight for weight in weights.values() if weight) / sum(weights.values())
+    return 1 if share == 1 else math.ceil(math.log(_IMPROBABLE) / math.log1p(-share))
+
+
 def _tail(found: int, total: int, share: float) -> float:
     """Return how probable it is to be as far from the mean as ``found`` is, on that side."""
     if share in {0, 1}:

@@ -163,6 +163,7 @@ class Load:
 
     def __init__(self, names: Names, to: Sequence[Destination], *, rate: float = 200.0, fresh: int = 4) -> None:
         self.answers: list[Answer] = []
+        self.asked = 0.0  # requests per second, once the load has ended
         self._names = names
         self._to = to
         self._rate = rate
@@ -187,7 +188,7 @@ class Load:
         self._step = step
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop, begin = asyncio.get_running_loop(), time.monotonic()
         clients = [_Client(self._names, destination) for destination in self._to]
         sending = [asyncio.create_task(self._send(client)) for client in clients]
         streams = [asyncio.create_task(self._stream(client)) for client in clients if client.destination.grpc]
@@ -196,7 +197,9 @@ class Load:
         self._stop.set()
         for stream in streams:
             stream.cancel()
+        seconds = time.monotonic() - begin
         await asyncio.gather(*sending, *streams, return_exceptions=True)
+        self.asked = sum(one.kind != "stream" for one in self.answers) / seconds
         for client in clients:
             await client.close()
 

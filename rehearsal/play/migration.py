@@ -15,11 +15,11 @@ from cutover.engine.run import watch
 from cutover.rules.run import Run
 from rehearsal.play import stackfile
 from rehearsal.play.acts import Act, acts, many_pods
-from rehearsal.play.answers import Answer, by_step, tally
+from rehearsal.play.answers import Answer, by_step, tally, telling
 from rehearsal.play.beforehand import prepare
 from rehearsal.play.history import tell_the_past
 from rehearsal.play.load import Load, Names, ask, destinations
-from rehearsal.play.outcome import NO_KILL, Outcome, losses, plan_faults, share_faults
+from rehearsal.play.outcome import NO_KILL, Outcome, losses, plan_faults, rate_faults, share_faults, unseen
 from rehearsal.play.waiting import until, until_healthy
 from rehearsal.world.process import PROPAGATION_SECONDS
 from settings.values import version_of
@@ -81,6 +81,9 @@ class Rehearsal:
                 if outcome.faults:
                     return
                 kills.append((act.dying, outcome.began))
+        if slow := rate_faults(self._load.asked, self._rate):
+            yield replace(outcome, title="the rate of requests", faults=tuple(slow))
+            return
         following = zip(others, [*kills[1:], NO_KILL], strict=True)
         if late := [fault for act, kill in following for fault in losses(act, *self._seen(act), kill)]:
             yield replace(outcome, title="answers that came last", faults=tuple(late))
@@ -141,11 +144,16 @@ class Rehearsal:
         )
 
     def _rest(self, act: Act) -> None:
-        """Let the weights rest, on a slow machine until every route has answered at least once."""
+        """Let the weights rest until all routes and clusters with a weight have answered, or one clearly does not."""
         time.sleep(self._hold)
         routes = {to.route for to in self._to}
-        with suppress(TimeoutError):  # which routes answered nobody is judged with the rest
-            until("every route answers", lambda: routes <= self._seen(act)[1].shares.keys(), str)
+
+        def enough() -> bool:
+            held = self._seen(act)[1]
+            return routes <= held.shares.keys() and (not unseen(act, held) or held.requests >= telling(act.weights))
+
+        with suppress(TimeoutError):  # who answered nobody is judged with the rest
+            until("enough is answered", enough, str)
 
     def _stopped(self, act: Act, began: float, why: str) -> Outcome:
         """Return how an act went that could not begin."""

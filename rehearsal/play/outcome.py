@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rehearsal.play.load import Destination
 
 NO_KILL = ("", math.inf)
+_NEARLY = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,25 @@ def share_faults(act: Act, held: Tally, to: Iterable[Destination]) -> list[str]:
     if act.weights.get(act.dying):
         return []
     found = [f"{one.route}: nobody was answered" for one in to if one.route not in held.shares]
+    found += [
+        f"{one} has a weight of {act.weights[one]} and gave no answer of {held.requests}" for one in unseen(act, held)
+    ]
     for route, observed in held.shares.items():
         found += [f"{route}: {fault}" for fault in split_faults(observed, act.weights)]
     return found
+
+
+def unseen(act: Act, held: Tally) -> list[str]:
+    """Return the clusters with a weight that have answered nothing in any route, but for one that is dead."""
+    answered = {cluster for shares in held.shares.values() for cluster in shares}
+    return [one for one, weight in act.weights.items() if weight and one not in answered and one != act.dying]
+
+
+def rate_faults(asked: float, wanted: float) -> list[str]:
+    """Say where clients have asked less often than they were to, both in requests per second."""
+    if asked >= _NEARLY * wanted:
+        return []
+    return [
+        f"clients have asked {asked:.0f} requests/s, and {wanted:g} were to be asked: fewer than that have seen "
+        f"whether anything is lost. Run it where nothing else runs, or with --rate {max(1, int(asked))}"
+    ]

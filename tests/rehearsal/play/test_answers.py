@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from rehearsal.play.answers import Answer, by_step, split_faults, tally
+from rehearsal.play.answers import Answer, by_step, split_faults, tally, telling
 
 
 def answer(  # noqa: PLR0917 - the fields of an answer
@@ -98,3 +98,13 @@ def test_few_answers_of_a_small_share_are_no_proof_of_anything() -> None:
     assert split_faults({"v1-35": 100}, {"v1-35": 99, "v1-36": 1}) == []
     assert split_faults({"v1-35": 94, "v1-36": 6}, {"v1-35": 99, "v1-36": 1}) == []
     assert split_faults({}, {"v1-35": 99, "v1-36": 1}) == []
+
+
+@pytest.mark.parametrize(
+    ("weights", "answers"), [({"a": 99, "b": 1}, 1499), ({"a": 50, "b": 50}, 22), ({"a": 9, "b": 0}, 1)]
+)
+def test_so_many_answers_tell_that_a_cluster_gives_none(weights: dict[str, int], answers: int) -> None:
+    assert telling(weights) == answers
+    silent = {"a": answers, "b": 0} if weights["b"] else {"a": answers}
+    assert bool(split_faults(silent, weights)) is bool(weights["b"])
+    assert not weights["b"] or not split_faults({"a": answers - 1}, weights)
