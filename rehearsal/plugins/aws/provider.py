@@ -1,7 +1,7 @@
 """The emulated ``aws`` provider: the declared types and functions, served to the engine.
 
 Owns the provider's configuration and what is alike for all types: default tags, previews, how an error begins. Refuses
-to own the rules of a type, which are declared in the file of its service.
+to own the rules of a type, which are declared in a file of its own.
 """
 
 from __future__ import annotations
