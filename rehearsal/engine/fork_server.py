@@ -1,7 +1,7 @@
 """A process that has loaded what plugins and programs load, and forks for each of them that the engine starts.
 
 The engine starts half a dozen processes for every preview, which would spend half of their time on loading the same
-SDKs. `python -m rehearsal.fork_server SOCKET` says that it listens, loads, and serves until its standard input
+SDKs. `python -m rehearsal.engine.fork_server SOCKET` says that it listens, loads, and serves until its standard input
 ends; what it started ends with it. Owns how a process comes into being: with the arguments, environment, folder and
 standard streams of its client (fork_client.py), and ended when that is. Refuses to know what it does.
 """
