@@ -39,8 +39,8 @@ RESERVED_TAGS = "aws:"
 PROVIDER_AGENT = "rehearsal-provider"
 INTERNAL_AGENT = "rehearsal-internal"
 OUTSIDE_AGENT = "rehearsal-outside"
-"""The user agents by which the emulated API (rehearsal.cloud.api) knows the provider, the parts of AWS itself, and whoever
-has a role of its own: the clusters' controllers, and what a test does to the account."""
+"""The user agents by which the emulated API (api.py) knows the provider, the parts of AWS itself, and whoever has a
+role of its own: the clusters' controllers, and what a test does to the account."""
 
 _KEY = "rehearsal"
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}

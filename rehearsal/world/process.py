@@ -1,7 +1,7 @@
 """What goes on by itself beside the emulated API: pods, controllers, load balancers and their health checks.
 
-One process beside the emulated API: `python -m rehearsal.world.process` prints "ready" once it has seen what is there, and ends
-when its standard input ends. Owns the rhythm of it all. Refuses to own what is done in each beat.
+One process beside the emulated API: `python -m rehearsal.world.process` prints "ready" once it has seen what is there,
+and ends when its standard input ends. Owns the rhythm of it all. Refuses to own what is done in each beat.
 """
 
 from __future__ import annotations
