@@ -82,12 +82,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     So none is left alone at the end.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared(item)))
+    shared = {item: _shared(item) for item in items}
+    for item, name in shared.items():
+        item.add_marker(pytest.mark.xdist_group(name))
         if "pulumi_engine" in _fixtures(item):
             item.add_marker(pytest.mark.engine)
-    places = {part: place for place, part in enumerate(_LONGEST)}
-    items.sort(key=lambda item: min(place for part, place in places.items() if part in _shared(item)))
+    items.sort(key=lambda item: next(place for place, part in enumerate(_LONGEST) if part in shared[item]))
 
 
 def _shared(item: pytest.Item) -> str:
