@@ -81,13 +81,17 @@ def pages(client: Any, call: str, key: str, **arguments: Any) -> list[dict[str, 
 
 
 def open_session(**options: Any) -> boto3.Session:
-    """Return a session whose clients fail by name, those too that it makes itself for its credentials.
+    """Return a session that makes a client of a service once.
+
+    Its clients fail by name, those too that it makes itself for its credentials.
 
     :raises OutsideError: there is no such profile, or the environment says of AWS what is of no use
     """
     with failing_as(OutsideError):
         session = boto3.Session(**options)
         session.events.register("creating-client-class", _add)
+        # A promotion asks for them at every look, and how much ELB takes at a time is what a client has learned.
+        session.client = cache(session.client)
         return session
 
 

@@ -34,6 +34,7 @@ from cutover.rules.ground import Ground
 from rehearsal.cloud import models
 from rehearsal.engine import executable, fork_server
 from rehearsal.engine.executable import EngineNotFoundError
+from rehearsal.engine.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -69,13 +70,24 @@ _LONGEST = (
 )
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks when it is its turn
+@pytest.fixture(scope="session")
+def pulumi_engine() -> executable.Engine:
+    """Return the engine, built first where there is none. What stands on it is marked ``engine``."""
+    return executable.find()
+
+
+@pytest.hookimpl(tryfirst=True)  # xdist and -m read the marks when it is their turn
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let what shares a stack share a process, and begin with what takes longest: none is left alone at the end."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared(item)))
-    places = {part: place for place, part in enumerate(_LONGEST)}
-    items.sort(key=lambda item: min(place for part, place in places.items() if part in _shared(item)))
+    """Mark what needs the engine; let what shares a stack share a process, and begin with what takes longest.
+
+    So none is left alone at the end.
+    """
+    shared = {item: _shared(item) for item in items}
+    for item, name in shared.items():
+        item.add_marker(pytest.mark.xdist_group(name))
+        if "pulumi_engine" in _fixtures(item):
+            item.add_marker(pytest.mark.engine)
+    items.sort(key=lambda item: next(place for place, part in enumerate(_LONGEST) if part in shared[item]))
 
 
 def _shared(item: pytest.Item) -> str:
@@ -91,8 +103,23 @@ def _fixtures(item: pytest.Item) -> list[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
-def pytest_xdist_setupnodes() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Let no test take the engine past its fixture: `make check` would wait for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if item.get_closest_marker("engine") is None:
+            patch.setattr(Sandbox, "__init__", _refuse_a_rehearsal)
+        return (yield)
+
+
+def _refuse_a_rehearsal(*_: Any, **__: Any) -> None:
+    raise AssertionError("A test with a rehearsal of its own asks for the fixture pulumi_engine.")
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
     """Build the engine, where there is none yet, before several processes ask for it."""
+    if config.option.markexpr == "not engine":
+        return
     with suppress(EngineNotFoundError):
         executable.find()
 

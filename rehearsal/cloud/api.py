@@ -26,12 +26,14 @@ import time
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 from moto.elbv2.models import elbv2_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.cloud import cloudwatch, longest_delay, quotas
@@ -70,6 +72,7 @@ _GONE = {
     "listener-rule": "RuleNotFound",
     "targetgroup": "TargetGroupNotFound",
 }
+_backend_for_host = cache(DomainDispatcherApplication.get_backend_for_host)
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
@@ -97,10 +100,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of AWS
 
 
 def complete_moto() -> None:
-    """Let moto, in this process, take and tell what AWS does and moto does not."""
+    """Let moto, in this process, take and tell what AWS does and moto does not.
+
+    It also looks no more through its own folder at every request for a service that has the name of the host.
+    """
     cloudwatch.install()
     longest_delay.install()
     quotas.install()
+    DomainDispatcherApplication.get_backend_for_host = _backend_for_host
 
 
 class Api:

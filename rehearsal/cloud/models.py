@@ -1,7 +1,7 @@
-"""botocore's models of AWS, megabytes of JSON: read once a process.
+"""botocore's models of AWS, megabytes of JSON in thousands of files: found, read and understood once a process.
 
-botocore keeps them for a session, and moto makes a session for each role whose ARN it looks at: four in an update of
-two clusters, each of which cost a third of a second. Refuses to own what is in them.
+botocore keeps them for a session or a client, and moto makes a session for each role whose ARN it looks at: four in an
+update of two clusters, each of which cost a third of a second. Refuses to own what is in them.
 """
 
 from __future__ import annotations
@@ -10,17 +10,24 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.loaders import JSONFileLoader
+from botocore.client import ClientCreator
+from botocore.loaders import JSONFileLoader, Loader
+from botocore.model import ServiceModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+_services: Callable[[Loader, str], list[str]] = Loader.list_available_services
+_listed: dict[tuple[str, ...], list[str]] = {}
+_understood: dict[tuple[str, int], ServiceModel] = {}
 
 
 def read_once() -> None:
-    """Let all sessions of this process share what one of them has read."""
+    """Let all sessions and clients of this process share what one of them has read."""
     JSONFileLoader.load_file = _load_file
+    Loader.list_available_services = _list_available_services
+    ClientCreator._load_service_model = _load_service_model  # pyright: ignore[reportPrivateUsage]
 
 
 def read_for(services: Iterable[str]) -> None:
@@ -34,3 +41,16 @@ def read_for(services: Iterable[str]) -> None:
 
 def _load_file(self: JSONFileLoader, file_path: str) -> Any:  # noqa: ARG001
     return _read(file_path)
+
+
+def _list_available_services(self: Loader, type_name: str) -> list[str]:
+    key = (type_name, *self.search_paths)
+    if key not in _listed:
+        _listed[key] = _services(self, type_name)
+    return _listed[key]
+
+
+def _load_service_model(self: ClientCreator, service_name: str, api_version: str | None = None) -> ServiceModel:
+    described = self._loader.load_service_model(service_name, "service-2", api_version=api_version)  # pyright: ignore[reportPrivateUsage]
+    # What was read is kept, so that nothing else gets its identity.
+    return _understood.setdefault((service_name, id(described)), ServiceModel(described, service_name=service_name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import re
 import threading
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from tests.rehearsal.emulated import POLL_SECONDS
+from tests.rehearsal.emulated import POLL_SECONDS, asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -49,13 +48,10 @@ def spoiled(endpoint: str, spoil: Callable[[str, str], Spoil], status: int = 200
         do_GET = do_POST  # noqa: N815 - the base class names it
 
         def _pass_on(self, body: bytes) -> None:
-            onward = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=60)
-            onward.request(self.command, self.path, body, dict(self.headers.items()))
-            answer = onward.getresponse()
+            code, answered, answer = asked(self.command, f"{endpoint}{self.path}", dict(self.headers.items()), body)
             own = {"transfer-encoding", "content-length", "connection", "date", "server"}
-            headers = {key: value for key, value in answer.getheaders() if key.lower() not in own}
-            self._answer(answer.status, headers, answer.read())
-            onward.close()
+            headers = {key: value for key, value in answered.items() if key.lower() not in own}
+            self._answer(code, headers, answer)
 
         def _answer(self, code: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(code)

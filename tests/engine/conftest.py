@@ -10,18 +10,13 @@ import pytest
 
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
-from rehearsal.engine import executable
 from rehearsal.engine.sandbox import Sandbox
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-
-@pytest.fixture(scope="session")
-def pulumi_engine() -> executable.Engine:
-    """Return the engine, built first where there is none."""
-    return executable.find()
+    from rehearsal.engine import executable
 
 
 @pytest.fixture(scope="session")

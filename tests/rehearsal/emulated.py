@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 import logging
 import random
+import sys
 import threading
 import time
 import uuid
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import boto3
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
+from botocore.httpsession import URLLib3Session
+from moto.core.botocore_stubber import MockRawResponse
 from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from urllib3 import HTTPHeaderDict
 from werkzeug.serving import make_server
 
 from rehearsal.cloud.api import FAULT, Api
@@ -24,9 +32,11 @@ from rehearsal.cloud.session import INTERNAL_AGENT
 from rehearsal.cloud.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Mapping
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from botocore.awsrequest import AWSPreparedRequest
 
 REGION = "ap-northeast-1"
 ZONE = f"{REGION}a"
@@ -54,27 +64,10 @@ class Cloud:
     store: Store
     vpc: str
     listener: str
-    clients: dict[tuple[str, str], Any] = field(default_factory=dict[tuple[str, str], Any])
 
     def client(self, service: str, agent: str = INTERNAL_AGENT) -> Any:
-        """Return a client that does not retry, made once; an internal one meets neither limits nor faults."""
-        if (service, agent) not in self.clients:
-            self.clients[service, agent] = self._client(service, agent)
-        return self.clients[service, agent]
-
-    def _client(self, service: str, agent: str) -> Any:
-        return boto3.client(
-            service,  # pyright: ignore[reportArgumentType]
-            region_name=REGION,
-            endpoint_url=self.endpoint,
-            aws_access_key_id="somebody",
-            aws_secret_access_key="somebody",
-            config=Config(
-                retries={"max_attempts": 0},
-                user_agent_extra=agent,
-                inject_host_prefix=False,  # of DiscoverInstances: no name resolves here
-            ),
-        )
+        """Return a client that does not retry; an internal one meets neither limits nor faults."""
+        return _client(self.endpoint, service, agent)
 
     def group(self, target_type: str = "instance", **changes: Any) -> str:
         """Make a target group of its own, and return its ARN."""
@@ -118,6 +111,22 @@ class Cloud:
 
 
 @cache
+def _client(endpoint: str, service: str, agent: str) -> Any:
+    return boto3.client(
+        service,  # pyright: ignore[reportArgumentType]
+        region_name=REGION,
+        endpoint_url=endpoint,
+        aws_access_key_id="somebody",
+        aws_secret_access_key="somebody",
+        config=Config(
+            retries={"max_attempts": 0},
+            user_agent_extra=agent,
+            inject_host_prefix=False,  # of DiscoverInstances: no name resolves here
+        ),
+    )
+
+
+@cache
 def _moto() -> WSGIApplication:
     return DomainDispatcherApplication(create_backend_app)
 
@@ -136,7 +145,7 @@ def running(folder: Path) -> Generator[Cloud]:
     def of_this_account(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
 
-    with served(Api(of_this_account, store, lambda: 1000 * time.monotonic())) as endpoint:
+    with _at_hand(Api(of_this_account, store, lambda: 1000 * time.monotonic())) as endpoint:
         cloud = Cloud(of_this_account, endpoint, store, "", "")
         _furnish(cloud)
         yield cloud
@@ -150,6 +159,72 @@ def served(api: WSGIApplication) -> Generator[str]:
     threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+_apis: dict[str, WSGIApplication] = {}  # by what stands before the path in their URLs
+_send = URLLib3Session.send
+
+
+@contextmanager
+def _at_hand(api: WSGIApplication) -> Generator[str]:
+    """Yield the endpoint at which an emulated API answers clients of this process, in the thread that asks.
+
+    Nothing else reaches it. Sockets and threads would be half of what a call takes.
+    """
+    # At these ports of the loopback nobody listens. One that is free again has clients already.
+    endpoint = next(name for port in itertools.count(1) if (name := f"http://127.0.0.1:{port}") not in _apis)
+    _apis[endpoint] = api
+    URLLib3Session.send = _send_here
+    try:
+        yield endpoint
+    finally:
+        del _apis[endpoint]
+
+
+def _send_here(self: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+    split = urlsplit(request.url)
+    if f"{split.scheme}://{split.netloc}" not in _apis:
+        return _send(self, request)
+    given: Any = request.body or b""
+    body = given.read() if hasattr(given, "read") else given.encode() if isinstance(given, str) else given
+    status, headers, answer = asked(request.method, request.url, request.headers, body)
+    return AWSResponse(request.url, status, headers, MockRawResponse(answer))
+
+
+def asked(method: str, url: str, headers: Mapping[str, str | bytes], body: bytes) -> tuple[int, HTTPHeaderDict, bytes]:
+    """Return status, headers and body with which an emulated API that is at hand answers."""
+    split = urlsplit(url)
+    said = {key: value.decode() if isinstance(value, bytes) else value for key, value in headers.items()}
+    environ: WSGIEnvironment = {
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": split.scheme,
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "REQUEST_METHOD": method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(split.path or "/", "latin-1"),
+        "QUERY_STRING": split.query,
+        "RAW_URI": f"{split.path}?{split.query}" if split.query else split.path,
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": split.hostname,
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": split.netloc,
+        **{f"HTTP_{key.upper().replace('-', '_')}": value for key, value in said.items()},
+        "CONTENT_TYPE": next((value for key, value in said.items() if key.lower() == "content-type"), ""),
+        "CONTENT_LENGTH": str(len(body)),
+    }
+    begun: list[tuple[str, list[tuple[str, str]]]] = []
+
+    def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> Any:
+        begun.append((status, headers))
+
+    answer = b"".join(_apis[f"{split.scheme}://{split.netloc}"](environ, start_response))
+    status, answered = begun[-1]
+    return int(status.split()[0]), HTTPHeaderDict(answered), answer
 
 
 def _furnish(cloud: Cloud) -> None:

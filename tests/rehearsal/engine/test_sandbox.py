@@ -35,12 +35,6 @@ pulumi.export("helper", helper.VALUE)
 """
 
 
-@pytest.fixture(scope="session")
-def pulumi_engine() -> executable.Engine:
-    """Return the engine, built first where there is none."""
-    return executable.find()
-
-
 def program_in(folder: Path, text: str = PROGRAM) -> Path:
     folder.mkdir()
     (folder / "Pulumi.yaml").write_text(PROJECT)
@@ -186,6 +180,7 @@ def test_the_emulated_aws_ends_with_the_rehearsal(pulumi_engine: executable.Engi
     assert not sandbox.folder.exists()
 
 
+@pytest.mark.usefixtures("pulumi_engine")
 def test_the_emulated_aws_ends_even_if_the_rehearsal_is_killed(program: Path, tmp_path: Path) -> None:
     child = textwrap.dedent(
         f"""

@@ -136,13 +136,13 @@ CHILDREN = {
 
 
 @pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(pulumi_engine: executable.Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """Return a rehearsal in which one cluster with nodes and an add-on stands."""
     program = tmp_path_factory.mktemp("program")
     (program / "Pulumi.yaml").write_text("name: components\nruntime: python\n")
     (program / "Pulumi.dev.yaml").write_text("config: {}\n")
     (program / "__main__.py").write_text(PROGRAM)
-    with Sandbox(executable.find(), program) as sandbox:
+    with Sandbox(pulumi_engine, program) as sandbox:
         wish(sandbox)
         sandbox.stack("dev").up()
         yield sandbox
