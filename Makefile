@@ -4,8 +4,12 @@ FILE ?=
 WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
 PYTHON ?= python3
 RUN := .venv/bin/python
+PYTEST := $(RUN) -m pytest --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help rehearse shell test format docs
+# Where nothing that is compiled is kept, each process of the tests compiles all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help rehearse shell check test format docs
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,13 +21,24 @@ rehearse: .venv/installed ## play a whole migration of a stack file on this mach
 shell: .venv/installed ## open a shell in which pulumi, cutover and aws work against an emulated AWS
 	$(RUN) -m rehearsal shell $(WHICH)
 
-test: .venv/installed ## check format, lint and types, and run every test
+check: .venv/installed ## check format, lint and types, and run every test that needs no engine
+	@$(MAKE) --no-print-directory --jobs 2 types quick
+
+test: check engine ## do what check does, and run the tests on the real engine
+
+.PHONY: types quick engine
+types: .venv/installed
 	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check --quiet .
-	$(RUN) -m basedpyright
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor --offline --quiet .github
-	$(RUN) -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(RUN) -m basedpyright
+
+quick: .venv/installed
+	$(PYTEST) --numprocesses 2 -m "not engine"
+
+engine: .venv/installed
+	$(PYTEST) --numprocesses 3 -m engine
 
 format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .
