@@ -4,10 +4,14 @@ FILE ?=
 WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
 PYTHON ?= python3
 RUN := .venv/bin/python
+PYTEST := $(RUN) -m pytest --dist loadgroup --no-loadscope-reorder
 PIN ?=
 LOCK := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help rehearse shell check test format docs bump
+# Where nothing that is compiled is kept, each process of the tests compiles all of it.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help rehearse shell check drill test format docs bump
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,13 +23,24 @@ rehearse: .venv/installed ## play a whole migration of a stack file on this mach
 shell: .venv/installed ## open a shell in which pulumi, cutover and aws work against an emulated AWS
 	$(RUN) -m rehearsal shell $(WHICH)
 
-test: .venv/installed ## check format, lint and types, and run every test
+check: .venv/installed ## check format, lint, types and imports, and run every test that needs no engine
+	@$(MAKE) --no-print-directory --jobs 2 types quick
+
+drill: .venv/installed ## run the tests on the real engine
+	$(PYTEST) --numprocesses 3 -m engine
+
+test: check drill ## check everything, and run every test
+
+.PHONY: types quick
+types: .venv/installed
 	$(RUN) -m ruff format --check --quiet .
 	$(RUN) -m ruff check --quiet .
-	$(RUN) -m basedpyright
 	.venv/bin/lint-imports --no-logo --no-cache
 	.venv/bin/zizmor --offline --quiet .github
-	$(RUN) -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+	$(RUN) -m basedpyright
+
+quick: .venv/installed
+	$(PYTEST) --numprocesses 2 -m "not engine"
 
 format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .

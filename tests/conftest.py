@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import inspect
 import json
 import re
@@ -47,6 +48,9 @@ of_hypothesis.load_profile("any machine")
 fork_server.load_lazy()
 models.read_once()
 
+# What is loaded stays: to look through it for garbage, again and again, was a third of the CPU of all tests.
+gc.disable()
+
 _REFERENCES = resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES
 
 ROOT = Path(__file__).parents[1]
@@ -88,6 +92,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "pulumi_engine" in _fixtures(item):
             item.add_marker(pytest.mark.engine)
     items.sort(key=lambda item: next(place for place, part in enumerate(_LONGEST) if part in shared[item]))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage from now on, but not among what is loaded."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 def _shared(item: pytest.Item) -> str:

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
+from moto.core import responses, utils
 from moto.elbv2.models import elbv2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Request, Response
@@ -73,6 +74,7 @@ _GONE = {
     "targetgroup": "TargetGroupNotFound",
 }
 _backend_for_host = cache(DomainDispatcherApplication.get_backend_for_host)
+_methods = cache(utils.method_names_from_class)
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
 
 
@@ -102,12 +104,14 @@ class Refusal(Exception):  # noqa: N818 - it is an answer of AWS
 def complete_moto() -> None:
     """Let moto, in this process, take and tell what AWS does and moto does not.
 
-    It also looks no more through its own folder at every request for a service that has the name of the host.
+    It also looks no more, at every request, through its own folder for a service that has the name of the host, and
+    through the service for what it can do.
     """
     cloudwatch.install()
     longest_delay.install()
     quotas.install()
     DomainDispatcherApplication.get_backend_for_host = _backend_for_host
+    responses.method_names_from_class = _methods  # pyright: ignore[reportPrivateImportUsage]
 
 
 class Api:

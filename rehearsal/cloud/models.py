@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.model import ServiceModel
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
 _services: Callable[[Loader, str], list[str]] = Loader.list_available_services
 _listed: dict[tuple[str, ...], list[str]] = {}
+_name: Callable[[EventAliaser, str], str] = EventAliaser._alias_event_name  # pyright: ignore[reportPrivateUsage]
+_named: dict[str, str] = {}
 _understood: dict[tuple[str, int], ServiceModel] = {}
 
 
@@ -27,6 +30,7 @@ def read_once() -> None:
     """Let all sessions and clients of this process share what one of them has read."""
     JSONFileLoader.load_file = _load_file
     Loader.list_available_services = _list_available_services
+    EventAliaser._alias_event_name = _alias_event_name  # pyright: ignore[reportPrivateUsage]
     ClientCreator._load_service_model = _load_service_model  # pyright: ignore[reportPrivateUsage]
 
 
@@ -48,6 +52,12 @@ def _list_available_services(self: Loader, type_name: str) -> list[str]:
     if key not in _listed:
         _listed[key] = _services(self, type_name)
     return _listed[key]
+
+
+def _alias_event_name(self: EventAliaser, event_name: str) -> str:
+    if event_name not in _named:
+        _named[event_name] = _name(self, event_name)
+    return _named[event_name]
 
 
 def _load_service_model(self: ClientCreator, service_name: str, api_version: str | None = None) -> ServiceModel:
