@@ -1,4 +1,4 @@
-# The two commands of the README, and the shell. Each sets up what it needs and asks for nothing.
+# What people run here. Each target sets up what it needs and asks for nothing.
 STACK ?= dev
 FILE ?=
 WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))

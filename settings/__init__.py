@@ -3,8 +3,8 @@
 Owns what a stack file may say and what each mistake costs. Refuses to own what is built from it (components/) and
 whether a change of weights is safe now, which only AWS can tell.
 
-Mistakes are found in two layers, each reported at once: first the fields, then the rules between fields, since those
-only make sense over fields that are right. Nothing has been created when a mistake is reported.
+Mistakes in fields and between them are told together; a rule between fields ends where it needs one that is wrong
+(partial.py). Nothing has been created when a mistake is reported.
 """
 
 from settings.models import Settings

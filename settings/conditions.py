@@ -1,7 +1,7 @@
 """Which requests a route's hosts and paths match, beside another's: all of them, some, or none.
 
 Pure, over patterns as ELB reads them: * is any text, ? one character, hosts without regard to case. Where two patterns
-are too entangled to say, neither is said to lie in the other. Refuses to own which route comes first (rules.py).
+are too entangled to say, neither is said to lie in the other. Refuses to own which route comes first (rules/).
 """
 
 from __future__ import annotations

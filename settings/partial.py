@@ -1,7 +1,7 @@
 """What is known of settings whose fields are wrong in places, so that the rules between fields are asked all the same.
 
-What is wrong stands there as `UNKNOWN`, which answers no question: a rule that asks it ends (rules.py), and nothing is
-told that may not be so. Refuses to own what is wrong (the areas beside it), and which rules there are (rules/).
+What is wrong stands there as `UNKNOWN`, which answers no question: a rule that asks it ends, and nothing is told that
+may not be so. Refuses to own what is wrong (the areas beside it), and which rules there are (rules/).
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What the command line asks and shows, one command a file; each is called by its own name."""
+"""What the command line asks and shows, a command and its parts; each is called by its own name."""

@@ -23,7 +23,6 @@ from cutover.rules.judgement import (
     weights,
     weights_alone,
 )
-from cutover.rules.run import Run
 from cutover.rules.shift import alike, said
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from cutover.rules.missing import Missing
     from cutover.rules.move import Hold
     from cutover.rules.retire import Reason
-    from cutover.rules.run import Step
+    from cutover.rules.run import Run, Step
 
 
 _ADVICE = re.compile(r"\n(because it is protected|as it is currently marked for protection)\.[^\n]*(\n`pulumi[^\n]*)?")

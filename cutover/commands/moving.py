@@ -15,19 +15,19 @@ from cutover.aws.live import Live
 from cutover.aws.session import LiveError
 from cutover.commands import tables
 from cutover.commands.confirmed import Confirmed
-from cutover.commands.opened import Opened
 from cutover.commands.terminal import Code, confirm, messages, say, stop
 from cutover.engine.project import rules
 from cutover.rules import gate, judgement
 from cutover.rules.judgement import Kind
-from cutover.rules.move import Hold
 from cutover.rules.shift import alike, drifted, live_weights, routes_of, said, wanted, with_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from cutover.commands.opened import Opened
     from cutover.rules.account import Account
     from cutover.rules.found import Found
+    from cutover.rules.move import Hold
     from cutover.rules.run import Run
     from settings import Settings
 

@@ -44,10 +44,10 @@ if TYPE_CHECKING:
     from settings.aws import Aws
 
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 LOOK_SECONDS = 0.7  # for each thing that is good to have, and that no rollback may wait for
+_LAND_SECONDS = 10.0  # and once all has moved, when nobody waits for it any more
 _ROLE_SECONDS = 10.0  # for STS to lend a role, which answers within one: after that the credentials as they are try it
-LAND_SECONDS = 10.0  # and once all has moved, when nobody waits for it any more
 _GROUPS_LOOKED_AT = 25  # of the 40 reads that ELB takes at once: the rules must be read, too
 _LONGEST_REASON = 1000  # letters: SSM takes 8 KB, and the weights of fifty routes are half of that
 
@@ -78,16 +78,16 @@ class Act:
         return {landing.route: landing.after for landing in self.landed}, self.found.hold
 
 
-class Asked(Generic[T]):
+class Asked(Generic[_T]):
     """A question that is asked on a thread of its own, whose answer nobody has to wait for."""
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._answers: list[T] = []
+    def __init__(self, ask: Callable[[], _T]) -> None:
+        self._answers: list[_T] = []
         self.error = "no answer came in time"
         self._thread = threading.Thread(target=self._run, args=(ask,), daemon=True)
         self._thread.start()
 
-    def by(self, end: float, otherwise: T) -> T:
+    def by(self, end: float, otherwise: _T) -> _T:
         """Return the answer if it is there by ``end`` (of the monotonic clock)."""
         self._thread.join(max(0.0, end - time.monotonic()))
         return self._answers[0] if self._answers else otherwise
@@ -97,7 +97,7 @@ class Asked(Generic[T]):
         """Whether the answer is there."""
         return bool(self._answers)
 
-    def _run(self, ask: Callable[[], T]) -> None:
+    def _run(self, ask: Callable[[], _T]) -> None:
         try:
             with calls.aside():
                 self._answers.append(ask())
@@ -296,7 +296,7 @@ def show(act: Act, console: Console) -> None:
 def landed_now(act: Act) -> Act:
     """Read again, now that all has moved, what each route has landed on."""
     wanted = {landing.route: landing.wanted for landing in act.landed}
-    seen, _ = look(act.live, act.found, wanted, act.settings, LAND_SECONDS)
+    seen, _ = look(act.live, act.found, wanted, act.settings, _LAND_SECONDS)
     now = {landing.route: landing for landing in landings(act.found, wanted, seen, "")}
     return replace(
         act,

@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from cutover import calls
-from cutover.commands.rollback_plan import Act
 from cutover.commands.terminal import say
 from cutover.engine.project import rules
 from cutover.engine.stack_file import ProjectError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from cutover.aws.writes import Outcome
+    from cutover.commands.rollback_plan import Act
     from cutover.engine.lock import Lock
     from cutover.engine.project import Project
     from cutover.rules.run import Run

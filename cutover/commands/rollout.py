@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from cutover.aws import minutes
 from cutover.aws.session import LiveError
 from cutover.calls import waiting
-from cutover.commands.opened import Opened
 from cutover.commands.terminal import Code, say, stop
 from cutover.rules.promote import Judgement, Verdict, disturbed, judge, losses, overall, share
 from cutover.rules.shift import live_weights, said
@@ -24,6 +23,7 @@ from cutover.rules.traffic import together
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cutover.commands.opened import Opened
     from cutover.rules.found import Found
     from cutover.rules.move import Group
     from cutover.rules.traffic import Traffic

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.account import Account
     from cutover.rules.support import Support
-    from cutover.rules.verdict import Objects, Unread, Verdict
-
-    _Judged = tuple[Verdict, str, str]
+    from cutover.rules.verdict import Objects, Unread
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What runs inside the cluster that takes over, beside the one that serves: checks of what must be alike.
+"""What runs inside the cluster that takes over, beside the one that serves: checks of what must be there, and alike.
 
 Pure. Refuses to own the reads (objects.py of inside/), and what does not move with weights at all (unmoved.py).
 Namespaces that begin with kube- are left out: what stands there goes with a cluster's version.

@@ -1,7 +1,7 @@
 """Whether a cluster is ready to serve: every check of the preflight. Pure: it is given what was read.
 
 Owns those of what stands around a cluster in AWS, and the order of all. Refuses to own the reads (surroundings.py,
-objects.py), the comparison of what runs inside two clusters (parity.py), and controllers (admission.py).
+objects.py), the comparison of what runs inside two clusters (parity.py, unmoved.py), and controllers (admission.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether a cluster may be taken away: every reason against it, from what its stack, AWS and the cluster itself say.
 
 Pure: it is given what was read. Owns the reasons, their words, and what of a stack file belongs to a cluster. Refuses
-to own the reads (live.py, usage.py, inside.py) and what is done once there is no reason left (commands/retire.py).
+to own the reads (of aws/ and inside/) and what is done once there is no reason left (commands/retire.py).
 
 Some reasons cannot be refuted by waiting, only be known: volumes that may go, an API that will never answer again. Each
 of these has a word of its own by which somebody acknowledges it. The others have none.

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cutover.rules.check import Check
 from cutover.rules.objects import labels, name_of, own, readable
 from cutover.rules.verdict import Verdict, known, some
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cutover.rules.check import Judged
     from cutover.rules.facts import Facts
     from cutover.rules.verdict import Objects
-
-    _Object = Mapping[str, Any]
 
 
 def _meshes(facts: Facts) -> Judged:

@@ -1,6 +1,6 @@
 """What the ELB API tells at one moment: load balancers, their listeners with rules, and target groups.
 
-Owns the reading. Refuses to own what a rule means (alb.py) and when a change of it counts (world.py).
+Owns the reading. Refuses to own what a rule means (alb.py) and when a change of it counts (process.py).
 """
 
 from __future__ import annotations

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.rules.load_balancers import MAX_SECURITY_RULES
+from settings.rules.mistake import Mistake, alike, as_far_as_known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.clusters import Cluster
     from settings.models import Settings
-from settings.rules.load_balancers import MAX_SECURITY_RULES
-from settings.rules.mistake import Mistake, alike, as_far_as_known
 
-# Not adjustable limits of an Application Load Balancer (AWS quotas), but for rules, which a user can have raised.
-MAX_GROUPS_PER_ACTION = 5
+MAX_GROUPS_PER_ACTION = 5  # of an Application Load Balancer; AWS raises it for nobody
 MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take one priority
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.rules.mistake import Mistake, alike, as_far_as_known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.models import Settings
-from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 MAX_ATTRIBUTES = 30  # custom attributes of one Cloud Map instance
 CONTROLLER_ATTRIBUTES = 6  # which the App Mesh controller adds: pod, namespace, mesh, virtual node, region and zone

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from settings.conditions import covers
 from settings.network import ExistingNetwork
+from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.load_balancers import LoadBalancer
     from settings.models import Settings
-from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 MAX_GROUPS_PER_LOAD_BALANCER = 100
 MAX_CERTIFICATE_NAMES = 10

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.rules.mistake import Mistake, alike, as_far_as_known
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from settings.load_balancers import LoadBalancer
     from settings.models import Settings
-from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 
 @as_far_as_known

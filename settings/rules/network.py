@@ -7,12 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from settings.network import NewNetwork
+from settings.rules.mistake import Mistake, as_far_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.models import Settings
-from settings.rules.mistake import Mistake, as_far_as_known
 
 
 @as_far_as_known

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from settings.rules.mistake import Mistake, as_far_as_known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from settings.models import Settings
     from settings.operation import Preview
     from settings.routes import Route
-from settings.rules.mistake import Mistake, as_far_as_known
 
 MAX_CONDITION_VALUES = 5
 MAX_WILDCARDS = 6

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.rules.mistake import Mistake, as_far_as_known
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from settings.models import Settings
-from settings.rules.mistake import Mistake, as_far_as_known
 
 
 @as_far_as_known
