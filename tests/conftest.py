@@ -22,9 +22,10 @@ import yaml
 from google.protobuf import json_format
 from hypothesis import settings as of_hypothesis
 from pulumi.runtime import mocks as pulumi_mocks
+from pulumi.runtime import resource as pulumi_resource
 from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockMonitor
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
@@ -44,9 +45,10 @@ if TYPE_CHECKING:
 of_hypothesis.register_profile("any machine", deadline=None)
 of_hypothesis.load_profile("any machine")
 
-# The SDK loads them at the first use, and breaks one for good when two threads use it first at the same time.
-fork_server.load_lazy()
 models.read_once()
+
+# Which lines declare a resource nobody asks here; to tell it, from the deep stacks of tests, was a third of each run.
+pulumi_resource._get_stack_trace = source_pb2.StackTrace  # pyright: ignore[reportPrivateUsage]
 
 # What is loaded stays: to look through it for garbage, again and again, was a third of the CPU of all tests.
 gc.disable()
@@ -95,7 +97,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage from now on, but not among what is loaded."""
+    """Load what is loaded lazily, and look for garbage from now on, but not among what is loaded.
+
+    The SDK breaks a module for good when two threads use it first at the same time.
+    """
+    fork_server.load_lazy()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)

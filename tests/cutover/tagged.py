@@ -85,8 +85,7 @@ class Tagged:
 def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int], owner: Owner = OWNER) -> Generator[Tagged]:
     """Yield a stack whose routes all have these weights by cluster; afterwards nothing is the stack's any more."""
     elb = cloud.client("elbv2")
-    listener = elb.describe_listeners(ListenerArns=[cloud.listener])["Listeners"][0]
-    _tag(cloud, owner, listener["LoadBalancerArn"])
+    _tag(cloud, owner, cloud.balancer)
     rules: dict[str, str] = {}
     groups: dict[tuple[str, str], str] = {}
     for priority, route in enumerate(routes, 1):
@@ -108,7 +107,7 @@ def tagged(cloud: Cloud, routes: Sequence[str], weights: Mapping[str, int], owne
         _tag(cloud, owner, rules[route], {ROUTE_TAG: route})
     yield Tagged(cloud, rules, groups)
     # The account outlives a test: moto keeps it for the whole process.
-    elb.remove_tags(ResourceArns=[listener["LoadBalancerArn"]], TagKeys=list(owner.tags))
+    elb.remove_tags(ResourceArns=[cloud.balancer], TagKeys=list(owner.tags))
     cloud.client("ssm").delete_parameters(Names=[hold_name(owner)])
 
 

@@ -63,6 +63,7 @@ class Cloud:
     endpoint: str
     store: Store
     vpc: str
+    balancer: str
     listener: str
 
     def client(self, service: str, agent: str = INTERNAL_AGENT) -> Any:
@@ -146,7 +147,7 @@ def running(folder: Path) -> Generator[Cloud]:
         return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
 
     with _at_hand(Api(of_this_account, store, lambda: 1000 * time.monotonic())) as endpoint:
-        cloud = Cloud(of_this_account, endpoint, store, "", "")
+        cloud = Cloud(of_this_account, endpoint, store, "", "", "")
         _furnish(cloud)
         yield cloud
     iam_backends.pop(account, None)  # moto looks for the owner of a key in every account that it has
@@ -234,10 +235,11 @@ def _furnish(cloud: Cloud) -> None:
         ec2.create_subnet(VpcId=cloud.vpc, CidrBlock=f"10.20.{index}.0/24", AvailabilityZone=f"{REGION}{zone}")
         for index, zone in enumerate("ac")
     ]
-    balancer = elb.create_load_balancer(Name="web", Subnets=[subnet["Subnet"]["SubnetId"] for subnet in subnets])
+    made = elb.create_load_balancer(Name="web", Subnets=[subnet["Subnet"]["SubnetId"] for subnet in subnets])
+    cloud.balancer = made["LoadBalancers"][0]["LoadBalancerArn"]
     nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
     made = elb.create_listener(
-        LoadBalancerArn=balancer["LoadBalancers"][0]["LoadBalancerArn"],
+        LoadBalancerArn=cloud.balancer,
         Protocol="HTTP",
         Port=80,
         DefaultActions=[nothing],

@@ -36,7 +36,7 @@ from tests.cutover.tagged import OWNER, reach, tagged
 from tests.rehearsal.emulated import running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from cutover.rules import traffic
@@ -196,22 +196,20 @@ class Clock:
         """Let time pass, and the minutes that are over then be told."""
         minute = self.now.replace(second=0)
         self.now += time
-        while minute + MINUTE <= self.now:
-            self._publish(minute)
-            minute += MINUTE
+        over = [minute + number * MINUTE for number in range((self.now - minute) // MINUTE)]
+        if over:
+            self._publish(over)
 
-    def _publish(self, minute: datetime) -> None:
+    def _publish(self, minutes: Sequence[datetime]) -> None:
         stack = self.engine.tagged
-        elb = stack.cloud.client("elbv2")
-        (listener,) = elb.describe_listeners(ListenerArns=[stack.cloud.listener])["Listeners"]
         told: list[_Told] = []
         for route, weights in stack.weights().items():
             for cluster, weight in weights.items():
                 count = self.rate * weight // sum(weights.values())
                 failing, silent = (int(count * of.get(cluster, 0)) for of in (self.errors, self.unanswered))
                 told.append((stack.groups[route, cluster], count, failing, silent, self.seconds.get(cluster, 0.05)))
-        data = [{**one, "Timestamp": minute} for one in _metrics(listener["LoadBalancerArn"], tuple(told), self.own)]
-        if data:
+        alike = _metrics(stack.cloud.balancer, tuple(told), self.own)
+        if data := [{**one, "Timestamp": minute} for minute in minutes for one in alike]:
             stack.cloud.client("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=data)
 
 
