@@ -40,7 +40,7 @@ types: .venv/installed
 	$(RUN) -m basedpyright
 
 quick: .venv/installed
-	$(PYTEST) --numprocesses 2 -m "not engine"
+	$(PYTEST) --numprocesses 3 -m "not engine"
 
 format: .venv/installed ## put code and imports into their form
 	$(RUN) -m ruff format --quiet .

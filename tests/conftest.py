@@ -357,6 +357,9 @@ def record(
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in (config or {}).items()}
         pulumi.runtime.set_all_config(texts, list(secret_keys))
         loop.run_until_complete(run_pulumi_func(lambda: _exporting(declare, recorder)))
+    except BaseException:
+        loop.set_exception_handler(lambda *_: None)  # whatever waited for this has failed with it, and tells it again
+        raise
     finally:
         pulumi.runtime.settings.reset_options()
         pulumi.runtime.set_all_config({}, [])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import importlib
 import json
 import logging
@@ -387,7 +386,6 @@ def test_why_aws_did_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(RuntimeError):
         record_program(stack_config("dev"))
     assert "Route 53 is silent" in said
-    gc.collect()  # asyncio tells now, and not after the last test, that others waited for the answer too
 
 
 def test_an_assumed_role_reaches_the_provider_under_the_names_that_it_reads() -> None:
