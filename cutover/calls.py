@@ -90,7 +90,7 @@ def open_session(**options: Any) -> boto3.Session:
     with failing_as(OutsideError):
         session = boto3.Session(**options)
         session.events.register("creating-client-class", _add)
-        # A promotion asks for them at every look, and how much ELB takes at a time is what a client has learned.
+        # Every read asks for one, and how much a service takes at a time is what a client has learned.
         session.client = cache(session.client)
         return session
 

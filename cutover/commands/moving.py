@@ -72,7 +72,7 @@ def carry_out(
         seen = account.read(aws, after)
         here.check_free(seen.found.hold)
         here.check_forwarding(seen.found)
-        here.check_whole(settings, seen.found)
+        here.check_whole(seen.found)
         _check_drift(here, settings, seen, moving if weights == present else [])
         behind = drifted(after, live_weights(seen.found))
         if weights == present and not behind:
@@ -82,7 +82,7 @@ def carry_out(
         with here.project.tentative(say) as keep:
             Confirmed(file, seen.found).check(here.project, seen.found)
             here.project.write_weights(weights, route)
-            judged = here.judged_on(seen.found)
+            judged = Confirmed(here.project.content(), seen.found)
             if weights == present:
                 # It was begun before, or somebody moved the rules: the state may remember neither.
                 _check_run(here, here.project.refresh(rules(moving)), "AWS was not read")

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.aws.live import Live
 from cutover.aws.session import session
-from cutover.aws.writes import Writes
-from cutover.commands.confirmed import Confirmed
 from cutover.commands.terminal import Code, documented, project, show_json, stop
 from cutover.rules.missing import missing
 from cutover.rules.shift import ShiftError, not_forwarding
@@ -33,11 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Opened:
-    """A stack in the hands of the command ``kind``, which owes JSON or words."""
+    """A stack in the hands of the command ``kind``."""
 
     kind: str
     project: Project
-    as_json: bool = False
 
     @property
     def named(self) -> str:
@@ -67,14 +64,9 @@ class Opened:
         """What is true in AWS of the stack."""
         return Live(self.account, self.project.owner)
 
-    @cached_property
-    def writes(self) -> Writes:
-        """What may be written of the stack in AWS."""
-        return Writes(self.account, self.project.owner)
-
     def renew(self) -> None:
         """Forget the credentials: a command may take longer than those of a role last."""
-        for kept in ("account", "live", "writes"):
+        for kept in ("account", "live"):
             self.__dict__.pop(kept, None)
 
     def reread(self) -> Settings:
@@ -89,10 +81,6 @@ class Opened:
     def show(self, document: Mapping[str, Any]) -> None:
         """Print the command's one JSON document."""
         show_json(self.kind, document)
-
-    def judged_on(self, found: Found) -> Confirmed:
-        """Remember the stack file as it is now and what AWS has, on which a judgement is made."""
-        return Confirmed(self.project.content(), found)
 
     def check_settled(self) -> None:
         """End a command that would build upon what another has left in the stack file that was killed."""
@@ -122,9 +110,9 @@ class Opened:
         if text := not_forwarding(found, self.named):
             stop(Code.REFUSED, text)
 
-    def check_whole(self, settings: Settings, found: Found) -> None:
+    def check_whole(self, found: Found) -> None:
         """End the command where AWS lacks what the stack file has: the other routes would move, and not that one."""
-        if lacking := missing(settings, found, self.named):
+        if lacking := missing(self.settings, found, self.named):
             listed = "\n".join(f"  {one}." for one in lacking)
             stop(
                 Code.REFUSED,
@@ -138,6 +126,6 @@ def opened(kind: str, folder: Path, stack: str | None, *, as_json: bool) -> Gene
     """Open the stack that the options name, and turn whatever goes wrong in the block into words and an exit code."""
     with documented(kind, as_json=as_json):
         try:
-            yield Opened(kind, project(folder, stack), as_json)
+            yield Opened(kind, project(folder, stack))
         except ShiftError as error:
             stop(Code.USAGE, str(error))

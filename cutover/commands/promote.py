@@ -86,18 +86,18 @@ def promote(
                 "was changed. Add the next cluster, bring it up with pulumi up, and promote that",
             )
         rollout = Rollout(here, settings, key, routes_of(settings, None), under_way.now())
-        found = rollout.here.live.find()
+        found = here.live.find()
         check_hold(here, found)
         here.check_forwarding(found)
         shares = [share(live, key) for route, live in live_weights(found).items() if route in rollout.routes]
         if not shares:
             stop(Code.USAGE, "no weighted rule is there yet. Nothing was changed. Bring the stack up with pulumi up")
-        here.check_whole(settings, found)
+        here.check_whole(found)
         first, reached = entry(settings.rollout.steps, shares)
         steps = [step for step in settings.rollout.steps if step >= first]
         _announce(rollout, steps, reached=reached)
         confirm(f"Promote {key} over {_percent(steps)}?", yes=yes)
-        Confirmed(file, found).check(here.project, rollout.here.live.find())
+        Confirmed(file, found).check(here.project, here.live.find())
         rollout.way_back = _main_old(rollout, found)
         code: int | None = None
         try:

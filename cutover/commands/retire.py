@@ -23,7 +23,6 @@ import typer
 from cutover.aws import usage
 from cutover.aws.account import read
 from cutover.aws.leftovers import sweep
-from cutover.aws.live import Live
 from cutover.aws.session import LiveError
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands import tables
@@ -53,14 +52,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    import boto3
-
     from cutover.aws.leftovers import Sweep
     from cutover.aws.writes import Target
-    from cutover.engine.project import Project
+    from cutover.commands.opened import Opened
     from cutover.rules.retire import Reason
     from cutover.rules.run import Run
-    from settings import Settings
 
 _DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
 _LOOK_SECONDS = 2.0
@@ -102,7 +98,7 @@ def retire(
                     f"changed. There are {', '.join(settings.clusters)}",
                 )
             entry = history.last_entry(updates, key, its_project.name)
-            retirement = _Retirement(its_project, settings, key, entry, here.account)
+            retirement = _Retirement(here, key, entry)
             zero_since = history.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             _typed(key, confirm)
@@ -114,46 +110,44 @@ def retire(
 
 @dataclass
 class _Retirement:
-    project: Project
-    settings: Settings
+    here: Opened
     key: str
     entry: Mapping[str, Any]  # what the stack was last told of the cluster, which the file may have no more
-    account: boto3.Session
 
     def __post_init__(self) -> None:
         past = None if self._in_file else self.entry.get("name")
-        self._name = past or self.settings.eks_name(self.key)
-        self._eks = usage.Usage(self.account).cluster(self._name)
-        self._live = Live(self.account, self.settings.owner)
-        self._writes = Writes(self.account, self.settings.owner)
-        self._seen = read(self._live, self.settings, everything=True)
+        self._name = past or self.here.settings.eks_name(self.key)
+        self._eks = usage.Usage(self.here.account).cluster(self._name)
+        self._live = self.here.live
+        self._writes = Writes(self.here.account, self.here.settings.owner)
+        self._seen = read(self._live, self.here.settings, everything=True)
         self._found = self._seen.found
         self._unreachable = ""
         self._unchanged = "Nothing was changed"
 
     @property
     def _in_file(self) -> bool:
-        return self.key in self.settings.clusters
+        return self.key in self.here.settings.clusters
 
     @property
     def _dead_mesh(self) -> str | None:
         """The mesh that the cluster's own controller cannot take out of AWS, since nothing reaches its API."""
-        if not self._unreachable or self.settings.mesh.kind == "none":
+        if not self._unreachable or self.here.settings.mesh.kind == "none":
             return None
-        return self.settings.mesh_name(self.key) if self._in_file else self.entry.get("meshName") or self._name
+        return self.here.settings.mesh_name(self.key) if self._in_file else self.entry.get("meshName") or self._name
 
     def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
         """End the command unless no reason is left but those that are acknowledged."""
-        here = self.project.named
-        case = usage.case(self.account, self._seen, self.key, self._name, stack=here, zero_since=zero_since)
+        here = self.here.named
+        case = usage.case(self.here.account, self._seen, self.key, self._name, stack=here, zero_since=zero_since)
         self._unreachable = case.unreachable
-        if holding := rules.held(self._found, self.key, self.project.named):
+        if holding := rules.held(self._found, self.key, self.here.named):
             _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
-        if lock := self.project.locked():
+        if lock := self.here.project.locked():
             stop(
                 Code.BUSY,
-                f"The state of {self.settings.stack} is locked by {lock}. Nothing was changed. "
-                f"{lock.cure(self.project.named)}; then run the same again",
+                f"The state of {self.here.settings.stack} is locked by {lock}. Nothing was changed. "
+                f"{lock.cure(self.here.named)}; then run the same again",
             )
         every = rules.reasons(case)
         if against := [reason for reason in every if reason.word not in words]:
@@ -163,7 +157,7 @@ class _Retirement:
 
     def check_same(self, file: bytes) -> None:
         """End the command if what it was proved on has changed while somebody thought about the answer."""
-        Confirmed(file, self._found).check(self.project, self._live.find())
+        Confirmed(file, self._found).check(self.here.project, self._live.find())
 
     def lift(self) -> None:
         """Apply what lifts the cluster's protection, which a shift of rules alone leaves on it, and nothing else."""
@@ -171,32 +165,32 @@ class _Retirement:
             return
         if self._unreachable:
             say(f"Where the Kubernetes API of {self.key} is silent, the engine waits 12 s for each object inside.")
-        with self.project.tentative(say) as keep:
-            if self.settings.clusters[self.key].deletion_protection:
-                self.project.write(f"clusters.{self.key}.deletionProtection", "false")
-            plan = self._sound(self.project.preview())
+        with self.here.project.tentative(say) as keep:
+            if self.here.settings.clusters[self.key].deletion_protection:
+                self.here.project.write(f"clusters.{self.key}.deletionProtection", "false")
+            plan = self._sound(self.here.project.preview())
             if any(not rules.lifts(step, self.key) for step in touched(plan)):
                 stop(
                     Code.REFUSED,
                     f"The stack file says more than was applied ({plan.summary()}), so that the plan would not be of "
-                    f"{self.key} alone. Nothing was changed. Apply that first (pulumi up -s {self.project.named}), "
+                    f"{self.key} alone. Nothing was changed. Apply that first (pulumi up -s {self.here.named}), "
                     "then run the same again",
                 )
             keep()
         if touched(plan) or plan.kept:
             say(f"Lifting the protection of {self.key}.")
-            self._applied(self.project.up())
-            of_file = ", in the stack file too" if self.settings.clusters[self.key].deletion_protection else ""
+            self._applied(self.here.project.up())
+            of_file = ", in the stack file too" if self.here.settings.clusters[self.key].deletion_protection else ""
             self._unchanged = f"The protection of {self.key} is lifted{of_file}, and nothing else was changed"
 
     def remove(self) -> int:
         """Take the cluster out of file and AWS, and return how many resources were deleted."""
         variables = _DROP_THE_MESH if self._dead_mesh else {}
-        with self.project.tentative(say) as keep, self.project.environment(variables):
+        with self.here.project.tentative(say) as keep, self.here.project.environment(variables):
             if self._in_file:
-                self.project.remove(rules.keys(self.settings, self.key))
-            judged = self.project.content()
-            plan = self._sound(self.project.preview())
+                self.here.project.remove(rules.keys(self.here.settings, self.key))
+            judged = self.here.project.content()
+            plan = self._sound(self.here.project.preview())
             own = replace(plan, steps=tuple(step for step in plan.steps if not drops_a_mesh(step)))
             if not touched(own):
                 keep()
@@ -205,22 +199,22 @@ class _Retirement:
                 stop(
                     Code.REFUSED,
                     f"The plan is no retirement but {kind(own)} ({plan.summary()}). {self._unchanged}. See what "
-                    f"else the stack file wants (pulumi preview -s {self.project.named}), apply that first, then run "
+                    f"else the stack file wants (pulumi preview -s {self.here.named}), apply that first, then run "
                     "the same again",
                 )
             _show(plan)
             drained = self._drain()
-            if self.project.content() != judged:
+            if self.here.project.content() != judged:
                 self._register(drained)
                 stop(
                     Code.BUSY,
-                    f"{self.project.file_name} has been edited since its plan was judged, so that was not applied. "
+                    f"{self.here.file_name} has been edited since its plan was judged, so that was not applied. "
                     f"{self._unchanged}. Run the same again",
                 )
             keep()
-        with self.project.environment(variables):
+        with self.here.project.environment(variables):
             try:
-                run = self.project.up()
+                run = self.here.project.up()
             except KeyboardInterrupt:
                 self._give_back(drained)
                 raise
@@ -234,13 +228,13 @@ class _Retirement:
     def look_back(self) -> Sweep:
         """Look for what the cluster left behind."""
         issuer = (self._eks or {}).get("identity", {}).get("oidc", {}).get("issuer")
-        return sweep(self.account, self._name, issuer, self._dead_mesh)
+        return sweep(self.here.account, self._name, issuer, self._dead_mesh)
 
     def _settled(self, run: Run) -> int:
         """Take back from the clusters that stay what dropped the mesh, if it is still on them."""
         if touched(run):
             say("Once more, so that no other cluster's objects are dropped when its API does not answer.")
-            self._applied(self.project.up())
+            self._applied(self.here.project.up())
         return 0
 
     def _sound(self, plan: Run) -> Run:
@@ -261,7 +255,7 @@ class _Retirement:
             stop(
                 Code.FAILED,
                 f"{run.failure.rstrip()}\nThe update stopped halfway: what was done stays done. Mend what it says, "
-                f"then run the same again; it goes on from there: cutover retire {self.key} -s {self.project.named}",
+                f"then run the same again; it goes on from there: cutover retire {self.key} -s {self.here.named}",
             )
         return run
 
@@ -284,7 +278,7 @@ class _Retirement:
 
     def _wait(self, groups: Sequence[str]) -> None:
         """Wait until nothing drains any more, and nobody has gone back to the cluster."""
-        delays = (route.deregistration_delay for route in self.settings.routes.values())
+        delays = (route.deregistration_delay for route in self.here.settings.routes.values())
         patience = max(delays, default=0) + _LATE_SECONDS
         end = time.monotonic() + patience
         while left := self._writes.draining(groups):
@@ -300,7 +294,7 @@ class _Retirement:
         self._check_idle()
 
     def _check_idle(self) -> None:
-        if reason := rules.needed(self._live.find(), self.key, self.project.named):
+        if reason := rules.needed(self._live.find(), self.key, self.here.named):
             stop(
                 Code.BUSY,
                 f"Somebody has gone back to {self.key} meanwhile, so it stays, and the stack file is as it was: "
@@ -314,7 +308,7 @@ class _Retirement:
         except LiveError as error:
             say(f"Nothing tells whether somebody has gone back to {self.key}: {error}", "yellow")
             return
-        if reason := rules.needed(found, self.key, self.project.named):
+        if reason := rules.needed(found, self.key, self.here.named):
             say(f"Somebody has gone back to {self.key} meanwhile: {reason}", "yellow")
             self._register({group: every for group, every in targets.items() if group in found.groups})
 

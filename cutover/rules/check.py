@@ -65,7 +65,8 @@ def idle(rows: Sequence[Row], ignored: Mapping[str, str], checks: Iterable[Check
     titles = {check.code: check.title for check in checks}
     failing = {row.code for row in rows if row.verdict is not Verdict.OK}
     return [
-        f"checks.ignore.{code}: {titles[code]} has nothing to ignore here. Take it out, or a later fault goes unseen"
+        f"checks.ignore.{code}: {titles[code]} has nothing to ignore here. Take it out, unless "
+        "another cluster still needs it: a later fault would go unseen"
         if code in titles
         else f"checks.ignore.{code}: there is no such check, so nothing is ignored. docs/checks.md lists them"
         for code in ignored

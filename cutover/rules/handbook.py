@@ -1,11 +1,10 @@
 """docs/checks.md, written from the checks: what each is for, by what it judges, and what to do.
 
-`python -m cutover.rules.handbook` says it. Owns nothing but the form.
+Pure: `make docs` writes it. Owns nothing but the form.
 """
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from cutover.rules.preflight import CHECKS
@@ -46,7 +45,3 @@ def _section(check: Check) -> Iterator[str]:
     yield f"- Looks at: {check.evidence}"
     yield f"- Do: {check.cure}"
     yield f"- More: <{check.page}>\n"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page())

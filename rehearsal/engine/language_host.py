@@ -11,9 +11,7 @@ import contextvars
 import logging
 import os
 import runpy
-import signal
 import sys
-import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +22,7 @@ import pulumi
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from rehearsal.plugins.plugin import MAX_MESSAGE_BYTES
+from rehearsal.plugins.plugin import until_ended
 
 _ENGINE_ENDED = "resource monitor shut down"  # what a program hears when the engine has refused one of its resources
 
@@ -103,19 +101,8 @@ def main() -> None:
     """Serve the engine whose address is the last argument, until it ends this process."""
     pulumi.log.debug = _unsaid
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # a program that fails leaves tasks behind, as it must
-    server = grpc.server(
-        ThreadPoolExecutor(max_workers=4), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
-    )
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    ended = threading.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, lambda *_: ended.set())
-    sys.stdout.write(f"{port}\n")
-    sys.stdout.flush()
-    ended.wait()
-    os._exit(0)  # a program that waits for an engine which is gone would keep this process, and the user, for seconds
+    host = LanguageHost(sys.argv[-1])
+    until_ended(lambda server: language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server), threads=4)
 
 
 if __name__ == "__main__":

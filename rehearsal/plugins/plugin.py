@@ -18,7 +18,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 import grpc
 from google.protobuf import empty_pb2, json_format, struct_pb2
@@ -164,11 +164,16 @@ def serve(provider: Provider, replacing_settings: Callable[[Props, Props], set[s
     ``replacing_settings`` tells by old and new configuration which changed settings replace the provider, and with it
     all that it made.
     """
+    servicer = _Servicer(provider, replacing_settings)
+    until_ended(lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server), threads=32)
+
+
+def until_ended(add: Callable[[grpc.Server], object], threads: int) -> NoReturn:
+    """Serve what is added to a server, tell its port as the engine reads it, and end with the engine's first signal."""
     server = grpc.server(
-        ThreadPoolExecutor(max_workers=32),
-        options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)],
+        ThreadPoolExecutor(max_workers=threads), options=[("grpc.max_receive_message_length", MAX_MESSAGE_BYTES)]
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(provider, replacing_settings), server)
+    add(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     ended = threading.Event()
@@ -178,7 +183,8 @@ def serve(provider: Provider, replacing_settings: Callable[[Props, Props], set[s
     sys.stdout.flush()
     ended.wait()
     server.stop(grace=None)
-    os._exit(0)  # a call that waits for something silent would keep the process until the engine kills it
+    # A call that waits for something silent, or a program for an engine that is gone, would keep the process.
+    os._exit(0)
 
 
 _KINDS = {
