@@ -21,6 +21,7 @@ from components.controllers import (
     LoadBalancerController,
     LoadBalancerControllerArgs,
 )
+from components.existing_listener import ExistingListener, ExistingListenerArgs
 from components.load_balancer import SharedLoadBalancer, SharedLoadBalancerArgs
 from components.mesh import ClusterMesh, ClusterMeshArgs
 from components.namespaces import Namespaces, NamespacesArgs
@@ -40,52 +41,69 @@ _T = TypeVar("_T")
 class SharedLayer:
     """What outlives every cluster."""
 
-    network: Network
-    load_balancers: dict[str, SharedLoadBalancer]
+    network: Network | None
+    load_balancers: dict[str, SharedLoadBalancer | ExistingListener]
     discovery: SharedNamespace | None
 
 
 def shared_layer(settings: Settings, cloud: aws.Provider) -> SharedLayer:
     """Declare what clusters come and go behind: no edit of clusters or weights changes it."""
-    network = Network("network", settings.network, ResourceOptions(providers=[cloud]))
+    network = Network("network", settings.network, ResourceOptions(providers=[cloud])) if settings.network else None
     load_balancers = {
-        name: SharedLoadBalancer(
-            name,
-            SharedLoadBalancerArgs(
-                load_balancer=wanted,
-                vpc_id=network.vpc_id,
-                subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
-                ingress_cidrs=settings.ingress_cidrs(name),
-                zone_id=_zone_id(wanted.hosted_zone, cloud) if wanted.hosted_zone else None,
-            ),
-            ResourceOptions(providers=[cloud], protect=wanted.deletion_protection or settings.carries(name)),
-        )
+        name: _own_load_balancer(settings, name, _given(network), cloud)
+        if wanted.own
+        else _existing_listener(settings, name, cloud)
         for name, wanted in settings.load_balancers.items()
     }
     discovery = None
     if wanted := settings.service_discovery:
-        args = SharedNamespaceArgs(namespace=wanted.namespace, services=wanted.services, vpc_id=network.vpc_id)
+        vpc_id = _given(network).vpc_id
+        args = SharedNamespaceArgs(namespace=wanted.namespace, services=wanted.services, vpc_id=vpc_id)
         discovery = SharedNamespace("discovery", args, ResourceOptions(providers=[cloud]))
     return SharedLayer(network=network, load_balancers=load_balancers, discovery=discovery)
 
 
+def _own_load_balancer(settings: Settings, name: str, network: Network, cloud: aws.Provider) -> SharedLoadBalancer:
+    wanted = settings.own_load_balancers[name]
+    args = SharedLoadBalancerArgs(
+        load_balancer=wanted,
+        vpc_id=network.vpc_id,
+        subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
+        ingress_cidrs=settings.ingress_cidrs(name),
+        zone_id=_zone_id(wanted.hosted_zone, cloud) if wanted.hosted_zone else None,
+    )
+    protect = wanted.deletion_protection or settings.carries(name)
+    return SharedLoadBalancer(name, args, ResourceOptions(providers=[cloud], protect=protect))
+
+
+def _existing_listener(settings: Settings, name: str, cloud: aws.Provider) -> ExistingListener:
+    args = ExistingListenerArgs(load_balancer=settings.elsewhere[name], cloud=cloud)
+    return ExistingListener(name, args, ResourceOptions(providers=[cloud]))
+
+
+def _given(network: Network | None) -> Network:
+    """Return the network, without which the settings have refused whatever stands in one."""
+    return cast("Network", network)
+
+
 def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) -> dict[str, Route]:
     """Declare every route over all clusters."""
-    return {
-        name: Route(
-            name,
-            RouteArgs(
-                route=wanted,
-                weights=settings.weights_of(name),
-                serving={cluster for cluster in settings.clusters if settings.serves(name, cluster)},
-                preview=settings.preview,
-                listener_arn=shared.load_balancers[settings.load_balancer_of(name)].listener_arn,
-                vpc_id=shared.network.vpc_id,
-            ),
-            ResourceOptions(providers=[cloud]),
+    routes: dict[str, Route] = {}
+    for name, wanted in settings.routes.items():
+        on_it = settings.load_balancers[settings.load_balancer_of(name)]
+        balancer = shared.load_balancers[settings.load_balancer_of(name)]
+        args = RouteArgs(
+            route=wanted,
+            weights=settings.weights_of(name),
+            serving={cluster for cluster in settings.clusters if settings.serves(name, cluster)},
+            preview=settings.preview,
+            listener_arn=balancer.listener_arn,
+            places=on_it.places,
+            gives_back=not on_it.own,
+            vpc_id=balancer.vpc_id,
         )
-        for name, wanted in settings.routes.items()
-    }
+        routes[name] = Route(name, args, ResourceOptions(providers=[cloud]))
+    return routes
 
 
 def cluster_layer(
@@ -98,7 +116,8 @@ def cluster_layer(
     node_count: int | None,
 ) -> Cluster:
     """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
-    wanted, vpc_id = settings.clusters[key], shared.network.vpc_id
+    wanted, network = settings.clusters[key], _given(shared.network)
+    vpc_id = network.vpc_id
     # AWS refuses to delete a cluster under deletion protection only when its nodes and add-ons are gone already.
     protect = settings.serving(key) or wanted.deletion_protection
     cluster = Cluster(
@@ -109,7 +128,7 @@ def cluster_layer(
             partition=settings.aws.partition,
             login=settings.aws.login,
             vpc_id=vpc_id,
-            private_subnet_ids=shared.network.private_subnet_ids,
+            private_subnet_ids=network.private_subnet_ids,
             load_balancers={
                 name: LoadBalancerAccess(
                     security_group_id=balancer.security_group_id, ports=settings.target_ports(name, key)
@@ -151,7 +170,7 @@ def cluster_layer(
                 service=service,
                 target_type=settings.routes[name].target_type,
                 target_group_arn=route.target_group_arns[key],
-                vpc_id=vpc_id,
+                vpc_id=shared.load_balancers[settings.load_balancer_of(name)].vpc_id,
                 after=[route.preview_rules[key], controller.release, *made],
                 deleted_with=cluster.eks,
             ),

@@ -39,6 +39,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
     """An ALB. ``listener_arn`` is the listener on which routes put their rules."""
 
     security_group_id: pulumi.Output[str]
+    vpc_id: pulumi.Output[str]
     dns_name: pulumi.Output[str]
     listener_arn: pulumi.Output[str]
     urls: list[pulumi.Output[str]]
@@ -51,6 +52,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         self._replaceable = ResourceOptions(parent=self, protect=False)
         wanted = args.load_balancer
         self.security_group_id = self._security_group(args)
+        self.vpc_id = pulumi.Output.from_input(args.vpc_id)
         balancer = aws.lb.LoadBalancer(
             name,
             load_balancer_type="application",

@@ -14,13 +14,13 @@ from pulumi import ResourceOptions
 
 from components.tags import own_tags
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
-from settings.priorities import preview_priority, weighted_priority
 from settings.values import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
 
     from settings.operation import Preview
+    from settings.priorities import Places
     from settings.routes import Route as RouteSettings
     from settings.routes import Stickiness
 
@@ -32,13 +32,19 @@ _UNUSED_PORT = 80
 
 @dataclass(frozen=True, kw_only=True)
 class RouteArgs:
-    """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests."""
+    """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests.
+
+    ``places`` are those that are the stack's on the listener. ``gives_back`` is whether somebody else's rule answers
+    there when the weighted one is gone: whether it may go is then for the gate alone to say.
+    """
 
     route: RouteSettings
     weights: Mapping[str, int]
     serving: Set[str]
     preview: Preview
     listener_arn: pulumi.Input[str]
+    places: Places
+    gives_back: bool
     vpc_id: pulumi.Input[str]
 
 
@@ -111,7 +117,7 @@ class Route(pulumi.ComponentResource):
         return aws.lb.ListenerRule(
             f"{self._name}-{cluster}-preview",
             listener_arn=self._args.listener_arn,
-            priority=preview_priority(self._args.route.priority, cluster),
+            priority=self._args.places.preview(self._args.route.priority, cluster),
             conditions=conditions,
             # Never sticky: the cookie would keep a browser that previewed a cluster on it, against the weights.
             actions=[self._forward({cluster: 1}, None)],
@@ -123,11 +129,11 @@ class Route(pulumi.ComponentResource):
         return aws.lb.ListenerRule(
             f"{self._name}-weighted",
             listener_arn=self._args.listener_arn,
-            priority=weighted_priority(self._args.route.priority),
+            priority=self._args.places.weighted(self._args.route.priority),
             conditions=self._conditions(),
             actions=[self._forward(self._args.weights, self._args.route.stickiness)],
             tags=self._tags(),
-            opts=ResourceOptions(parent=self, protect=True),
+            opts=ResourceOptions(parent=self, protect=not self._args.gives_back),
         )
 
     def _forward(self, weights: Mapping[str, int], sticky: Stickiness | None) -> aws.lb.ListenerRuleActionArgs:

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settings.routes import Route
+
+class Pattern(Protocol):
+    """What has hosts and paths, where it asks for any: a route, or a rule that stands on a listener."""
+
+    @property
+    def hosts(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def paths(self) -> Sequence[str]: ...  # noqa: D102
 
 
-def covers(first: Route, other: Route) -> bool:
+def covers(first: Pattern, other: Pattern) -> bool:
     """Tell whether every request that ``other`` matches is one of ``first``."""
     return all(
         all(any(_within(one, wide) for wide in wides) for one in ones)
@@ -24,8 +31,8 @@ def covers(first: Route, other: Route) -> bool:
     )
 
 
-def shared(first: Route, other: Route) -> str:
-    """Return what two routes both match, as the narrower of two hosts and paths; empty where no request is of both."""
+def shared(first: Pattern, other: Pattern) -> str:
+    """Return what two patterns both match, as the narrower of two hosts and paths; empty where no request is both's."""
     found: list[str] = []
     for ones, others in zip(_conditions(first), _conditions(other), strict=True):
         both = next((pair for pair in product(ones, others) if _meet(*pair)), None)
@@ -40,8 +47,8 @@ def meet(host: str, names: Sequence[str]) -> bool:
     return any(_meet(host.lower(), name) for name in names)
 
 
-def _conditions(route: Route) -> tuple[Sequence[str], Sequence[str]]:
-    return [host.lower() for host in route.hosts] or ["*"], route.paths or ["/*"]
+def _conditions(pattern: Pattern) -> tuple[Sequence[str], Sequence[str]]:
+    return [host.lower() for host in pattern.hosts] or ["*"], pattern.paths or ["/*"]
 
 
 def _narrower(one: str, other: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from settings.priorities import EVERY_PLACE, Places
 from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, text, whole
 
 # AWS gives a target group's or load balancer's name 32 characters, of which Pulumi's auto-naming takes a hyphen and 7
@@ -100,6 +101,16 @@ class LoadBalancer(Model):
     def hosted_zone(self) -> Zone | None:
         """The hosted zone: a public one, unless the file says otherwise."""
         return Zone(name=self.zone, private=False) if isinstance(self.zone, str) else self.zone
+
+    @property
+    def own(self) -> bool:
+        """Whether the stack makes it."""
+        return True
+
+    @property
+    def places(self) -> Places:
+        """Where its rules lie: nobody else has any there."""
+        return EVERY_PLACE
 
     @property
     def https(self) -> bool:

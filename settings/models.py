@@ -14,6 +14,7 @@ from settings.aws import Aws, StackName
 from settings.clusters import NODE_PORTS, Cluster
 from settings.conditions import covers, meet, shared
 from settings.discovery import Mesh, ServiceDiscovery, VirtualNode
+from settings.listeners import AnyLoadBalancer, ExistingLoadBalancer
 from settings.load_balancers import LoadBalancer, LoadBalancerName
 from settings.network import Network, NewNetwork
 from settings.operation import Checks, Gate, Preview, Retirement, Rollout
@@ -38,8 +39,15 @@ class Settings(Model):
     project: str
     stack: StackName
     aws: Aws
-    network: Network = Field(description="a new VPC ({cidr, zones}) or an existing one ({vpcId, ...})")
-    load_balancers: dict[LoadBalancerName, LoadBalancer] = Field(min_length=1, description="the load balancers by name")
+    network: Network | None = Field(
+        default=None,
+        description="a new VPC ({cidr, zones}) or an existing one ({vpcId, ...}); left out where all that needs one "
+        "was made elsewhere",
+    )
+    load_balancers: dict[LoadBalancerName, AnyLoadBalancer] = Field(
+        min_length=1,
+        description="the load balancers by name: the stack's own, or listeners made elsewhere ({existing})",
+    )
     clusters: dict[ClusterKey, Cluster] = Field(min_length=1, description="the clusters by key, such as v1-36")
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
     routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
@@ -62,7 +70,18 @@ class Settings(Model):
     @property
     def owner(self) -> Owner:
         """Whose everything is that the stack makes."""
-        return Owner(self.project, self.stack)
+        return Owner(self.project, self.stack, tuple(one.existing.name for one in self.elsewhere.values()))
+
+    @property
+    def own_load_balancers(self) -> dict[str, LoadBalancer]:
+        """The load balancers that the stack makes."""
+        return {key: one for key, one in self.load_balancers.items() if one.own and isinstance(one, LoadBalancer)}
+
+    @property
+    def elsewhere(self) -> dict[str, ExistingLoadBalancer]:
+        """The listeners that others made, on which the stack has rules and nothing else."""
+        found = {key: one for key, one in self.load_balancers.items() if not one.own}
+        return {key: one for key, one in found.items() if isinstance(one, ExistingLoadBalancer)}
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -85,14 +104,16 @@ class Settings(Model):
                 *(f"clusters.{key}.meshName" for key, one in self.clusters.items() if one.mesh_name),
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
-        for key, balancer in self.load_balancers.items():
+        for key, balancer in self.own_load_balancers.items():
             if balancer.zone and not balancer.names:
                 yield f"loadBalancers.{key}.zone changes nothing: there are no names to make in it."
 
     def _strange_hosts(self) -> Iterator[str]:
         for name, route in self.routes.items():
             key = self.load_balancer_of(name)
-            balancer = self.load_balancers[key]
+            balancer = self.own_load_balancers.get(key)
+            if balancer is None:
+                continue
             strange = [host for host in route.hosts if not meet(host, balancer.names)]
             if balancer.names and strange:
                 unsure = "" if balancer.certificate_arn else ", and the certificate made for them is not valid for it"
@@ -116,7 +137,7 @@ class Settings(Model):
 
     def ingress_cidrs(self, load_balancer: str) -> tuple[str, ...]:
         """Return who may connect to a load balancer: whom it names, else everyone, or for an internal one the VPC."""
-        wanted = self.load_balancers[load_balancer]
+        wanted = self.own_load_balancers[load_balancer]
         if wanted.ingress_cidrs is not None:
             return wanted.ingress_cidrs
         return (

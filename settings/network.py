@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Field, Tag
 
+from settings.kinds import EXISTING, NEW, existing_if
 from settings.values import NOWHERE, Model, Several, cidr, edited, rule, text, within
 
 VpcCidr = Annotated[
@@ -78,7 +79,4 @@ class ExistingNetwork(Model):
     )
 
 
-Network = Annotated[
-    Annotated[NewNetwork, Tag("new")] | Annotated[ExistingNetwork, Tag("existing")],
-    Discriminator(lambda value: "existing" if isinstance(value, dict) and "vpcId" in value else "new"),
-]
+Network = Annotated[Annotated[NewNetwork, Tag(NEW)] | Annotated[ExistingNetwork, Tag(EXISTING)], existing_if("vpcId")]

@@ -7,7 +7,7 @@ Refuses to read AWS (cutover/aws/live.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,10 +26,15 @@ _RESERVED = ("eks-cutover:", "pulumi:project", "pulumi:stack", "aws:")
 
 @dataclass(frozen=True)
 class Owner:
-    """One stack of one project."""
+    """One stack of one project.
+
+    ``elsewhere`` are load balancers, by name, that others made and own, and on which it has rules: nothing there is
+    marked as its own but those rules.
+    """
 
     project: str
     stack: str
+    elsewhere: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.project}/{self.stack}"
@@ -38,6 +43,10 @@ class Owner:
     def tags(self) -> dict[str, str]:
         """What marks a thing as this owner's."""
         return {PROJECT_TAG: self.project, STACK_TAG: self.stack}
+
+    def owns(self, tags: Mapping[str, str]) -> bool:
+        """Tell whether a thing is marked as this owner's, project and stack."""
+        return all(tags.get(key) == value for key, value in self.tags.items())
 
     def named_by(self, tags: Mapping[str, str]) -> bool:
         """Tell whether a thing is marked with the stack's name, whatever its project."""

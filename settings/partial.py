@@ -10,8 +10,8 @@ import difflib
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Union, get_args, get_origin
 
+from settings.kinds import kind_of
 from settings.models import Settings
-from settings.network import ExistingNetwork, NewNetwork
 from settings.values import Model
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class _Unknown:
 
     __bool__ = __eq__ = __hash__ = __str__ = __format__ = __getattr__ = _asked  # pyright: ignore[reportAssignmentType]
     __iter__ = __len__ = __contains__ = __getitem__ = _asked
-    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = _asked
+    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _asked
 
 
 UNKNOWN: Any = _Unknown()
@@ -83,7 +83,7 @@ def _model(kind: type[Model], raw: Mapping[str, Any], wrong: frozenset[Path], at
     given: dict[str, Any] = {}
     for key, (name, field) in fields.items():
         if key in raw:
-            given[name] = _value(field.annotation, raw[key], wrong, (*at, key))
+            given[name] = _value(field.rebuild_annotation(), raw[key], wrong, (*at, key))
         else:
             given[name] = UNKNOWN if field.is_required() or key in meant else field.default
     return kind.model_construct(**given)
@@ -92,7 +92,7 @@ def _model(kind: type[Model], raw: Mapping[str, Any], wrong: frozenset[Path], at
 def _kind(kind: Any, raw: Any) -> Any:
     """Return what ``raw`` is one of, where there are several or none at all may stand."""
     if get_origin(kind) is Annotated:
-        return _kind(get_args(kind)[0], raw)
+        return _kind(kind_of(kind, raw), raw)
     if get_origin(kind) not in {Union, UnionType}:
         return kind
     kinds = [_kind(one, raw) for one in get_args(kind)]
@@ -100,6 +100,4 @@ def _kind(kind: Any, raw: Any) -> Any:
         return next(one for one in kinds if get_origin(one) is tuple)
     if not isinstance(raw, dict):
         return type(raw)
-    if NewNetwork in kinds:
-        return ExistingNetwork if "vpcId" in raw else NewNetwork
     return next(one for one in kinds if get_origin(one) is dict or (isinstance(one, type) and issubclass(one, Model)))

@@ -16,8 +16,8 @@ import pulumi
 from pydantic import ValidationError
 
 from settings import files
+from settings.kinds import told_apart
 from settings.models import Settings
-from settings.network import ExistingNetwork, NewNetwork
 from settings.partial import known
 from settings.rules import mistakes
 from settings.rules.mistake import Mistake
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 
+_NOUNS = {"network": "network", "loadBalancers": "load balancer", "clusters": "cluster"}  # of what may exist already
 _NOT_WRITTEN = {"project", "stack", "aws"}  # fields of Settings that are not keys of the project
 
 
@@ -194,16 +195,23 @@ def _told_once(details: list[Any]) -> list[Any]:
 
 
 def _path(loc: Sequence[str | int]) -> tuple[str | int, ...]:
-    """Return where pydantic found something, without which of two kinds it took a network or a zone for."""
-    kind = 1 if loc[0] == "network" else 3 if loc[0] == "loadBalancers" and loc[2:3] == ("zone",) else len(loc)
-    return (*loc[:kind], *loc[kind + 1 :])
+    """Return where pydantic found something, without which of two kinds it took a value for."""
+    path: list[str | int] = []
+    tagged = False
+    for part in loc:
+        if tagged and part != "[key]":
+            tagged = False
+            continue
+        path.append(part)
+        tagged = told_apart(path)
+    return tuple(path)
 
 
 def _unknown(detail: dict[str, Any]) -> tuple[str | int, ...]:
     """Return the path of the value that is not known because of a mistake."""
     path = _path(detail["loc"])
-    # Of a network, a key that nobody reads leaves in doubt which of its two kinds it is.
-    return path[:1] if path[0] == "network" and detail["type"] == "extra_forbidden" else path
+    # A key that nobody reads leaves in doubt which of two kinds its value is.
+    return path[:-1] if detail["type"] == "extra_forbidden" and told_apart(path[:-1]) else path
 
 
 def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]) -> Mistake:
@@ -250,9 +258,10 @@ def _stranger(path: list[str | int]) -> str:
     """Say of a key that nobody reads which one may have been meant."""
     known = [name for name, _ in _fields(path[:-1]) if len(path) > 1 or name not in _NOT_WRITTEN]
     if path[-1] in known:
-        new, existing = (", ".join(name for name, _ in _named(kind)) for kind in (NewNetwork, ExistingNetwork))
+        new, existing = (", ".join(name for name, _ in _named(kind)) for kind in _models_at(path[:-1]))
+        what = _NOUNS[str(path[0])]
         return (
-            f"a new network ({new}) and an existing one ({existing}) exclude each other. It is not clear which one is "
+            f"a new {what} ({new}) and an existing one ({existing}) exclude each other. It is not clear which one is "
             "meant. Keep the keys of one"
         )
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
@@ -270,7 +279,11 @@ def _description(path: list[str | int]) -> str:
 
 
 def _fields(path: list[str | int]) -> list[tuple[str, FieldInfo]]:
-    """Return the fields, by their names in YAML, of the model that stands at ``path``; none where none stands."""
+    """Return the fields, by their names in YAML, of the models that may stand at ``path``; none where none may."""
+    return [pair for model in _models_at(path) for pair in _named(model)]
+
+
+def _models_at(path: list[str | int]) -> list[type[Model]]:
     models: list[type[Model]] = [Settings]
     many = False  # whether the next part is a map's key or a place in a list, which the user chose
     for part in path:
@@ -280,7 +293,7 @@ def _fields(path: list[str | int]) -> list[tuple[str, FieldInfo]]:
         inside = [field.annotation for model in models for name, field in _named(model) if name == part]
         models = [model for annotation in inside for model in _models(annotation)]
         many = any(get_origin(annotation) in {dict, tuple} for annotation in inside)
-    return [] if many else [pair for model in models for pair in _named(model)]
+    return [] if many else models
 
 
 def _named(model: type[Model]) -> list[tuple[str, FieldInfo]]:

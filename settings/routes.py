@@ -7,9 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from settings.load_balancers import LoadBalancerName
+from settings.priorities import MAX_ROUTE_PRIORITY
 from settings.values import ClusterKey, DnsLabel, Model, Port, Several, Weight, edited, rule, seconds, text, whole
-
-MAX_ROUTE_PRIORITY = 1000
 
 _LONGEST_ROUTE = 32 - len("-v1-36-b-1234567")
 

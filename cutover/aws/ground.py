@@ -54,7 +54,7 @@ def read(settings: Settings) -> Ground:
 
 
 def _read_hosted(settings: Settings, account: boto3.Session) -> dict[str, list[bool]]:
-    zones = (balancer.hosted_zone for balancer in settings.load_balancers.values())
+    zones = (balancer.hosted_zone for balancer in settings.own_load_balancers.values())
     wanted = {zone.name for zone in zones if zone}
     found: dict[str, list[bool]] = {name: [] for name in wanted}
     if wanted:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from cutover.aws.listeners import forwarded, instead
 from cutover.aws.session import LiveError
 from cutover.calls import at_once, client, failing_as, threads, told
 from cutover.rules.found import Found, TargetGroup, WeightedRule
@@ -230,8 +231,8 @@ class Live:
             for rule, tags in own:
                 if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
                     weights = forwarded(rule["Actions"])
-                    instead = "" if weights else _instead(rule["Actions"])
-                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights, instead)
+                    otherwise = "" if weights else instead(rule["Actions"])
+                    found[tags[ROUTE_TAG]] = WeightedRule(rule["RuleArn"], balancer, weights, otherwise)
         return found, doubts
 
     def _groups(self, balancer: str) -> tuple[dict[str, TargetGroup], list[str]]:
@@ -368,15 +369,3 @@ def _hold(says: Any) -> Hold:
             if type(weight) is not int or not 0 <= weight <= HIGHEST:
                 raise ValueError(f"{route} has {cluster} at {json.dumps(weight)}, and a weight is 0 to {HIGHEST}")
     return hold
-
-
-def _instead(actions: Sequence[Mapping[str, Any]]) -> str:
-    last = actions[-1]
-    told = last.get("FixedResponseConfig", {}) or last.get("RedirectConfig", {})
-    return f"{last['Type']} {told.get('StatusCode', '')}".strip()
-
-
-def forwarded(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return the weight of every target group in a rule's actions, as ELB's API gives them."""
-    groups = (group for action in actions for group in action.get("ForwardConfig", {}).get("TargetGroups", []))
-    return {group["TargetGroupArn"]: group.get("Weight", 1) for group in groups}

@@ -39,7 +39,7 @@ def mistakes(settings: Settings, there: Mapping[str, Subnet] | None) -> Iterator
     network = settings.network
     if there is None or not isinstance(network, ExistingNetwork):
         return
-    schemes = {balancer.scheme for balancer in settings.load_balancers.values()}
+    schemes = {balancer.scheme for balancer in settings.own_load_balancers.values()}
     public, private = network.public_subnet_ids, network.private_subnet_ids
     if "internet-facing" in schemes:
         yield from _mistakes("network.publicSubnetIds", network.vpc_id, public, there, balanced=True)

@@ -63,7 +63,7 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
 
 
 def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    for key, balancer in settings.load_balancers.items():
+    for key, balancer in settings.own_load_balancers.items():
         zone = balancer.hosted_zone
         if zone is None or zone.name not in ground.hosted:
             continue

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
-from settings.priorities import preview_priority, route_priority, weighted_priority
 from settings.rules.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -37,9 +36,10 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
     """Yield the rules of the stack file whose places on a listener others hold until an update is through."""
     for name, route in settings.routes.items():
         balancer = settings.load_balancer_of(name)
-        wanted = {preview_priority(route.priority, key): key for key in settings.clusters}
+        on_it = settings.load_balancers[balancer].places
+        wanted = {on_it.preview(route.priority, key): key for key in settings.clusters}
         own: list[tuple[int, str | None]] = [*wanted.items()]
-        own += [(weighted_priority(route.priority), None)] if route.live else []
+        own += [(on_it.weighted(route.priority), None)] if route.live else []
         for priority, cluster in own:
             there = places.get((balancer, priority))
             if there is None or (there.route, there.cluster) == (name, cluster):
@@ -77,11 +77,12 @@ def _in_order(settings: Settings, places: Mapping[tuple[str, int], Place], balan
     """Return priorities for a load balancer's routes, in the wanted order, that all are free or their own already."""
     now: dict[str, int] = {}
     taken: set[int] = set()
+    on_it = settings.load_balancers[balancer].places
     for (where, priority), place in places.items():
-        if where == balancer:
-            taken.add(route_priority(priority))
+        if where == balancer and on_it.first <= priority <= on_it.last:
+            taken.add(on_it.route_priority(priority))
             if place.route:
-                now[place.route] = route_priority(priority)
+                now[place.route] = on_it.route_priority(priority)
     found: dict[str, int] = {}
     last = 0
     for name in sorted(settings.routes, key=lambda name: settings.routes[name].priority):

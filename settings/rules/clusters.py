@@ -87,7 +87,7 @@ def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iter
 def partition_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield ARNs that are of another partition of AWS than the region."""
     arns = {f"aws:assumeRoles[{place}].roleArn": role.role_arn for place, role in enumerate(settings.aws.assume_roles)}
-    for key, balancer in settings.load_balancers.items():
+    for key, balancer in settings.own_load_balancers.items():
         if balancer.certificate_arn:
             arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
     for key, cluster in settings.clusters.items():

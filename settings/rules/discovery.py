@@ -21,7 +21,7 @@ def discovery_mistakes(settings: Settings) -> Iterator[Mistake]:
     if settings.service_discovery is None:
         return
     namespace = settings.service_discovery.namespace
-    for key, balancer in settings.load_balancers.items():
+    for key, balancer in settings.own_load_balancers.items():
         for name in (name for name in balancer.names if f".{name}".endswith(f".{namespace}")):
             yield Mistake(
                 "CUT238",

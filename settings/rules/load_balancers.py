@@ -13,6 +13,7 @@ from settings.rules.mistake import Mistake, alike, as_far_as_known
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from settings.listeners import ExistingLoadBalancer
     from settings.load_balancers import LoadBalancer
     from settings.models import Settings
 
@@ -25,11 +26,12 @@ MAX_SECURITY_RULES = 60  # of one direction in a security group
 @as_far_as_known
 def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each load balancer, and with what its routes make of it."""
-    for key, balancer in settings.load_balancers.items():
+    for key, balancer in settings.own_load_balancers.items():
         yield from _mistakes_of_load_balancer(settings, key, balancer)
         yield from _limit_mistakes(settings, key, balancer)
+    for key, balancer in settings.load_balancers.items():
         yield from _rule_mistakes(settings, key, balancer)
-    names = Counter(name for balancer in settings.load_balancers.values() for name in balancer.names)
+    names = Counter(name for balancer in settings.own_load_balancers.values() for name in balancer.names)
     for name in (name for name, count in names.items() if count > 1):
         yield Mistake(
             "CUT211",
@@ -117,7 +119,7 @@ def _limit_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Ite
 
 
 @as_far_as_known
-def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer | ExistingLoadBalancer) -> Iterator[Mistake]:
     alone = len(settings.load_balancers) == 1  # where there are several, a route that names none lies on none
     on_it = {
         name: route

@@ -42,7 +42,7 @@ def joined_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"{what} {name} would be {key}-{name} in Pulumi, as {what} {other} of {first} is, and a name is taken "
                 "once. No preview would end. Give the cluster another letter at its end",
             )
-    records = {key: list(_records(balancer)) for key, balancer in settings.load_balancers.items()}
+    records = {key: list(_records(balancer)) for key, balancer in settings.own_load_balancers.items()}
     for key, name, record, first, other in _joined_alike(records):
         cure = "Leave one of the two names out" if first == key else "Give the load balancer another key"
         yield Mistake(

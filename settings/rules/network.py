@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @as_far_as_known
 def network_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield ranges that overlap, or are too small."""
+    if settings.network is None:
+        yield from _missing(settings)
     if not isinstance(settings.network, NewNetwork):
         return
     region = settings.aws.region
@@ -41,3 +43,18 @@ def network_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"{cluster.service_cidr} overlaps the network's {settings.network.cidr}. Pods could not tell a Service "
                 "from a node. Choose a range outside it",
             )
+
+
+@as_far_as_known
+def _missing(settings: Settings) -> Iterator[Mistake]:
+    standing = [f"the load balancer {key}" for key in settings.own_load_balancers]
+    standing += [f"the cluster {key}" for key in settings.clusters]
+    standing += ["the namespace of serviceDiscovery"] if settings.service_discovery else []
+    if standing:
+        yield Mistake(
+            "CUT265",
+            "network",
+            f"missing, and {', '.join(standing)} stand{'s' if len(standing) == 1 else ''} in one. Nothing could be "
+            "built. Write {cidr, zones} for a new VPC, or {vpcId, privateSubnetIds, publicSubnetIds} for one that is "
+            "there",
+        )

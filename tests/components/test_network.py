@@ -19,6 +19,12 @@ from tests.settings.editing import EXISTING
 if TYPE_CHECKING:
     from settings import Settings
 
+
+def _declared(settings: Settings) -> Network:
+    assert settings.network is not None
+    return Network("network", settings.network)
+
+
 ZONES = ("a", "b", "c", "d", "e", "f", "g")
 
 
@@ -36,7 +42,7 @@ def test_zones_from_a_on_without_a_gap_are_cut_one_after_the_other() -> None:
 
 
 def test_a_subnet_that_stands_keeps_its_range(dev: Settings) -> None:
-    subnets = record(lambda: Network("network", dev.network)).of("subnet:Subnet").values()
+    subnets = record(lambda: _declared(dev)).of("subnet:Subnet").values()
     assert {subnet.ignore_changes for subnet in subnets} == {("cidrBlock",)}
 
 
@@ -54,7 +60,7 @@ def test_the_smallest_range_leaves_every_public_subnet_the_addresses_that_a_load
 
 
 def test_load_balancers_and_nodes_find_their_subnets_by_the_tags_that_eks_asks_for(dev: Settings) -> None:
-    subnets = record(lambda: Network("network", dev.network)).of("subnet:Subnet")
+    subnets = record(lambda: _declared(dev)).of("subnet:Subnet")
     roles = {name: {key for key in subnet.inputs["tags"] if "/role/" in key} for name, subnet in subnets.items()}
     assert roles == {
         "network-ap-northeast-1a-public": {"kubernetes.io/role/elb"},
@@ -65,12 +71,12 @@ def test_load_balancers_and_nodes_find_their_subnets_by_the_tags_that_eks_asks_f
 
 
 def test_no_subnet_knows_a_cluster_because_clusters_come_and_go(prod: Settings) -> None:
-    subnets = record(lambda: Network("network", prod.network)).of("subnet:Subnet").values()
+    subnets = record(lambda: _declared(prod)).of("subnet:Subnet").values()
     assert not [key for subnet in subnets for key in subnet.inputs["tags"] if key.startswith("kubernetes.io/cluster/")]
 
 
 def test_a_single_nat_gateway_is_the_way_out_of_all_zones(dev: Settings) -> None:
-    recorder = record(lambda: Network("network", dev.network))
+    recorder = record(lambda: _declared(dev))
     routes = recorder.of("route:Route")
     assert len(recorder.of("NatGateway")) == len(recorder.of("Eip")) == 1
     assert routes["network-ap-northeast-1a-private-out"].inputs["natGatewayId"] == "network-ap-northeast-1a-nat-id"
@@ -78,7 +84,7 @@ def test_a_single_nat_gateway_is_the_way_out_of_all_zones(dev: Settings) -> None
 
 
 def test_with_a_nat_gateway_per_zone_the_loss_of_a_zone_leaves_the_others_their_way_out(prod: Settings) -> None:
-    recorder = record(lambda: Network("network", prod.network))
+    recorder = record(lambda: _declared(prod))
     routes, gateways = recorder.of("route:Route"), recorder.of("NatGateway")
     for zone in ("ap-northeast-1a", "ap-northeast-1c", "ap-northeast-1d"):
         assert gateways[f"network-{zone}-nat"].inputs == {
@@ -89,7 +95,7 @@ def test_with_a_nat_gateway_per_zone_the_loss_of_a_zone_leaves_the_others_their_
 
 
 def test_only_public_subnets_are_reached_from_the_internet(dev: Settings) -> None:
-    recorder = record(lambda: Network("network", dev.network))
+    recorder = record(lambda: _declared(dev))
     tables = {one.inputs["routeTableId"] for one in recorder.of("route:Route").values() if "gatewayId" in one.inputs}
     associated = recorder.of("RouteTableAssociation")
     reached = {name for name, one in associated.items() if one.inputs["routeTableId"] in tables}
@@ -98,7 +104,7 @@ def test_only_public_subnets_are_reached_from_the_internet(dev: Settings) -> Non
 
 def test_what_stands_in_a_subnet_waits_for_the_subnets_way_out(dev: Settings) -> None:
     def declare() -> None:
-        network = Network("network", dev.network)
+        network = _declared(dev)
         aws.lb.LoadBalancer("public", subnets=network.public_subnet_ids)
         aws.ec2.Instance("node", subnet_id=network.private_subnet_ids[1])
 

@@ -10,8 +10,8 @@ import pytest
 
 from components.route import Route, RouteArgs
 from settings.operation import Preview
-from settings.priorities import preview_priority, weighted_priority
-from settings.routes import MAX_ROUTE_PRIORITY, Stickiness
+from settings.priorities import EVERY_PLACE, MAX_ROUTE_PRIORITY
+from settings.routes import Stickiness
 from tests.conftest import PROJECT, record, settings_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def _recorded(
         serving={cluster for cluster, weight in weights.items() if weight and wanted.live},
         preview=Preview.model_validate_json(preview),
         listener_arn="arn:listener",
+        places=EVERY_PLACE,
+        gives_back=False,
         vpc_id="vpc-1",
     )
 
@@ -62,8 +64,8 @@ def _window(first: int) -> list[str]:
 @pytest.mark.parametrize("first", [30, 35, 41])
 def test_no_two_rules_of_a_listener_share_a_priority_whatever_clusters_and_routes_there_are(first: int) -> None:
     routes = range(1, MAX_ROUTE_PRIORITY + 1)
-    priorities = [preview_priority(route, cluster) for route in routes for cluster in _window(first)]
-    priorities += [weighted_priority(route) for route in routes]
+    priorities = [EVERY_PLACE.preview(route, cluster) for route in routes for cluster in _window(first)]
+    priorities += [EVERY_PLACE.weighted(route) for route in routes]
     assert len(set(priorities)) == len(priorities)
     assert min(priorities) >= 1
     assert max(priorities) <= 50000
@@ -71,10 +73,10 @@ def test_no_two_rules_of_a_listener_share_a_priority_whatever_clusters_and_route
 
 def test_every_preview_rule_comes_before_every_weighted_rule_and_both_are_in_the_order_of_the_routes() -> None:
     routes = range(1, MAX_ROUTE_PRIORITY + 1)
-    previews = [[preview_priority(route, cluster) for cluster in _window(35)] for route in routes]
+    previews = [[EVERY_PLACE.preview(route, cluster) for cluster in _window(35)] for route in routes]
     for earlier, later in pairwise(previews):
         assert max(earlier) < min(later)
-    weighted = [weighted_priority(route) for route in routes]
+    weighted = [EVERY_PLACE.weighted(route) for route in routes]
     assert weighted == sorted(weighted)
     assert max(previews[-1]) < weighted[0]
 

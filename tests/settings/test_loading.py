@@ -67,7 +67,7 @@ def test_a_mistake_ends_the_run_without_a_traceback() -> None:
     """Pulumi shows the message alone, and nothing above it, for its own error and what derives from it."""
     with pytest.raises(pulumi.RunError) as caught:
         loaded({})
-    assert str(caught.value).startswith("5 mistakes in Pulumi.dev.yaml; nothing has been changed.")
+    assert str(caught.value).startswith("4 mistakes in Pulumi.dev.yaml; nothing has been changed.")
 
 
 def test_a_preview_secret_in_plain_text_is_refused_with_the_command_that_hides_it() -> None:

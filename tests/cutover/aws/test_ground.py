@@ -16,7 +16,7 @@ from cutover.engine import ground as engine_ground
 from cutover.rules.ground import Ground, mistakes, warnings
 from cutover.rules.places import Place
 from settings import SettingsError
-from settings.priorities import preview_priority, weighted_priority
+from settings.priorities import EVERY_PLACE
 from tests.conftest import record_program, stack_config
 from tests.cutover.tagged import STACK, reach, tagged
 from tests.rehearsal.emulated import REGION, running
@@ -166,9 +166,9 @@ def standing(**priorities: int) -> Ground:
     places: dict[tuple[str, int], Place] = {}
     for name, priority in priorities.items():
         route = name.replace("_", "-")
-        places["public", weighted_priority(priority)] = Place(f"arn:{name}", route)
+        places["public", EVERY_PLACE.weighted(priority)] = Place(f"arn:{name}", route)
         for key in ("v1-35", "v1-36"):
-            places["public", preview_priority(priority, key)] = Place(f"arn:{name}-{key}", route, key)
+            places["public", EVERY_PLACE.preview(priority, key)] = Place(f"arn:{name}-{key}", route, key)
     return Ground(places=places)
 
 
@@ -186,7 +186,7 @@ def test_routes_that_swap_their_places_are_told_priorities_of_the_same_order_tha
 
 
 def test_a_place_that_a_foreign_rule_holds_is_told_with_its_arn() -> None:
-    known = Ground(places={("public", preview_priority(1, "v1-36")): Place("arn:page")})
+    known = Ground(places={("public", EVERY_PLACE.preview(1, "v1-36")): Place("arn:page")})
     [mistake] = mistakes(settings_of("dev"), known)
     assert mistake.key == "routes.web.priority"
     assert mistake.text.startswith(
