@@ -32,7 +32,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.commands.terminal import Code
 from rehearsal.cloud.api import Api
 from tests.cutover.tagged import OWNER, STACK, Tagged, tagged

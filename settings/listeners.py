@@ -6,7 +6,9 @@ Refuses to own what stands there already (cutover/rules/listener.py), and load b
 
 from __future__ import annotations
 
-from typing import Annotated
+import json
+from contextlib import suppress
+from typing import Annotated, Any
 
 from pydantic import Field, Tag
 
@@ -117,3 +119,12 @@ class ExistingLoadBalancer(Model):
 AnyLoadBalancer = Annotated[
     Annotated[LoadBalancer, Tag(NEW)] | Annotated[ExistingLoadBalancer, Tag(EXISTING)], existing_if("existing")
 ]
+
+
+def elsewhere(load_balancers: Any) -> tuple[str, ...]:
+    """Return the names in ELB of load balancers made elsewhere, as far as ``loadBalancers`` of a stack file tells."""
+    named: list[str] = []
+    for one in load_balancers.values() if isinstance(load_balancers, dict) else ():
+        with suppress(ValueError, AttributeError):
+            named.append(ExistingLoadBalancer.model_validate_json(json.dumps(one)).existing.name)
+    return tuple(named)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from cutover.aws import buckets
 from cutover.calls import OutsideError, threads, waiting
-from cutover.rules.account import Account, counts, moves
+from cutover.rules.account import Account, carriers, counts, moves, taken_from
 from cutover.rules.evidence import Unproven, evidence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from cutover.aws.live import Live
     from cutover.rules.evidence import Bucket, Evidence
@@ -38,26 +38,24 @@ def read(aws: Live, settings: Settings, *, everything: bool = False, found: Foun
 def _read(aws: Live, settings: Settings, found: Found, *, everything: bool) -> Account:
     routes = [name for name in settings.routes if everything or moves(found, settings, name)]
     asked = [group for arn, group in found.groups.items() if everything or counts(found, settings, routes, arn)]
+    asked += [group for route in routes for group in taken_from(found, settings, route)]
     with threads(1) as pool:
-        proven = pool.submit(prove, aws, found, routes)
+        proven = pool.submit(prove, aws, {route: carriers(found, settings, route) for route in routes})
         return Account(settings, found, aws.health(asked), proven.result())
 
 
-def prove(aws: Live, found: Found, routes: Sequence[str]) -> dict[str, Evidence | Unproven]:
-    """Return by route what seven days of CloudWatch prove, or why they prove nothing."""
-    groups = {
-        arn: found.rules[group.route].load_balancer
-        for arn, group in found.groups.items()
-        if group.route in routes and group.route in found.rules
-    }
+def prove(aws: Live, carriers: Mapping[str, Mapping[str, str]]) -> dict[str, Evidence | Unproven]:
+    """Return by route what seven days of CloudWatch prove, or why they prove nothing.
+
+    ``carriers`` are by route the target groups that carry it, by ARN, each with its load balancer's.
+    """
+    groups = {arn: balancer for its in carriers.values() for arn, balancer in its.items()}
     now = datetime.now(UTC)
     try:
         had = buckets.read(aws.cloudwatch, groups, now) if groups else {}
     except OutsideError as error:
-        return dict.fromkeys(routes, Unproven(f"CloudWatch could not be read: {error}"))
-    return {
-        route: _proven({arn: had[arn] for arn in groups if found.groups[arn].route == route}, now) for route in routes
-    }
+        return dict.fromkeys(carriers, Unproven(f"CloudWatch could not be read: {error}"))
+    return {route: _proven({arn: had[arn] for arn in its}, now) for route, its in carriers.items()}
 
 
 def _proven(had: Mapping[str, Mapping[datetime, Bucket]], now: datetime) -> Evidence | Unproven:

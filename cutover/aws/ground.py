@@ -43,6 +43,7 @@ def read(settings: Settings) -> Ground:
         "people": lambda: _read_entries(settings, account),
         "ranges": lambda: _read_ranges(settings, account),
         "places": lambda: places.read(settings, account),
+        "elsewhere": lambda: places.elsewhere(settings, account),
         "given": lambda: existing_network.read(settings, account),
     }
     with threads(len(asks)) as pool:

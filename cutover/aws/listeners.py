@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cutover.rules.listener import Listener, Rule
-from cutover.rules.whose import whose
+from cutover.rules.whose import controllers, whose
+from settings.owner import CLUSTER_TAG, ROUTE_TAG, STACK_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ def listener_of(
     tags: Mapping[str, Mapping[str, str]],
     owner: Owner | None,
 ) -> Listener:
-    """Return a listener as ELB describes it, and its rules, with their tags by ARN.
+    """Return a listener as ELB describes it, and its rules; ``tags`` are theirs and the load balancer's, by ARN.
 
     Those of ``owner`` are told from others'.
     """
@@ -34,6 +35,7 @@ def listener_of(
         load_balancer=described["LoadBalancerArn"],
         port=described["Port"],
         protocol=described["Protocol"],
+        kept=controllers({**tags.get(described["LoadBalancerArn"], {}), **tags.get(described["ListenerArn"], {})}),
         rules=sorted(made, key=lambda rule: (rule.place is None, rule.place)),
     )
 
@@ -51,8 +53,13 @@ def _rule(rule: Mapping[str, Any], tags: Mapping[str, str], owner: Owner | None)
         before=next((one["Type"] for one in actions if one["Type"].startswith("authenticate")), ""),
         instead="" if forwards else instead(actions),
         owner=whose(tags),
-        own=owner is not None and owner.owns(tags),
+        stack=STACK_TAG in tags,
+        **_place(tags) if owner is not None and owner.owns(tags) else {},
     )
+
+
+def _place(tags: Mapping[str, str]) -> dict[str, str | None]:
+    return {"route": tags.get(ROUTE_TAG), "cluster": tags.get(CLUSTER_TAG)}
 
 
 def _values(conditions: Sequence[Mapping[str, Any]], field: str, config: str) -> tuple[str, ...]:

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from cutover.aws.listeners import forwarded, instead
+from cutover.aws.hold import HoldError, hold_names, hold_of
+from cutover.aws.listeners import forwarded, instead, listener_of
 from cutover.aws.session import LiveError
 from cutover.calls import at_once, client, failing_as, threads, told
 from cutover.rules.found import Found, TargetGroup, WeightedRule
-from cutover.rules.move import Group, Hold
-from cutover.rules.shift import HIGHEST
+from cutover.rules.move import Group
 from settings.owner import CLUSTER_TAG, PROJECT_TAG, ROUTE_TAG, project_of
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     import boto3
 
+    from cutover.rules.listener import Listener
+    from cutover.rules.move import Hold
     from settings.owner import Owner
 
 _AT_ONCE = 20
@@ -37,10 +39,6 @@ _TAGS_PER_CALL = 20  # what DescribeTags takes
 _QUERIES_PER_CALL = 500  # what GetMetricData takes
 _NO_TARGET = {"unused", "draining"}  # states of what no request is sent to, also where nothing else is there
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
-
-
-class HoldError(LiveError):
-    """What stands where the hold would is none that this program wrote. The text says what it is."""
 
 
 class Live:
@@ -86,15 +84,20 @@ class Live:
                     arns.append(arn)
                 elif project is None:
                     doubts.append(_untold(arn, self._owner, sorted(map(str, projects))))
+            others = [one["LoadBalancerArn"] for one in balancers if one["LoadBalancerName"] in self._owner.elsewhere]
             with threads(_AT_ONCE) as pool:
                 rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
-                seen, behind = list(rules), list(groups)
+                theirs, with_theirs = pool.map(self._rules_among, others), pool.map(self._groups_among, others)
+                seen, behind, among, beside = list(rules), list(groups), list(theirs), list(with_theirs)
             strangers = [doubt for _, found in (*seen, *behind) for doubt in found]
+            unread = [doubt for *_, found in (*among, *beside) for doubt in found]
             return Found(
-                rules={route: rule for found, _ in seen for route, rule in found.items()},
-                groups={arn: group for found, _ in behind for arn, group in found.items()},
+                rules={route: rule for found, *_ in (*seen, *among) for route, rule in found.items()},
+                groups={arn: group for found, *_ in (*behind, *beside) for arn, group in found.items()},
                 hold=None,
-                doubts=(*doubts, *strangers),
+                listeners=[listener for _, found, _ in among for listener in found],
+                strangers={arn: group for _, found, _ in beside for arn, group in found.items()},
+                doubts=(*doubts, *strangers, *unread),
             )
 
     def stands(self, rule: str) -> bool:
@@ -160,7 +163,7 @@ class Live:
             else:
                 return None
         try:
-            return _hold(json.loads(value))
+            return hold_of(json.loads(value))
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise HoldError(
                 f"{name} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
@@ -221,6 +224,37 @@ class Live:
             checked=group.checked,
         )
 
+    def _rules_among(self, balancer: str) -> tuple[dict[str, WeightedRule], list[Listener], list[str]]:
+        """Return the stack's weighted rules on a load balancer of somebody else, its listeners, and what is unread."""
+        found: dict[str, WeightedRule] = {}
+        listeners: list[Listener] = []
+        denied: dict[str, ClientError] = {}
+        for one in self._unless_gone("describe_listeners", "Listeners", LoadBalancerArn=balancer):
+            rules = self._unless_gone("describe_rules", "Rules", ListenerArn=one["ListenerArn"])
+            named = [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
+            tags = self._all_tags([balancer, one["ListenerArn"], *named], denied)
+            listeners.append(listener_of(one, rules, tags, self._owner))
+            for rule in listeners[-1].rules:
+                if rule.route and not rule.cluster:
+                    found[rule.route] = WeightedRule(rule.arn, balancer, rule.forwards, rule.instead)
+        return found, listeners, [_unread(arn, error) for arn, error in denied.items()]
+
+    def _groups_among(self, balancer: str) -> tuple[dict[str, TargetGroup], dict[str, TargetGroup], list[str]]:
+        """Return the stack's target groups behind a load balancer of somebody else, the others, and what is unread."""
+        denied: dict[str, ClientError] = {}
+        groups = self._unless_gone("describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        tags = self._all_tags([group["TargetGroupArn"] for group in groups], denied)
+        own: dict[str, TargetGroup] = {}
+        others: dict[str, TargetGroup] = {}
+        for group in groups:
+            arn, checked = group["TargetGroupArn"], group["HealthCheckEnabled"]
+            marks = tags.get(arn, {})
+            if self._owner.owns(marks) and {ROUTE_TAG, CLUSTER_TAG} <= marks.keys():
+                own[arn] = TargetGroup(arn, marks[ROUTE_TAG], marks[CLUSTER_TAG], checked)
+            else:
+                others[arn] = TargetGroup(arn, "", group["TargetGroupName"], checked)
+        return own, others, [_unread(arn, error) for arn, error in denied.items()]
+
     def _rules(self, balancer: str) -> tuple[dict[str, WeightedRule], list[str]]:
         found: dict[str, WeightedRule] = {}
         doubts: list[str] = []
@@ -274,11 +308,14 @@ class Live:
 
         What may not be read fails all, unless ``denied`` takes it, by ARN.
         """
-        arns = [thing[key] for thing in things]
+        tags = self._all_tags([thing[key] for thing in things], denied)
+        return [(thing, tags[thing[key]]) for thing in things if self._owner.named_by(tags.get(thing[key], {}))]
+
+    def _all_tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
         tags: dict[str, dict[str, str]] = {}
         for start in range(0, len(arns), _TAGS_PER_CALL):
             tags |= self._tags(arns[start : start + _TAGS_PER_CALL], denied)
-        return [(thing, tags[thing[key]]) for thing in things if self._owner.named_by(tags.get(thing[key], {}))]
+        return tags
 
     def _tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
         """Return tags by ARN. One thing that is gone fails the whole call: so the others are asked for without it."""
@@ -340,32 +377,3 @@ def dimensions(balancer: str, group: str | None = None) -> list[dict[str, str]]:
     """Return what CloudWatch calls a load balancer, or a target group behind it, both by their ARNs."""
     of_group = [{"Name": "TargetGroup", "Value": group.rsplit(":", 1)[-1]}] if group else []
     return [*of_group, {"Name": "LoadBalancer", "Value": balancer.rsplit(":loadbalancer/", 1)[-1]}]
-
-
-def hold_name(owner: Owner) -> str:
-    """Return the name of the SSM parameter that holds a stack's weights: JSON of `Hold`."""
-    return f"/eks-cutover/{owner}/hold"
-
-
-def hold_names(owner: Owner) -> tuple[str, str]:
-    """Return where a hold may stand: where it is left now, and where older versions left it."""
-    return hold_name(owner), f"/eks-cutover/{owner.stack}/hold"
-
-
-def _hold(says: Any) -> Hold:
-    """Return a hold as JSON has it. A route that sends nothing anywhere is held at zeros, or at no clusters.
-
-    :raises ValueError: it has a value that no hold has
-    :raises TypeError: it has other keys than a hold, or something else than text in one
-    :raises AttributeError: it is no map
-    """
-    hold = Hold(**says)
-    for key in ("who", "why", "when", "version"):
-        value = says.get(key, hold.version if key == "version" else None)
-        if not isinstance(value, str):
-            raise TypeError(f"{key} is {json.dumps(value)}, and not text")
-    for route, weights in hold.weights.items():
-        for cluster, weight in weights.items():
-            if type(weight) is not int or not 0 <= weight <= HIGHEST:
-                raise ValueError(f"{route} has {cluster} at {json.dumps(weight)}, and a weight is 0 to {HIGHEST}")
-    return hold

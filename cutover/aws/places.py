@@ -11,14 +11,24 @@ from settings.owner import CLUSTER_TAG, ROUTE_TAG
 if TYPE_CHECKING:
     import boto3
 
+    from cutover.rules.listener import Listener
     from settings import Settings
 
 
 def read(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Place]:
-    """Return what stands on the stack's listeners, by load balancer and priority."""
+    """Return what stands on the stack's own listeners, by load balancer and priority."""
     found: dict[tuple[str, int], Place] = {}
     for name, rules in Live(account, settings.owner).listed().items():
         balancer = name.rpartition("-")[0]  # which Pulumi has given its random end
         for arn, (priority, tags) in rules.items():
             found[balancer, priority] = Place(arn, tags.get(ROUTE_TAG), tags.get(CLUSTER_TAG))
     return found
+
+
+def elsewhere(settings: Settings, account: boto3.Session) -> dict[str, list[Listener]]:
+    """Return by load balancer all listeners of those that others made, and on which the stack has rules."""
+    found = Live(account, settings.owner).traffic().listeners if settings.elsewhere else ()
+    return {
+        key: [one for one in found if one.named[0] == balancer.existing.name]
+        for key, balancer in settings.elsewhere.items()
+    }

@@ -15,8 +15,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cutover.aws.hold import hold_name, hold_names
 from cutover.aws.listeners import forwarded
-from cutover.aws.live import hold_name, hold_names
 from cutover.calls import OutsideError, at_once, client, failing_as, told
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutover.aws.live import HoldError, Live
+from cutover.aws.hold import HoldError
+from cutover.aws.live import Live
 from cutover.aws.session import session
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands.confirmed import Confirmed

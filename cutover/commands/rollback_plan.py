@@ -248,7 +248,7 @@ def look(
     routes = settings.routes if settings else {}
     capacities = {route: one.capacity for route, one in routes.items()}
     measured = [route for route in found.rules if capacities.get(route) is None]
-    proven = Asked(lambda: prove(live, found, measured))
+    proven = Asked(lambda: prove(live, {route: found.behind(route) for route in measured}))
     seen = Seen(
         health.by(end, {}),
         proven.by(end, {}),

@@ -23,6 +23,8 @@ from cutover.aws.session import session
 from cutover.calls import OutsideError
 from cutover.rules.found import TargetGroup
 from cutover.rules.gate import REFUSES, grounds, held, judge, takers
+from cutover.rules.giver import barred, givers, listed, unanswered
+from cutover.rules.listener import Rule
 from cutover.rules.run import LISTENER_RULE
 from cutover.rules.shift import said
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
@@ -99,6 +101,7 @@ class _Gate:
             raise _unread(error) from error
         if unknown:
             raise RefusedError(unknown + _stopped())
+        gives = self._givers(account.found, route)
         page = _page(account.found, route)
         own = [] if page and _same_actions(args) else [await self._own_move(account, route, inputs)]
         moves = [*own, *self._other_moves(account, route)]
@@ -109,7 +112,19 @@ class _Gate:
             pulumi.log.warn(f"{route}: its rule forwards to no cluster now ({page}). This update {does}.")
         for ground in [ground for move in own for ground in grounds(move, account.policy)]:
             pulumi.log.info(ground)
+        for rule in gives:
+            pulumi.log.info(f"{route}: it takes requests that {rule} answers now. live: false gives them back.")
         self._moving |= any(map(takers, own)) and not pulumi.runtime.is_dry_run()
+
+    def _givers(self, found: Found, route: str) -> list[Rule]:
+        """Return somebody else's rules from which a route takes that becomes live; none where it may not take."""
+        gives = givers(self._settings, found, route) if route not in found.rules else []
+        if why := barred(gives):
+            raise RefusedError(
+                f"{REFUSES}: {route} may not become live: {why}. Keep live: false, and leave these requests to that "
+                f"rule, or let its maker take the authentication away.{_stopped()}"
+            )
+        return gives
 
     def _other_moves(self, account: Account, route: str) -> list[Move]:
         """Return the moves of all other routes, but for those whose rule answers itself: its own update moves them."""
@@ -129,8 +144,12 @@ class _Gate:
             pulumi.log.warn(f"{route}: the gate lets its rule go. Reason: {override.reason}")
             return
         try:
-            live = (await self._account()).found.rules
-            stands = route in live or await self._apart(lambda: self._connect().stands(args.id))
+            found = (await self._account()).found
+            stands = route in found.rules or await self._apart(lambda: self._connect().stands(args.id))
+            back = _behind(found, args.old_inputs or {}) if stands else None
+            if back is not None:
+                await self._check_given_back(route, back, found)
+                return
         except OutsideError as error:
             raise _unread(error) from error
         if stands:
@@ -138,6 +157,23 @@ class _Gate:
                 f"{REFUSES}: {route} is live, and without its weighted rule its requests would be answered with "
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
+
+    async def _check_given_back(self, route: str, back: Sequence[Rule], found: Found) -> None:
+        """Refuse to give a route's requests back to rules that would not answer them, or while a hold stands.
+
+        :raises OutsideError: AWS could not be read
+        """
+        if hold := await self._hold():
+            cure = f"Release the hold once the reason is gone: cutover release -s {self._settings.stack}"
+            raise RefusedError(f"{REFUSES}: {route}: {hold} holds the weights. {cure}.{_stopped()}")
+        groups = [found.strangers[arn] for rule in back for arn in rule.forwards if arn in found.strangers]
+        health = await self._apart(lambda: self._connect().health(groups))
+        if why := unanswered(back, health):
+            raise RefusedError(
+                f"{REFUSES}: {route} is live, and what would answer its requests without its weighted rule is of no "
+                f"use: {why}. Mend that, or write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
+            )
+        pulumi.log.info(f"{route}: its requests go back to {listed(back)}.")
 
     async def _hold(self) -> Hold | None:
         """Read the hold anew: an update that makes a cluster takes long enough for somebody to leave one meanwhile."""
@@ -257,6 +293,18 @@ def closed(route: str, args: ResourceHookArgs, found: Found, stack: str) -> str:
         f"unasked. To keep it, take the change of {route} back. Once it may go: pulumi up --refresh -s {stack}, for "
         "which its clusters are judged."
     )
+
+
+def _behind(found: Found, inputs: Mapping[str, Any]) -> list[Rule] | None:
+    """Return others' rules that answer what a weighted rule does, once it is gone; None on a listener of the stack."""
+    listener = next((one for one in found.listeners if one.arn == inputs.get("listenerArn")), None)
+    if listener is None:
+        return None
+    values: dict[str, Sequence[str]] = {}
+    for condition in inputs["conditions"]:
+        values |= {kind: one["values"] for kind, one in condition.items() if isinstance(one, dict)}
+    asks = Rule(arn="", place=None, hosts=values.get("hostHeader", ()), paths=values.get("pathPattern", ()))
+    return listener.answering(int(inputs["priority"]), asks)
 
 
 def _page(found: Found, route: str) -> str:

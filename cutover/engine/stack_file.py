@@ -21,6 +21,7 @@ from cutover.engine import unconfirmed
 from cutover.engine.run import said_why
 from settings import SettingsError, files, reading
 from settings.aws import Aws
+from settings.listeners import elsewhere
 from settings.owner import Owner
 from settings.salvage import Salvaged, salvage
 
@@ -123,7 +124,7 @@ class StackFile:
 
         :raises ProjectError: Pulumi.yaml cannot be read
         """
-        return Owner(self.name, self.stack)
+        return Owner(self.name, self.stack, elsewhere(self._own(self.name).values.get("loadBalancers")))
 
     def as_written(self) -> Settings:
         """Read and check the stack file without the engine: in milliseconds, and also where no engine runs.

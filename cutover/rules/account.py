@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from cutover.rules.evidence import Unproven
 from cutover.rules.gate import shares
+from cutover.rules.giver import given, givers, listener_of
 from cutover.rules.move import Group, Move, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from cutover.rules.evidence import Evidence
-    from cutover.rules.found import Found
+    from cutover.rules.found import Found, TargetGroup
     from settings import Settings
 
 
@@ -59,7 +60,7 @@ class Account:
         rule, proven = self.found.rules.get(route), self.proven.get(route, _UNREAD)
         return Move(
             route=route,
-            live=rule.weights if rule else None,
+            live=rule.weights if rule else given(givers(self.settings, self.found, route)) or None,
             wanted=wanted,
             groups={**self.health, **(unseen or {})},
             unknown=unknown,
@@ -103,6 +104,21 @@ def moves(found: Found, settings: Settings, route: str) -> bool:
         return True
     named = {found.groups[arn].cluster if arn in found.groups else arn: of for arn, of in rule.weights.items()}
     return shares(named) != shares(wanted)
+
+
+def taken_from(found: Found, settings: Settings, route: str) -> list[TargetGroup]:
+    """Return the target groups, somebody else's, that a route without a weighted rule would take requests from."""
+    if route in found.rules:
+        return []
+    weights = given(givers(settings, found, route))
+    return [found.strangers[arn] for arn, weight in weights.items() if weight and arn in found.strangers]
+
+
+def carriers(found: Found, settings: Settings, route: str) -> dict[str, str]:
+    """Return the load balancer of each target group that carries a route, or from which it would take, all by ARN."""
+    listener = listener_of(settings, found, route)
+    theirs = [group.arn for group in taken_from(found, settings, route)]
+    return found.behind(route) | (dict.fromkeys(theirs, listener.load_balancer) if listener else {})
 
 
 def counts(found: Found, settings: Settings, routes: Collection[str], arn: str) -> bool:

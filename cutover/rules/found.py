@@ -5,12 +5,13 @@ Pure. Refuses to own how it is found (cutover/aws/live.py).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from cutover.rules.listener import Listener
     from cutover.rules.move import Hold
 
 
@@ -39,11 +40,17 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class Found:
-    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one."""
+    """What a stack has in AWS: weighted rules by route, target groups by ARN, and the hold, if there is one.
+
+    ``listeners`` are those that others made and on which it has rules, ``strangers`` the target groups behind them that
+    are not its own, by ARN, each under its own name in place of a cluster's.
+    """
 
     rules: Mapping[str, WeightedRule]
     groups: Mapping[str, TargetGroup]
     hold: Hold | None
+    listeners: Sequence[Listener] = ()
+    strangers: Mapping[str, TargetGroup] = field(default_factory=dict[str, TargetGroup])
     doubts: tuple[str, ...] = ()  # what is marked as if it were the stack's, and is another's, or may be
 
     def group_of(self, route: str, cluster: str) -> str | None:
@@ -54,6 +61,12 @@ class Found:
         found = [group.arn for group in self.groups.values() if (group.route, group.cluster) == (route, cluster)]
         ruled = self.rules[route].weights if route in self.rules else {}
         return next((arn for arn in found if arn in ruled), next(iter(found), None))
+
+    def behind(self, route: str) -> dict[str, str]:
+        """Return the load balancer of each target group of a route, by ARN; nothing where it has no weighted rule."""
+        rule = self.rules.get(route)
+        own = [arn for arn, group in self.groups.items() if group.route == route]
+        return dict.fromkeys(own, rule.load_balancer) if rule else {}
 
     @property
     def instead(self) -> list[str]:

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cutover.rules import existing_network, places
+from cutover.rules import elsewhere, existing_network, places
 from cutover.rules.places import Place
 from settings.network import NewNetwork
 from settings.rules.mistake import Mistake
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from cutover.rules.existing_network import Subnet
+    from cutover.rules.listener import Listener
     from settings import Settings
     from settings.clusters import Cluster
 
@@ -40,7 +41,7 @@ class Ground:
     does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this stack has not
     made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
     cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
-    made elsewhere, by id.
+    made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -52,6 +53,7 @@ class Ground:
     ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
     given: Mapping[str, Subnet] | None = None
+    elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
@@ -59,7 +61,9 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     rules = (_hosted_zones, _zones, _subnets, _addons, _entries)
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
-    return [*found, *given, *places.mistakes(settings, ground.places)]
+    on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
+    found += [*given, *elsewhere.mistakes(settings, ground.elsewhere)]
+    return [*found, *places.mistakes(settings, on_listeners)]
 
 
 def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
@@ -193,6 +197,7 @@ def warnings(settings: Settings, ground: Ground) -> list[str]:
     ]
     return [
         *kept,
+        *elsewhere.shadows(settings, ground.elsewhere),
         *(
             f"clusters.{key}.accessEntries.{name}: you are "
             f"{settings.clusters[key].access_entries[name].principal_arn}. If you make {key}, EKS makes you its "

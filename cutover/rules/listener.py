@@ -24,7 +24,8 @@ class Rule:
     ``place`` is its priority, and None that of the default action, which stands behind all others. ``besides`` are its
     further conditions, as ELB calls them. ``forwards`` has the weight of every target group by ARN; a rule without any
     does ``instead`` something else ("fixed-response 404"). ``before`` is what it does first, such as
-    "authenticate-oidc". ``owner`` says whose it is, as far as its tags tell; ``own`` is whether it is the stack's.
+    "authenticate-oidc". ``owner`` says whose it is, as far as its tags tell, and ``stack`` whether that is a stack of
+    this program. One of the stack's own has its ``route``, and a preview rule its ``cluster``.
     """
 
     arn: str
@@ -36,7 +37,9 @@ class Rule:
     before: str = ""
     instead: str = ""
     owner: str = ""
-    own: bool = False
+    stack: bool = False
+    route: str | None = None
+    cluster: str | None = None
 
     def __str__(self) -> str:
         if self.place is None:
@@ -44,6 +47,11 @@ class Rule:
         asks = [*self.hosts, *self.paths, *(f"a {one}" for one in self.besides)]
         of = [f"of {self.owner}"] if self.owner else []
         return f"rule {self.place} ({', '.join([*asks, *of])})"
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the stack's."""
+        return self.route is not None
 
     def meets(self, pattern: Pattern) -> bool:
         """Tell whether it answers requests of a pattern, or may."""
@@ -56,13 +64,22 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Listener:
-    """A listener and its load balancer, by ARN, with its rules in ELB's order, the default action last."""
+    """A listener and its load balancer, by ARN, with its rules in ELB's order, the default action last.
+
+    ``kept`` says for what a controller keeps it, or its load balancer; empty where none has marked it.
+    """
 
     arn: str
     load_balancer: str
     port: int
     protocol: str
     rules: Sequence[Rule]
+    kept: str = ""
+
+    @property
+    def named(self) -> tuple[str, int]:
+        """Its load balancer's name, and its port."""
+        return self.load_balancer.split("/")[2], self.port
 
     def shadowing(self, place: int, pattern: Pattern) -> list[Rule]:
         """Return others' rules that take requests of a pattern before a rule at ``place`` is asked."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from rehearsal.cloud.targets import Targets
 from settings.owner import CLUSTER_TAG, ROUTE_TAG, Owner
 from tests.conftest import PROJECT

@@ -14,7 +14,8 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 from cutover.aws import leftovers, support
-from cutover.aws.live import Live, hold_name, hold_names
+from cutover.aws.hold import hold_name, hold_names
+from cutover.aws.live import Live
 from cutover.aws.session import LiveError
 from cutover.aws.writes import Writes
 from cutover.commands import moving, rollback, rollback_plan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.engine.sandbox import Sandbox

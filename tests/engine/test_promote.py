@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.commands.terminal import Code
 from rehearsal.__main__ import PROGRAM
 from rehearsal.play import stackfile

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rehearsal.cloud.refused import Refused
 from rehearsal.plugins.aws.calls import find
 from rehearsal.plugins.aws.eks.addon import newest_addon_version
+from rehearsal.plugins.aws.elbv2 import data_sources
 from rehearsal.plugins.aws.route53.standing import every_zone
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ FUNCTIONS: dict[str, Callable[[Aws, Props], Props]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,
+    "aws:lb/getListener:getListener": data_sources.listener,
+    "aws:lb/getLoadBalancer:getLoadBalancer": data_sources.load_balancer,
     "aws:route53/getZone:getZone": _zone,
     "aws:ssm/getParameter:getParameter": _parameter,
 }

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cutover.aws import minutes
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import moving, rollback, rollout
 from cutover.commands import promote as command

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from cutover.aws.live import hold_name, hold_names
+from cutover.aws.hold import hold_name, hold_names
 from cutover.commands import release as command
 from cutover.commands.app import app
 from cutover.commands.terminal import Code

@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from cutover.aws import usage
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.commands import retire as command
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock

@@ -18,7 +18,8 @@ from pulumi.automation.errors import CommandError
 from rich.console import Console
 from typer.testing import CliRunner
 
-from cutover.aws.live import Live, hold_name
+from cutover.aws.hold import hold_name
+from cutover.aws.live import Live
 from cutover.aws.session import LiveError
 from cutover.commands import moving, terminal
 from cutover.commands import shift as command

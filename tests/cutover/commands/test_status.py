@@ -13,7 +13,7 @@ from botocore.stub import Stubber
 from typer.testing import CliRunner
 
 from cutover.aws import buckets, minutes, support, surroundings
-from cutover.aws.live import hold_name
+from cutover.aws.hold import hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import status as command
 from cutover.commands.app import app

@@ -1,0 +1,157 @@
+"""What stood before the stack: a VPC, a load balancer and its listener with rules, made by plain calls of the API.
+
+Owns making it, the servers behind it, and telling whether anything of it was changed. Refuses to own what the stack
+makes there, and clusters.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.world import loopback
+from rehearsal.world.pods import CLUSTER_HEADER
+from settings.owner import STACK_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from rehearsal.engine.sandbox import Sandbox
+
+NAME, PORT = "shared-alb", 443
+CATCH_ALL = 1000
+"""The place of the rule that answers all paths of the host."""
+
+WHO = "before"
+"""What answers there, where the stack's clusters say their keys."""
+
+_FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
+
+
+@dataclass(frozen=True)
+class Brownfield:
+    """A load balancer of somebody else with a listener and ten rules, and the VPC that it stands in."""
+
+    sandbox: Sandbox
+    vpc: str
+    public: list[str]
+    private: list[str]
+    listener: str
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The VPC as a stack file names it."""
+        return {"vpcId": self.vpc, "publicSubnetIds": self.public, "privateSubnetIds": self.private}
+
+    def standing(self) -> dict[str, Any]:
+        """Return all that its maker owns, as AWS describes it: nothing of the stack's is in it."""
+        elb = self.sandbox.aws("elbv2")
+        (balancer,) = elb.describe_load_balancers(Names=[NAME])["LoadBalancers"]
+        arn = balancer["LoadBalancerArn"]
+        rules = elb.describe_rules(ListenerArn=self.listener)["Rules"]
+        groups = elb.describe_target_groups()["TargetGroups"]
+        tags = self._tags([arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
+        zone = self.sandbox.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+        return {
+            "balancer": balancer,
+            "attributes": elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"],
+            "listeners": elb.describe_listeners(LoadBalancerArn=arn)["Listeners"],
+            "rules": [one for one in rules if STACK_TAG not in tags.get(one["RuleArn"], {})],
+            "groups": [one for one in groups if STACK_TAG not in tags.get(one["TargetGroupArn"], {})],
+            "tags": {arn: had for arn, had in tags.items() if STACK_TAG not in had},
+            "records": self.sandbox.aws("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"],
+        }
+
+    def _tags(self, arns: list[str]) -> dict[str, dict[str, str]]:
+        parts = [arns[start : start + 20] for start in range(0, len(arns), 20)]
+        answers = [self.sandbox.aws("elbv2").describe_tags(ResourceArns=part)["TagDescriptions"] for part in parts]
+        return {
+            one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for part in answers for one in part
+        }
+
+
+@contextmanager
+def brownfield(sandbox: Sandbox, host: str) -> Generator[Brownfield]:
+    """Make it: ``host`` is answered by the rule `CATCH_ALL`, nine others answer other hosts and paths."""
+    ec2, elb = sandbox.aws("ec2"), sandbox.aws("elbv2")
+    vpc = ec2.create_vpc(CidrBlock="10.50.0.0/16")["Vpc"]["VpcId"]
+    zones = [f"{sandbox.region}a", f"{sandbox.region}c"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.50.{place * 16}.0/20", AvailabilityZone=zone)["Subnet"]["SubnetId"]
+        for place, zone in enumerate(zones * 2)
+    ]
+    group = ec2.create_security_group(GroupName="shared", Description="shared", VpcId=vpc)["GroupId"]
+    balancer = elb.create_load_balancer(
+        Name=NAME,
+        Scheme="internet-facing",
+        Subnets=subnets[:2],
+        SecurityGroups=[group],
+        Tags=[{"Key": "made-by", "Value": "terraform"}],
+    )["LoadBalancers"][0]
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Port=PORT,
+        Protocol="HTTPS",
+        Certificates=[{"CertificateArn": _certificate(sandbox)}],
+        DefaultActions=[_FIXED],
+    )["Listeners"][0]["ListenerArn"]
+    with _server(loopback.address(str(sandbox.folder), "before")) as (address, port):
+        old = elb.create_target_group(
+            Name="before", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip", HealthCheckIntervalSeconds=5
+        )["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=old, Targets=[{"Id": address, "Port": port}])
+        forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": old, "Weight": 1}]}}
+        redirect = {
+            "Type": "redirect",
+            "RedirectConfig": {"StatusCode": "HTTP_301", "Host": f"www.{host}", "Protocol": "HTTPS", "Port": "443"},
+        }
+        others = [(place, "host-header", f"team-{place}.example.com", forward) for place in (10, 11, 12, 401, 402)]
+        others += [(20, "host-header", "old.example.com", redirect), (21, "path-pattern", "/robots.txt", _FIXED)]
+        others += [(403, "path-pattern", "/.well-known/*", _FIXED), (404, "host-header", "gone.example.com", _FIXED)]
+        for place, field, value, action in [*others, (CATCH_ALL, "host-header", host, forward)]:
+            conditions = [{"Field": field, "Values": [value]}]
+            elb.create_rule(ListenerArn=listener, Priority=place, Conditions=conditions, Actions=[action])
+        _record(sandbox, host, balancer)
+        yield Brownfield(sandbox, vpc, subnets[:2], subnets[2:], listener)
+
+
+def _certificate(sandbox: Sandbox) -> str:
+    return sandbox.aws("acm").request_certificate(DomainName="*.example.com")["CertificateArn"]
+
+
+def _record(sandbox: Sandbox, host: str, balancer: Mapping[str, Any]) -> None:
+    route53 = sandbox.aws("route53")
+    alias = {
+        "HostedZoneId": balancer["CanonicalHostedZoneId"],
+        "DNSName": balancer["DNSName"],
+        "EvaluateTargetHealth": False,
+    }
+    change = {"Action": "CREATE", "ResourceRecordSet": {"Name": host, "Type": "A", "AliasTarget": alias}}
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+
+
+@contextmanager
+def _server(address: str) -> Generator[tuple[str, int]]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header(CLUSTER_HEADER, WHO)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class calls it so
+            """Say nothing."""
+
+    server = ThreadingHTTPServer((address, 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield address, server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
