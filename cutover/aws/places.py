@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cutover.aws.live import Live
+from cutover.rules.elsewhere import read_with
 from cutover.rules.places import Place
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
@@ -26,9 +27,5 @@ def read(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Pl
 
 
 def elsewhere(settings: Settings, account: boto3.Session) -> dict[str, list[Listener]]:
-    """Return by load balancer all listeners of those that others made, and on which the stack has rules."""
-    found = Live(account, settings.owner).traffic().listeners if settings.elsewhere else ()
-    return {
-        key: [one for one in found if one.named[0] == balancer.existing.name]
-        for key, balancer in settings.elsewhere.items()
-    }
+    """Return by load balancer that others made, and on which the stack has rules, all its listeners."""
+    return read_with(settings, Live(account, settings.owner).traffic()) if settings.elsewhere else {}

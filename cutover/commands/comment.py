@@ -15,6 +15,7 @@ from cutover.rules.judgement import (
     cluster_of,
     groups_alone,
     kind,
+    passing,
     route_of,
     shared,
     touched,
@@ -49,7 +50,8 @@ class Judged:
     weights by route, ``serving`` the clusters that get requests now, ``instead`` what rules do, by route, that forward
     to nothing. ``leaving`` is by cluster that the plan takes away what speaks against that. ``hold`` is the one that
     stands. ``silent`` are the clusters of whose inside the plan tells nothing. ``blind`` is why nothing tells what is
-    true in AWS, and ``unplanned`` whether there is no plan either.
+    true in AWS, and ``unplanned`` whether there is no plan either. ``beside`` has by route on listeners of others their
+    rules that answer without its own.
     """
 
     stack: str
@@ -64,18 +66,28 @@ class Judged:
     silent: Sequence[str] = ()
     blind: str = ""
     unplanned: bool = False
+    beside: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
 
     @property
     def violations(self) -> list[Violation]:
         """What the plan may not do, also to clusters that serve again once a rule forwards as the state has it."""
         state = [before for route, (before, _) in weights(self.run).items() if route in self.instead]
         waiting = {cluster for before in state for cluster, weight in before.items() if weight}
-        return violations(self.run, {*self.serving, *waiting}, self.live)
+        return violations(self.run, {*self.serving, *waiting}, self.live, self.beside)
 
     @property
     def change(self) -> str:
         """The kind of the plan; without one there is no kind."""
-        return "unknown" if self.unplanned else kind(self.run)
+        return "unknown" if self.unplanned else kind(self.run, self.beside)
+
+    @property
+    def passing(self) -> dict[bool, dict[str, Sequence[str]]]:
+        """By whether a plan takes or gives back, the routes that do, and the rules of others from or to which."""
+        found: dict[bool, dict[str, Sequence[str]]] = {True: {}, False: {}}
+        for step in passing(self.run, self.beside):
+            if route := route_of(step):
+                found[step.op == "create"][route] = self.beside[route]
+        return found
 
     @property
     def against(self) -> list[Reason]:
@@ -96,6 +108,7 @@ def markdown(judged: Judged) -> str:
         _verdict(judged),
         *_hold(judged),
         *_weights_table(judged),
+        *_passing(judged),
         *_pages(judged),
         *_silent(judged.silent),
         *_steps_table(judged),
@@ -159,6 +172,17 @@ def _weights_table(judged: Judged) -> Iterator[str]:
             f"The weights of {listed(moved)} in AWS are not those of the state: something else has moved them, and "
             f"this change overwrites that. `cutover status -s {judged.named}` shows both."
         )
+
+
+def _passing(judged: Judged) -> Iterator[str]:
+    for takes, routes in judged.passing.items():
+        for route, rules in routes.items():
+            who = listed([f"`{rule}`" for rule in rules]) or "another rule of the listener"
+            yield (
+                f"**{route}** takes the requests that {who} of the listener answers now. `live: false` gives them back."
+                if takes
+                else f"**{route}** gives its requests back to {who} of the listener."
+            )
 
 
 def _pages(judged: Judged) -> Iterator[str]:
@@ -262,6 +286,8 @@ def document(judged: Judged) -> dict[str, Any]:
         ],
         "missing": [str(one) for one in judged.missing],
         "rulesWithoutForward": dict(judged.instead),
+        "takesFrom": {route: list(rules) for route, rules in judged.passing[True].items()},
+        "givesBackTo": {route: list(rules) for route, rules in judged.passing[False].items()},
         "leaving": {
             key: [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in reasons]
             for key, reasons in judged.leaving.items()

@@ -25,6 +25,7 @@ from cutover.engine.stack_file import ProjectError
 from cutover.inside import lists
 from cutover.rules import history
 from cutover.rules import retire as rules
+from cutover.rules.giver import beside
 from cutover.rules.judgement import leaving, weights
 from cutover.rules.missing import unseen
 from cutover.rules.run import Run
@@ -84,6 +85,7 @@ def _judged(here: Opened, settings: Settings) -> Judged:
         leaving=_leaving(project, settings, account, run, found) if leaving(run) else {},
         hold=found.hold,
         silent=silent,
+        beside=beside(settings, found),
     )
 
 

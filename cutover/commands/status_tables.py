@@ -140,6 +140,7 @@ def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
         clusters = ", ".join(one.cluster for one in state.support if one.unread == unread)
         yield "support", f"of {clusters} is not known: {unread}"
     yield from _health_notes(state)
+    yield from _beside_notes(state)
     yield from _weight_notes(known, state)
     yield "rollback", _back(known, state)
     if state.back and state.back.empty:
@@ -170,6 +171,15 @@ def _health_notes(state: Status) -> Iterator[tuple[str, str]]:
             yield "short", f"{place.route}: {_cluster(place.cluster)} has {place.healthy} healthy of the {needed}"
     if state.own_errors:
         yield "5xx", f"load balancers answer {state.own_errors:.2f} per second themselves, with no target to blame"
+
+
+def _beside_notes(state: Status) -> Iterator[tuple[str, str]]:
+    for route, rules in state.beside.items():
+        live = weights(state, route, live=True)
+        does = "would get its requests back" if live else "answers its requests, until it is live"
+        yield "beside", f"{route}: {', '.join(rules) or 'another rule of the listener'} {does}"
+    for text in state.shadows:
+        yield "shadow", text
 
 
 def _weight_notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:

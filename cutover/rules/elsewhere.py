@@ -17,9 +17,18 @@ from settings.rules.mistake import Mistake
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from cutover.rules.found import Found
     from cutover.rules.listener import Listener
     from settings import Settings
     from settings.routes import Route
+
+
+def read_with(settings: Settings, found: Found) -> dict[str, list[Listener]]:
+    """Return by load balancer that others made all its listeners."""
+    return {
+        key: [one for one in found.listeners if one.named[0] == balancer.existing.name]
+        for key, balancer in settings.elsewhere.items()
+    }
 
 
 def standing(settings: Settings, there: Mapping[str, Sequence[Listener]]) -> dict[tuple[str, int], Place]:

@@ -37,7 +37,7 @@ def is_meant(balancer: ExistingLoadBalancer, listener: Listener) -> bool:
 
 def givers(settings: Settings, found: Found, route: str) -> list[Rule]:
     """Return others' rules that answer a route's requests while it has no weighted rule, in ELB's order."""
-    listener = listener_of(settings, found, route)
+    listener = listener_of(settings, found, route) if route in settings.routes else None
     if listener is None:
         return []
     places = settings.load_balancers[settings.load_balancer_of(route)].places
@@ -85,6 +85,17 @@ def _unanswered(rules: Sequence[Rule], health: Mapping[str, Group]) -> Iterator[
                 name = group.cluster if group else arn
                 why = f" ({group.unreadable})" if group and group.unreadable else ""
                 yield f"{rule} forwards to {name}, where no target is known to be healthy{why}"
+
+
+def beside(settings: Settings, found: Found) -> dict[str, list[str]]:
+    """Return by route on listeners of others who answers its requests without its weighted rule.
+
+    Of a route that the file has no more nothing is told, but that it is one.
+    """
+    others = {listener.load_balancer for listener in found.listeners}
+    gone = [route for route, rule in found.rules.items() if rule.load_balancer in others]
+    there = [name for name in settings.routes if listener_of(settings, found, name)]
+    return {name: [] for name in gone} | {name: [str(rule) for rule in givers(settings, found, name)] for name in there}
 
 
 def listed(rules: Sequence[Rule]) -> str:

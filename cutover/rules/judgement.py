@@ -77,30 +77,37 @@ class Violation:
         return f"{self.step.op} {self.step.name}: {self.rule}. {self.consequence}. {self.cure}."
 
 
-def kind(run: Run) -> Kind:
-    """Tell what a plan is for. Of a preview that failed, it tells it of the steps that were planned until then."""
+def kind(run: Run, beside: Collection[str] = ()) -> Kind:
+    """Tell what a plan is for. Of a preview that failed, it tells it of the steps that were planned until then.
+
+    ``beside`` are routes on listeners of others, whose rules answer where the route's own does not.
+    """
     steps = touched(run)
     if not steps:
         return Kind.PROTECTION if any(not _is_component(step) for step in run.kept) else Kind.NOTHING
-    if all(weights_alone(step) for step in steps):
+    taking = passing(run, beside)
+    if all(weights_alone(step) or step in taking for step in steps):
         return Kind.SHIFT
     ops = {step.op for step in steps}
     # A retirement takes the cluster's target groups out of the weighted rules.
     others = {step.op for step in steps if not (step.op == "update" and groups_alone(step))}
-    if "replace" in ops or moved(run):
+    if "replace" in ops or moved(run) or taking:
         return Kind.MIXED
     if "delete" not in ops:
         return Kind.BUILD
     return Kind.RETIRE if others == {"delete"} else Kind.MIXED
 
 
-def violations(run: Run, serving: Collection[str], routes: Collection[str] | None = None) -> list[Violation]:
+def violations(
+    run: Run, serving: Collection[str], routes: Collection[str] | None = None, beside: Collection[str] = ()
+) -> list[Violation]:
     """Return what a plan may not do while the clusters ``serving`` serve, the gravest first.
 
-    ``routes`` are those that have a weighted rule in AWS; left out, every route counts as live. Both are what AWS says
-    now, never what the state or the stack file says.
+    ``routes`` are those that have a weighted rule in AWS; left out, every route counts as live. ``beside`` are those on
+    listeners of others, to whose rules the gate lets them give back. All are what AWS says now, never what the state or
+    the stack file says.
     """
-    judge = _Judge(run, serving, routes)
+    judge = _Judge(run, serving, routes, beside)
     steps = touched(run)
     found = [violation for step in steps for violation in judge.step(step)]
     found += [violation for step in unprotected(run) for violation in judge.unprotected(step)]
@@ -156,6 +163,12 @@ def moved(run: Run) -> list[str]:
     return [route for route, (old, new) in weights(run).items() if old and new and shares(old) != shares(new)]
 
 
+def passing(run: Run, beside: Collection[str]) -> list[Step]:
+    """Return the steps that take requests from rules of others, or give them back: a weighted rule comes, or goes."""
+    rules = [step for step in touched(run) if step.type == LISTENER_RULE and step.name.endswith("-weighted")]
+    return [step for step in rules if step.op in {"create", "delete"} and route_of(step) in beside]
+
+
 def weights_alone(step: Step) -> bool:
     """Tell whether a step is an update of a weighted rule that changes weights and nothing else."""
     return _only(step, _WEIGHT)
@@ -186,9 +199,11 @@ def shared(step: Step) -> str | None:
 
 
 class _Judge:
-    def __init__(self, run: Run, serving: Collection[str], routes: Collection[str] | None) -> None:
+    def __init__(
+        self, run: Run, serving: Collection[str], routes: Collection[str] | None, beside: Collection[str]
+    ) -> None:
         self._run, self._serving, self._routes = run, serving, routes
-        self._weights = weights(run)
+        self._weights, self._passing = weights(run), passing(run, beside)
 
     def step(self, step: Step) -> Iterator[Violation]:
         """Judge what is done to one resource."""
@@ -207,6 +222,8 @@ class _Judge:
                 f"Every cluster stands on the {part}: moving weights does not take a mistake in it back",
                 f"Take it out of this change. {_BY_HAND}",
             )
+        elif step in self._passing:
+            return
         elif _weighted(step) and self._live(route) and (step.op in {"replace", "delete"} or not groups_alone(step)):
             yield from self._rule(step, route)
         elif step.op in {"replace", "delete"} and cluster in self._serving and self._carries(step, route):
@@ -234,8 +251,8 @@ class _Judge:
 
     def alone(self, steps: list[Step]) -> Iterator[Violation]:
         """Judge what goes together with a move of weights."""
-        others = [step for step in steps if not (_weighted(step) and step.op == "update")]
-        if others and moved(self._run):
+        others = [step for step in steps if not (_weighted(step) and step.op == "update") and step not in self._passing]
+        if others and (moved(self._run) or self._passing):
             yield Violation(
                 others[0],
                 Rule.ALONE,

@@ -11,7 +11,8 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from cutover.rules import gate
+from cutover.rules import elsewhere, gate
+from cutover.rules.giver import beside
 from cutover.rules.missing import missing
 from cutover.rules.move import Group
 from cutover.rules.rollback import RollbackError, goal
@@ -102,6 +103,8 @@ class Status:
     support: Sequence[Support]
     own_errors: float | None
     instead: Mapping[str, str]
+    beside: Mapping[str, Sequence[str]]
+    shadows: Sequence[str]
     unconfirmed: Unconfirmed | None = None
 
 
@@ -125,6 +128,8 @@ def judge(
         ],
         half_moved=_half_moved(account, live),
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
+        beside=beside(settings, found),
+        shadows=[*elsewhere.shadows(settings, elsewhere.read_with(settings, found))],
         missing=missing(settings, found, stack),
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,
@@ -180,6 +185,8 @@ def document(status: Status, today: date) -> dict[str, Any]:
         "driftedRoutes": list(status.drifted),
         "halfMovedRoutes": list(status.half_moved),
         "rulesWithoutForward": dict(status.instead),
+        "besideOthers": {route: list(rules) for route, rules in status.beside.items()},
+        "shadows": list(status.shadows),
         "routesNotInFile": list(status.strangers),
         "missing": [str(one) for one in status.missing],
         "hold": status.hold
