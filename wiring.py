@@ -21,6 +21,7 @@ from components.controllers import (
     LoadBalancerController,
     LoadBalancerControllerArgs,
 )
+from components.existing_cluster import ExistingCluster, ExistingClusterArgs
 from components.existing_listener import ExistingListener, ExistingListenerArgs
 from components.load_balancer import SharedLoadBalancer, SharedLoadBalancerArgs
 from components.mesh import ClusterMesh, ClusterMeshArgs
@@ -31,6 +32,8 @@ from components.service_discovery import SharedNamespace, SharedNamespaceArgs
 from settings.owner import CLUSTER_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from settings import Settings
     from settings.load_balancers import Zone
 
@@ -100,6 +103,7 @@ def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) ->
             listener_arn=balancer.listener_arn,
             places=on_it.places,
             gives_back=not on_it.own,
+            names={key: fixed for key in settings.clusters if (fixed := settings.group_name(name, key))},
             vpc_id=balancer.vpc_id,
         )
         routes[name] = Route(name, args, ResourceOptions(providers=[cloud]))
@@ -114,76 +118,131 @@ def cluster_layer(
     cloud: aws.Provider,
     *,
     node_count: int | None,
-) -> Cluster:
+) -> Cluster | ExistingCluster:
     """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
-    wanted, network = settings.clusters[key], _given(shared.network)
-    vpc_id = network.vpc_id
-    # AWS refuses to delete a cluster under deletion protection only when its nodes and add-ons are gone already.
-    protect = settings.serving(key) or wanted.deletion_protection
-    cluster = Cluster(
-        key,
-        ClusterArgs(
-            cluster=wanted,
-            eks_name=settings.eks_name(key),
-            partition=settings.aws.partition,
-            login=settings.aws.login,
-            vpc_id=vpc_id,
-            private_subnet_ids=network.private_subnet_ids,
-            load_balancers={
-                name: LoadBalancerAccess(
-                    security_group_id=balancer.security_group_id, ports=settings.target_ports(name, key)
-                )
-                for name, balancer in shared.load_balancers.items()
-            },
-            node_count=node_count,
-        ),
-        ResourceOptions(providers=[cloud], protect=protect),
-    )
-    # Whatever is dropped with the cluster must be as hard to remove as the cluster itself.
-    inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=protect)
-    # Virtual nodes are replaced when their attributes change.
-    unprotected = ResourceOptions(providers=[cloud, cluster.kubernetes])
-    namespaces = Namespaces(
-        key,
-        NamespacesArgs(meshed=settings.namespaces(), mesh_name=settings.mesh_name(key), deleted_with=cluster.eks),
-        inside,
-    )
-    controller = LoadBalancerController(
-        key,
-        LoadBalancerControllerArgs(
-            cluster_name=cluster.eks_name,
-            region=settings.aws.region,
-            vpc_id=vpc_id,
-            chart_version=wanted.controllers.load_balancer,
-            own_groups={**settings.owner.tags, CLUSTER_TAG: key},
-            deleted_with=cluster.eks,
-        ),
-        inside,
-    )
-    for name, route in routes.items():
-        service = settings.routes[name].service
-        made = [namespaces.made[service.namespace]] if service.namespace in namespaces.made else []
-        Binding(
-            f"{name}-{key}",
-            BindingArgs(
-                route=name,
-                service=service,
-                target_type=settings.routes[name].target_type,
-                target_group_arn=route.target_group_arns[key],
-                vpc_id=shared.load_balancers[settings.load_balancer_of(name)].vpc_id,
-                after=[route.preview_rules[key], controller.release, *made],
-                deleted_with=cluster.eks,
+    layers = _Layers(settings, shared, routes, cloud)
+    return layers.own(key, node_count) if key in settings.own_clusters else layers.existing(key)
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """What every cluster stands on."""
+
+    settings: Settings
+    shared: SharedLayer
+    routes: dict[str, Route]
+    cloud: aws.Provider
+
+    def own(self, key: str, node_count: int | None) -> Cluster:
+        """Declare a cluster of the stack's own, and all that stands in it."""
+        settings, cloud = self.settings, self.cloud
+        wanted, network = settings.own_clusters[key], _given(self.shared.network)
+        # AWS refuses to delete a cluster under deletion protection only when its nodes and add-ons are gone already.
+        protect = settings.serving(key) or wanted.deletion_protection
+        cluster = Cluster(
+            key,
+            ClusterArgs(
+                cluster=wanted,
+                eks_name=settings.eks_name(key),
+                partition=settings.aws.partition,
+                login=settings.aws.login,
+                vpc_id=network.vpc_id,
+                private_subnet_ids=network.private_subnet_ids,
+                load_balancers=self._access(key),
+                node_count=node_count,
             ),
-            ResourceOptions(providers=[cluster.kubernetes], protect=settings.serves(name, key)),
+            ResourceOptions(providers=[cloud], protect=protect),
         )
-    if settings.service_discovery and shared.discovery and wanted.controllers.app_mesh and settings.virtual_nodes():
-        mesh_controller = AppMeshController(
+        # Whatever is dropped with the cluster must be as hard to remove as the cluster itself.
+        inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=protect)
+        namespaces = Namespaces(
+            key,
+            NamespacesArgs(meshed=settings.namespaces(), mesh_name=settings.mesh_name(key), deleted_with=cluster.eks),
+            inside,
+        )
+        controller = self._controller(key, cluster, wanted.controllers.load_balancer, inside)
+        self._bindings(key, cluster, [controller.release], namespaces.made)
+        self._mesh(key, cluster, inside, namespaces)
+        return cluster
+
+    def existing(self, key: str) -> ExistingCluster:
+        """Declare what the stack has in a cluster that somebody else made."""
+        wanted = self.settings.existing_clusters[key]
+        args = ExistingClusterArgs(
+            cluster=wanted,
+            region=self.settings.aws.region,
+            login=self.settings.aws.login,
+            load_balancers=self._access(key),
+            cloud=self.cloud,
+        )
+        cluster = ExistingCluster(key, args, ResourceOptions(providers=[self.cloud]))
+        if cluster.kubernetes:
+            version, protect = wanted.load_balancer_controller.version, self.settings.serving(key)
+            inside = ResourceOptions(providers=[self.cloud, cluster.kubernetes], protect=protect)
+            after = [self._controller(key, cluster, version, inside).release] if version else []
+            self._bindings(key, cluster, after, {})
+        return cluster
+
+    def _access(self, key: str) -> dict[str, LoadBalancerAccess]:
+        return {
+            name: LoadBalancerAccess(
+                security_group_id=balancer.security_group_id, ports=self.settings.target_ports(name, key)
+            )
+            for name, balancer in self.shared.load_balancers.items()
+        }
+
+    def _controller(
+        self, key: str, cluster: Cluster | ExistingCluster, version: str, inside: ResourceOptions
+    ) -> LoadBalancerController:
+        args = LoadBalancerControllerArgs(
+            cluster_name=cluster.eks_name,
+            region=self.settings.aws.region,
+            vpc_id=cluster.vpc_id,
+            chart_version=version,
+            own_groups={**self.settings.owner.tags, CLUSTER_TAG: key},
+            deleted_with=cluster.eks,
+        )
+        return LoadBalancerController(key, args, inside)
+
+    def _bindings(
+        self,
+        key: str,
+        cluster: Cluster | ExistingCluster,
+        after: Sequence[pulumi.Resource],
+        namespaces: Mapping[str, pulumi.Resource],
+    ) -> None:
+        settings = self.settings
+        for name, route in self.routes.items():
+            service = settings.routes[name].service
+            made = [namespaces[service.namespace]] if service.namespace in namespaces else []
+            Binding(
+                f"{name}-{key}",
+                BindingArgs(
+                    route=name,
+                    service=service,
+                    target_type=settings.routes[name].target_type,
+                    target_group_arn=route.target_group_arns[key],
+                    vpc_id=self.shared.load_balancers[settings.load_balancer_of(name)].vpc_id,
+                    after=[route.preview_rules[key], *after, *made],
+                    deleted_with=cluster.eks,
+                ),
+                ResourceOptions(
+                    providers=[cluster.kubernetes] if cluster.kubernetes else [], protect=settings.serves(name, key)
+                ),
+            )
+
+    def _mesh(self, key: str, cluster: Cluster, inside: ResourceOptions, namespaces: Namespaces) -> None:
+        settings, discovery = self.settings, self.settings.service_discovery
+        version = settings.own_clusters[key].controllers.app_mesh
+        if not (discovery and self.shared.discovery and version and settings.virtual_nodes()):
+            return
+        controller = AppMeshController(
             key,
             AppMeshControllerArgs(
                 cluster_name=cluster.eks_name,
                 region=settings.aws.region,
-                account_id=_told(aws.get_caller_identity_output(opts=InvokeOptions(provider=cloud))).account_id,
-                chart_version=wanted.controllers.app_mesh,
+                account_id=_told(aws.get_caller_identity_output(opts=InvokeOptions(provider=self.cloud))).account_id,
+                chart_version=version,
                 deleted_with=cluster.eks,
             ),
             inside,
@@ -192,14 +251,14 @@ def cluster_layer(
             key,
             ClusterMeshArgs(
                 mesh_name=settings.mesh_name(key),
-                cloud_map_namespace=settings.service_discovery.namespace,
+                cloud_map_namespace=discovery.namespace,
                 nodes=settings.virtual_nodes(),
                 attributes=settings.attributes(key),
-                after=[mesh_controller.release, *namespaces.made.values(), *shared.discovery.services.values()],
+                after=[controller.release, *namespaces.made.values(), *self.shared.discovery.services.values()],
             ),
-            unprotected,
+            # Virtual nodes are replaced when their attributes change.
+            ResourceOptions(providers=[self.cloud, cluster.kubernetes]),
         )
-    return cluster
 
 
 def _zone_id(zone: Zone, cloud: aws.Provider) -> pulumi.Output[str]:

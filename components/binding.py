@@ -36,7 +36,7 @@ class BindingArgs:
     target_group_arn: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     after: Sequence[pulumi.Resource]
-    deleted_with: pulumi.Resource
+    deleted_with: pulumi.Resource | None
 
 
 class Binding(pulumi.ComponentResource):

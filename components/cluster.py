@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
 # Longer than the 10 s that an API server gives a webhook, whose failure it then tells. Alone, the client waits 30 s.
-_CLIENT_SECONDS = 12
+CLIENT_SECONDS = 12
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
 
@@ -102,6 +102,26 @@ def _with(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any
     return {**props, key: value.apply(change) if isinstance(value, pulumi.Output) else change(value)}
 
 
+def let_in(
+    parent: pulumi.Resource,
+    name: str,
+    group_id: pulumi.Input[str],
+    load_balancers: Mapping[str, LoadBalancerAccess],
+) -> None:
+    """Let load balancers into a security group of a cluster's targets."""
+    for balancer, access in load_balancers.items():
+        for (first, last), served in access.ports.items():
+            aws.vpc.SecurityGroupIngressRule(
+                f"{name}-from-{balancer}-{first}-{last}",
+                security_group_id=group_id,
+                referenced_security_group_id=access.security_group_id,
+                ip_protocol="tcp",
+                from_port=first,
+                to_port=last,
+                opts=ResourceOptions(parent=parent, protect=served),
+            )
+
+
 class Cluster(pulumi.ComponentResource):
     """An EKS cluster.
 
@@ -112,6 +132,7 @@ class Cluster(pulumi.ComponentResource):
     eks: eks.Cluster
     eks_name: pulumi.Output[str]
     version: pulumi.Output[str]
+    vpc_id: pulumi.Output[str]
     kubernetes: k8s.Provider
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None) -> None:
@@ -129,8 +150,9 @@ class Cluster(pulumi.ComponentResource):
             self._addon("coredns", args.cluster.addons.coredns, after=[nodes]),
             self._addon("metrics-server", args.cluster.addons.metrics_server, after=[nodes]),
         ]
-        self._let_load_balancers_in()
-        self.eks_name = self.eks.eks_cluster.name
+        # Managed nodes have only the security group that EKS makes for the cluster.
+        let_in(self, name, self.eks.eks_cluster.vpc_config.cluster_security_group_id, args.load_balancers)
+        self.eks_name, self.vpc_id = self.eks.eks_cluster.name, pulumi.Output.from_input(args.vpc_id)
         self.version = self.eks.eks_cluster.version
         for entry, access in args.cluster.access_entries.items():
             self._grant_access(entry, access)
@@ -143,7 +165,7 @@ class Cluster(pulumi.ComponentResource):
             skip_update_unreachable=True,
             # A field that somebody has edited would stop every update of its object; rules/edits.py tells of it.
             enable_patch_force=True,
-            kube_client_settings={"timeout": _CLIENT_SECONDS},
+            kube_client_settings={"timeout": CLIENT_SECONDS},
             opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
         )
         self.register_outputs({"eksName": self.eks_name})
@@ -238,20 +260,6 @@ class Cluster(pulumi.ComponentResource):
                 transforms=[_counting(self._args.node_count)],
             ),
         )
-
-    def _let_load_balancers_in(self) -> None:
-        for name, access in self._args.load_balancers.items():
-            for (first, last), served in access.ports.items():
-                aws.vpc.SecurityGroupIngressRule(
-                    f"{self._name}-from-{name}-{first}-{last}",
-                    # Managed nodes have only the security group that EKS makes for the cluster.
-                    security_group_id=self.eks.eks_cluster.vpc_config.cluster_security_group_id,
-                    referenced_security_group_id=access.security_group_id,
-                    ip_protocol="tcp",
-                    from_port=first,
-                    to_port=last,
-                    opts=ResourceOptions(parent=self, protect=served),
-                )
 
     def _grant_access(self, entry: str, access: AccessEntry) -> None:
         # Not through the EKS component, whose children are protected while the cluster serves: access must be taken

@@ -78,14 +78,17 @@ _MESH_ACTIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class LoadBalancerControllerArgs:
-    """``own_groups`` are the tags that tell this cluster's target groups, in which alone it may register anything."""
+    """``own_groups`` are the tags that tell this cluster's target groups, in which alone it may register anything.
+
+    ``deleted_with`` is None where the cluster is not the stack's: then it is taken out of it as any other object.
+    """
 
     cluster_name: pulumi.Input[str]
     region: str
     vpc_id: pulumi.Input[str]
     chart_version: str
     own_groups: Mapping[str, str]
-    deleted_with: pulumi.Resource
+    deleted_with: pulumi.Resource | None
 
 
 class LoadBalancerController(pulumi.ComponentResource):
@@ -211,7 +214,7 @@ def _chart(
     values: Mapping[str, Any],
     policy: str,
     cluster_name: pulumi.Input[str],
-    deleted_with: pulumi.Resource,
+    deleted_with: pulumi.Resource | None,
 ) -> k8s.helm.v3.Release:
     """Install a chart whose pods are given a role by EKS Pod Identity under a service account of the chart's name."""
     child = ResourceOptions(parent=parent)

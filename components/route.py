@@ -14,7 +14,7 @@ from pulumi import ResourceOptions
 
 from components.tags import own_tags
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence, Set
@@ -35,7 +35,8 @@ class RouteArgs:
     """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests.
 
     ``places`` are those that are the stack's on the listener. ``gives_back`` is whether somebody else's rule answers
-    there when the weighted one is gone: whether it may go is then for the gate alone to say.
+    there when the weighted one is gone: whether it may go is then for the gate alone to say. ``names`` are of target
+    groups that keep one name for good, by cluster.
     """
 
     route: RouteSettings
@@ -45,6 +46,7 @@ class RouteArgs:
     listener_arn: pulumi.Input[str]
     places: Places
     gives_back: bool
+    names: Mapping[str, str]
     vpc_id: pulumi.Input[str]
 
 
@@ -74,9 +76,10 @@ class Route(pulumi.ComponentResource):
 
     def _target_group(self, cluster: str) -> pulumi.Output[str]:
         route, check = self._args.route, self._args.route.health_check
-        grpc = route.protocol_version == "GRPC"
+        grpc, name = route.protocol_version == "GRPC", self._args.names.get(cluster)
         return aws.lb.TargetGroup(
             f"{self._name}-{cluster}",
+            name=name,
             vpc_id=self._args.vpc_id,
             port=_UNUSED_PORT,
             protocol="HTTP",
@@ -97,7 +100,10 @@ class Route(pulumi.ComponentResource):
                 protocol="HTTP",
             ),
             tags=self._tags(cluster),
-            opts=ResourceOptions(parent=self, protect=cluster in self._args.serving),
+            # Beside one of its name there is no room for what replaces it.
+            opts=ResourceOptions(
+                parent=self, protect=cluster in self._args.serving, delete_before_replace=True if name else None
+            ),
         ).arn
 
     def _preview_rule(self, cluster: str) -> aws.lb.ListenerRule:
@@ -144,7 +150,7 @@ class Route(pulumi.ComponentResource):
                     aws.lb.ListenerRuleActionForwardTargetGroupArgs(
                         arn=self.target_group_arns[cluster], weight=weights[cluster]
                     )
-                    for cluster in sorted(weights, key=version_of)
+                    for cluster in sorted(weights, key=order_of)
                 ],
                 # Said even when off: ELB answers with a duration of its own, which a refresh would take for a change.
                 stickiness=aws.lb.ListenerRuleActionForwardStickinessArgs(

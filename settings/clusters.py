@@ -275,3 +275,13 @@ class Cluster(Model):
         description="the name of its App Mesh mesh; left out: its name in EKS",
         json_schema_extra=edited("replaces the mesh; without one nothing reads it, which every run says"),
     )
+
+    @property
+    def own(self) -> bool:
+        """Whether the stack makes it."""
+        return True
+
+    @property
+    def named_groups(self) -> bool:
+        """Whether its target groups have names that are known before they are made: a replacement could not be."""
+        return False

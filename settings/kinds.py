@@ -20,6 +20,7 @@ _TOLD_APART: tuple[tuple[str | None, ...], ...] = (
     ("loadBalancers", None),
     ("loadBalancers", None, "zone"),
     ("loadBalancers", None, "existing"),
+    ("clusters", None),
 )
 
 

@@ -14,6 +14,7 @@ from settings.aws import Aws, StackName
 from settings.clusters import NODE_PORTS, Cluster
 from settings.conditions import covers, meet, shared
 from settings.discovery import Mesh, ServiceDiscovery, VirtualNode
+from settings.existing_clusters import AnyCluster, ExistingCluster
 from settings.listeners import AnyLoadBalancer, ExistingLoadBalancer
 from settings.load_balancers import LoadBalancer, LoadBalancerName
 from settings.network import Network, NewNetwork
@@ -48,7 +49,11 @@ class Settings(Model):
         min_length=1,
         description="the load balancers by name: the stack's own, or listeners made elsewhere ({existing})",
     )
-    clusters: dict[ClusterKey, Cluster] = Field(min_length=1, description="the clusters by key, such as v1-36")
+    clusters: dict[ClusterKey, AnyCluster] = Field(
+        min_length=1,
+        description="the clusters by key: the stack's own, such as v1-36, or clusters made elsewhere ({existing}), "
+        "whose key is free",
+    )
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
     routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
     gate: Gate = Field(default=Gate(), description="when a change of weights is refused")
@@ -78,6 +83,17 @@ class Settings(Model):
         return {key: one for key, one in self.load_balancers.items() if one.own and isinstance(one, LoadBalancer)}
 
     @property
+    def own_clusters(self) -> dict[str, Cluster]:
+        """The clusters that the stack makes."""
+        return {key: one for key, one in self.clusters.items() if one.own and isinstance(one, Cluster)}
+
+    @property
+    def existing_clusters(self) -> dict[str, ExistingCluster]:
+        """The clusters that others made, and that the stack binds Services in."""
+        found = {key: one for key, one in self.clusters.items() if not one.own}
+        return {key: one for key, one in found.items() if isinstance(one, ExistingCluster)}
+
+    @property
     def elsewhere(self) -> dict[str, ExistingLoadBalancer]:
         """The listeners that others made, on which the stack has rules and nothing else."""
         found = {key: one for key, one in self.load_balancers.items() if not one.own}
@@ -97,11 +113,13 @@ class Settings(Model):
         """Yield what stands in the file and is read by nothing, as the rest of the file is."""
         if self.mesh.kind == "none":
             controllers = [
-                f"clusters.{key}.controllers.appMesh" for key, one in self.clusters.items() if one.controllers.app_mesh
+                f"clusters.{key}.controllers.appMesh"
+                for key, one in self.own_clusters.items()
+                if one.controllers.app_mesh
             ]
             for key in [
                 *controllers,
-                *(f"clusters.{key}.meshName" for key, one in self.clusters.items() if one.mesh_name),
+                *(f"clusters.{key}.meshName" for key, one in self.own_clusters.items() if one.mesh_name),
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
         for key, balancer in self.own_load_balancers.items():
@@ -163,12 +181,15 @@ class Settings(Model):
 
     def eks_name(self, cluster: str) -> str:
         """Return the name of a cluster in EKS, unique in account and region; one that is not in the file has no own."""
-        own = self.clusters[cluster].name if cluster in self.clusters else None
+        if cluster in self.existing_clusters:
+            return self.existing_clusters[cluster].existing.name
+        own = self.own_clusters[cluster].name if cluster in self.own_clusters else None
         return own or f"{self.stack}-{cluster}"
 
     def mesh_name(self, cluster: str) -> str:
         """Return the name of the cluster's mesh: one name in two clusters would be adopted, silently, by both."""
-        return self.clusters[cluster].mesh_name or self.eks_name(cluster)
+        own = self.own_clusters[cluster].mesh_name if cluster in self.own_clusters else None
+        return own or self.eks_name(cluster)
 
     def attributes(self, cluster: str) -> dict[str, str]:
         """Return the Cloud Map attributes of a cluster's instances: ``ver``, ``env`` and the user's own."""
@@ -184,6 +205,10 @@ class Settings(Model):
                 reached = NODE_PORTS if route.target_type == "instance" else pods
                 ports[reached] = ports.get(reached, False) or self.serves(name, cluster)
         return ports
+
+    def group_name(self, route: str, cluster: str) -> str | None:
+        """Return the name for good of a target group, where its cluster's have one: `<stack>-<route>-<cluster>`."""
+        return f"{self.stack}-{route}-{cluster}" if self.clusters[cluster].named_groups else None
 
     def carries(self, load_balancer: str) -> bool:
         """Tell whether a live route lies on a load balancer."""

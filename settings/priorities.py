@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from settings.values import version_of
+from settings.values import slot
 
 MAX_ROUTE_PRIORITY = 1000
 MAX_PLACE = 50000
@@ -37,8 +37,7 @@ class Places:
 
     def preview(self, route_priority: int, cluster: str) -> int:
         """Return the listener priority of a preview rule: in the order of the routes."""
-        _, minor, again = version_of(cluster)
-        return self.first + (route_priority - 1) * _SLOTS_PER_ROUTE + (minor % 10) * 4 + again
+        return self.first + (route_priority - 1) * _SLOTS_PER_ROUTE + slot(cluster)
 
     def weighted(self, route_priority: int) -> int:
         """Return the listener priority of a weighted rule: behind every preview rule, in route order."""

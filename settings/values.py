@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from zlib import crc32
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
@@ -16,6 +17,9 @@ from pydantic_core import PydanticCustomError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+
+_LONGEST_KEY = 21  # beside a route's one letter, where ELB gives a target group 32 and auto-naming takes 8 of them
+_SLOTS = 40
 
 KEY_FORM = re.compile(r"v(?P<major>1)-(?P<minor>[0-9]{2})(?:-(?P<again>[b-d]))?")
 
@@ -98,6 +102,30 @@ def version_of(key: str) -> tuple[int, int, int]:
     return int(match["major"]), int(match["minor"]), "abcd".index(match["again"] or "a")
 
 
+def order_of(key: str) -> tuple[int, int, int, str]:
+    """Return what clusters are put in order by: those whose keys tell no version, by name, before those that do."""
+    return (*version_of(key), "") if KEY_FORM.fullmatch(key) else (0, 0, 0, key)
+
+
+def newest(keys: Iterable[str]) -> str | None:
+    """Return the newest of some clusters by their keys; None where there is none, or two whose keys tell no version."""
+    found = sorted(keys, key=order_of)
+    untold = [key for key in found if not KEY_FORM.fullmatch(key)]
+    return found[-1] if found and len(untold) <= 1 else None
+
+
+def slot(key: str) -> int:
+    """Return which of a route's 40 places for preview rules is a cluster's, 0 to 39: it depends on its key alone.
+
+    Ten minor versions have four clusters each. A key that tells no version has a place by chance, which another's may
+    be: settings/rules/clusters.py refuses that.
+    """
+    if not KEY_FORM.fullmatch(key):
+        return crc32(key.encode()) % _SLOTS
+    _, minor, again = version_of(key)
+    return (minor % 10) * 4 + again
+
+
 T = TypeVar("T")
 
 Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
@@ -105,10 +133,11 @@ Several = Annotated[tuple[T, ...], AfterValidator(distinct)]
 ClusterKey = Annotated[
     str,
     rule(
-        "CUT110",
-        text(KEY_FORM),
-        "a cluster's key is its version, such as v1-36, and v1-36-b, -c or -d for another cluster of that version. "
-        "A key that hides the version lets an edit upgrade the cluster that serves. Begin with the version",
+        "CUT183",
+        text(rf"(?=.{{1,{_LONGEST_KEY}}}$)(?!.*--)[a-z]([a-z0-9-]*[a-z0-9])?"),
+        f"a cluster's key is at most {_LONGEST_KEY} lower-case letters, digits and single hyphens, and begins with a "
+        "letter: target groups are named after it, and ELB would refuse them. Write e.g. v1-36 for a cluster that the "
+        "stack makes, or blue for one that exists",
     ),
 ]
 

@@ -44,6 +44,7 @@ def read(settings: Settings) -> Ground:
         "ranges": lambda: _read_ranges(settings, account),
         "places": lambda: places.read(settings, account),
         "elsewhere": lambda: places.elsewhere(settings, account),
+        "absent": lambda: _read_absent(settings, account),
         "given": lambda: existing_network.read(settings, account),
     }
     with threads(len(asks)) as pool:
@@ -88,13 +89,13 @@ def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, 
 
     def versions(place: tuple[str, str]) -> list[str]:
         key, addon = place
-        version = settings.clusters[key].version
+        version = settings.own_clusters[key].version
         found = pages(eks, "describe_addon_versions", "addons", addonName=addon, kubernetesVersion=version)
         return [one["addonVersion"] for made in found for one in made["addonVersions"]]
 
     # EKS withdraws old versions, and a cluster that stands keeps its own.
-    new = [key for key in settings.clusters if not _stands(eks, settings.eks_name(key))]
-    places = [(key, addon) for key in new for addon in pinned(settings.clusters[key])]
+    new = [key for key in settings.own_clusters if not _stands(eks, settings.eks_name(key))]
+    places = [(key, addon) for key in new for addon in pinned(settings.own_clusters[key])]
     return dict(zip(places, at_once(versions, places, _AT_ONCE), strict=True))
 
 
@@ -114,7 +115,7 @@ def _read_entries(
     """Return the access entries that EKS has and this stack has not made, and those of who asks."""
     wanted = {
         (key, name): entry.principal_arn
-        for key, cluster in settings.clusters.items()
+        for key, cluster in settings.own_clusters.items()
         for name, entry in cluster.access_entries.items()
     }
     if not wanted:
@@ -135,9 +136,14 @@ def _read_entries(
     return entries, callers
 
 
+def _read_absent(settings: Settings, account: boto3.Session) -> list[str]:
+    eks = client(account, "eks")
+    return [key for key in settings.existing_clusters if not _stands(eks, settings.eks_name(key))]
+
+
 def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:
     eks, found = client(account, "eks"), dict[str, str]()
-    for key in settings.clusters:
+    for key in settings.own_clusters:
         with suppress(ClientError):
             told = eks.describe_cluster(name=settings.eks_name(key))["cluster"].get("kubernetesNetworkConfig", {})
             if "serviceIpv4Cidr" in told:

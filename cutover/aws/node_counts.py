@@ -24,7 +24,8 @@ def read(settings: Settings) -> dict[str, Group]:
     except OutsideError:
         return {}
     with threads(len(settings.clusters)) as pool:
-        asked = {key: pool.submit(_read, eks, settings.eks_name(key), f"{key}-nodes-") for key in settings.clusters}
+        own = settings.own_clusters
+        asked = {key: pool.submit(_read, eks, settings.eks_name(key), f"{key}-nodes-") for key in own}
         done, _ = wait(asked.values(), timeout=_PATIENCE_SECONDS)
     answers = {key: one.result() for key, one in asked.items() if one in done and one.exception() is None}
     return {key: group for key, group in answers.items() if group}

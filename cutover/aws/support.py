@@ -22,7 +22,8 @@ def read(account: boto3.Session, settings: Settings) -> list[Support]:
 
 
 def _read(eks: Any, settings: Settings, key: str) -> Support:
-    version, policy = settings.clusters[key].version, settings.clusters[key].support_type
+    own = settings.own_clusters.get(key)
+    version, policy = (own.version, own.support_type) if own else ("", "")
     try:
         cluster = eks.describe_cluster(name=settings.eks_name(key))["cluster"]
         version = cluster["version"]

@@ -24,7 +24,7 @@ from cutover.rules import parity
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.verdict import Unread
 from cutover.web import connections, reason
-from settings.values import version_of
+from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,7 +86,7 @@ def peer_of(account: Account, key: str) -> str | None:
             if arn in account.found.groups:
                 taken[account.found.groups[arn].cluster] += weight
     others = [cluster for cluster in settings.clusters if cluster != key]
-    return max(others, key=lambda cluster: (taken[cluster], version_of(cluster)), default=None)
+    return max(others, key=lambda cluster: (taken[cluster], order_of(cluster)), default=None)
 
 
 def asked_of(route: Route, names: Sequence[str]) -> tuple[str, str]:
@@ -150,7 +150,9 @@ class Reads:
 
     def processors(self) -> Processors:
         """Return the vCPU of all Standard instances that are bought as the cluster's are, and their quota."""
-        nodes = self._settings.clusters[self._key].nodes
+        if self._key not in self._settings.own_clusters:
+            raise Unread(f"the nodes of {self._key} are its maker's")
+        nodes = self._settings.own_clusters[self._key].nodes
         if strange := [one for one in nodes.instance_types if _family(one) not in _STANDARD]:
             raise Unread(f"{', '.join(strange)} has a quota of its own", "Look it up in Service Quotas")
         code, spot = _STANDARD_CODES[nodes.capacity_type], nodes.capacity_type == "SPOT"
@@ -179,8 +181,8 @@ class Reads:
 
     def insights(self, peer: str) -> Insights:
         """Return what EKS finds in the peer for each version after its own, up to that of the cluster."""
-        major, theirs, _ = version_of(peer)
-        versions = [f"{major}.{minor}" for minor in range(theirs + 1, version_of(self._key)[1] + 1)]
+        theirs, ours = self._minor(peer), self._minor(self._key)
+        versions = [f"1.{minor}" for minor in range(theirs + 1, ours + 1)]
         if not versions:
             return Insights((), fresh=True)
         name = self._settings.eks_name(peer)
@@ -188,6 +190,13 @@ class Reads:
         wanted = {"categories": ["UPGRADE_READINESS"], "kubernetesVersions": versions}
         found = pages(self._eks, "list_insights", "insights", clusterName=name, filter=wanted)
         return Insights([self._insight(name, one) for one in found], fresh)
+
+    def _minor(self, key: str) -> int:
+        """Return the minor version of a cluster; one that others made is asked for its own."""
+        if key in self._settings.own_clusters:
+            return version_of(key)[1]
+        version = self._eks.describe_cluster(name=self._settings.eks_name(key))["cluster"]["version"]
+        return int(version.split(".")[1])
 
     def trusted(self, roles: set[str]) -> Mapping[str, bool]:
         """Tell of IAM roles whether their trust policies name the cluster's token issuer."""

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cutover.commands import guard, promote, release, retire, rollback, shift, status
+from cutover.commands import guard, manifests, promote, release, retire, rollback, shift, status
 from cutover.commands.terminal import Code, results, say
 from settings.version import VERSION
 
@@ -43,6 +43,7 @@ app.command()(rollback.rollback)
 app.command()(release.release)
 app.command()(retire.retire)
 app.command()(guard.guard)
+app.command()(manifests.manifests)
 
 
 def run() -> None:

@@ -130,6 +130,12 @@ class _Retirement:
         return self.key in self.here.settings.clusters
 
     @property
+    def _protected(self) -> bool:
+        """Whether the stack file refuses the cluster's deletion."""
+        own = self.here.settings.own_clusters.get(self.key)
+        return bool(own and own.deletion_protection)
+
+    @property
     def _dead_mesh(self) -> str | None:
         """The mesh that the cluster's own controller cannot take out of AWS, since nothing reaches its API."""
         if not self._unreachable or self.here.settings.mesh.kind == "none":
@@ -166,7 +172,7 @@ class _Retirement:
         if self._unreachable:
             say(f"Where the Kubernetes API of {self.key} is silent, the engine waits 12 s for each object inside.")
         with self.here.project.tentative(say) as keep:
-            if self.here.settings.clusters[self.key].deletion_protection:
+            if self._protected:
                 self.here.project.write(f"clusters.{self.key}.deletionProtection", "false")
             plan = self._sound(self.here.project.preview())
             if any(not rules.lifts(step, self.key) for step in touched(plan)):
@@ -180,7 +186,7 @@ class _Retirement:
         if touched(plan) or plan.kept:
             say(f"Lifting the protection of {self.key}.")
             self._applied(self.here.project.up())
-            of_file = ", in the stack file too" if self.here.settings.clusters[self.key].deletion_protection else ""
+            of_file = ", in the stack file too" if self._protected else ""
             self._unchanged = f"The protection of {self.key} is lifted{of_file}, and nothing else was changed"
 
     def remove(self) -> int:

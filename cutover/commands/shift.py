@@ -15,7 +15,7 @@ from cutover.commands.moving import Row, as_command, carry_out
 from cutover.commands.opened import Opened, opened
 from cutover.commands.terminal import FolderOption, JsonOption, StackOption, YesOption, results, say
 from cutover.rules.shift import parse, routes_of, said, wanted
-from settings.values import version_of
+from settings.values import newest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,9 +86,11 @@ def write(here: Opened, asked: Mapping[str, int], route: str | None) -> Settings
 
 def _next(here: Opened, settings: Settings, weights: Mapping[str, int], route: str | None) -> str:
     """Return the command that goes on: to the next step of the rollout, or to retire what serves nowhere."""
-    newest, total = max(weights, key=version_of), sum(weights.values())
-    step = next((step for step in settings.rollout.steps if step * total > 100 * weights[newest]), None)
+    last, total = newest(weights), sum(weights.values())
+    if last is None:
+        return f"cutover status -s {here.named}"
+    step = next((step for step in settings.rollout.steps if step * total > 100 * weights[last]), None)
     if step is not None:
-        return as_command(here, {newest: round(step * total / 100)}, route)
+        return as_command(here, {last: round(step * total / 100)}, route)
     idle = next((cluster for cluster in weights if not settings.serving(cluster)), None)
     return f"cutover retire {idle} -s {here.named}" if idle else f"cutover status -s {here.named}"

@@ -28,7 +28,7 @@ from cutover.rules.listener import Rule
 from cutover.rules.run import LISTENER_RULE
 from cutover.rules.shift import said
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -231,7 +231,7 @@ class _Gate:
     async def _own_move(self, account: Account, route: str, inputs: Mapping[str, Any]) -> Move:
         """Return the move that the engine is about to make, by the ARNs that it is about to send."""
         groups = inputs["actions"][0]["forward"]["targetGroups"]
-        clusters = sorted(self._settings.weights_of(route), key=version_of)
+        clusters = sorted(self._settings.weights_of(route), key=order_of)
         wanted: dict[str, int] = {}
         unknown: list[str] = []
         unseen: list[TargetGroup] = []

@@ -20,6 +20,6 @@ def wanted(settings: Settings) -> dict[str, int | None]:
     """Return by cluster how many nodes this run is to leave, or None where it leaves their number alone; say it."""
     groups = node_counts.read(settings)
     for key, group in groups.items() if pulumi.runtime.is_dry_run() else ():
-        for text, warns in words(key, settings.clusters[key].nodes, group, serves=settings.serving(key)):
+        for text, warns in words(key, settings.own_clusters[key].nodes, group, serves=settings.serving(key)):
             (pulumi.log.warn if warns else pulumi.log.info)(text)
-    return {key: count(settings.clusters[key].nodes, group) for key, group in groups.items()}
+    return {key: count(settings.own_clusters[key].nodes, group) for key, group in groups.items()}

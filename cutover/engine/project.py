@@ -25,7 +25,7 @@ from cutover.rules.history import Update
 from settings import files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from cutover.engine.lock import Lock
@@ -160,14 +160,14 @@ class Project(StackFile):
 
     def preview(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Preview the program, or what it says of ``targets`` (URNs, `**::NAME` for any type and parent)."""
-        return watch(self._automation.preview, target=list(targets) or None, **options)
+        return self._watch(self._automation.preview, target=list(targets) or None, **options)
 
     def preview_outside(self) -> Run:
         """Preview all of the program but what stands inside the clusters.
 
         So it needs no repository of charts and no Kubernetes API. What is inside differs no less: `preview` tells it.
         """
-        return watch(self._automation.preview, exclude=[_INSIDE])
+        return self._watch(self._automation.preview, exclude=[_INSIDE])
 
     def preview_but(self, silent: Collection[str]) -> Run:
         """Preview the program but for what stands inside ``silent`` clusters, for which the engine would wait in vain.
@@ -177,7 +177,7 @@ class Project(StackFile):
         if not silent:
             return self.preview()
         fresh = [f"{_INSIDE}::*-{key}" for key in silent]  # bindings that are not in the state yet
-        return watch(self._automation.preview, exclude=[*standing_in(self.resources(), silent), *fresh])
+        return self._watch(self._automation.preview, exclude=[*standing_in(self.resources(), silent), *fresh])
 
     def follow(self, kept: Iterable[Step]) -> str:
         """Let what stands inside the clusters be as protected as ``kept`` says of its components; return why it is not.
@@ -197,12 +197,12 @@ class Project(StackFile):
 
     def up(self, targets: Sequence[str] = (), **options: Any) -> Run:
         """Apply the program, or what it says of ``targets``."""
-        return watch(self._automation.up, target=list(targets) or None, **options)
+        return self._watch(self._automation.up, target=list(targets) or None, **options)
 
     def refresh(self, targets: Sequence[str], *, only_preview: bool = False) -> Run:
         """Take what is true in AWS of ``targets`` into the state, or only tell what would be taken."""
         operation = self._automation.preview_refresh if only_preview else self._automation.refresh
-        return watch(operation, target=list(targets))
+        return self._watch(operation, target=list(targets))
 
     def resources(self) -> list[dict[str, Any]]:
         """Return the resources of the state, as `pulumi stack export` has them.
@@ -211,6 +211,14 @@ class Project(StackFile):
         """
         with asking("stack export"):
             return (self._automation.export_stack().deployment or {}).get("resources", [])
+
+    def _watch(self, operation: Callable[..., Any], **options: Any) -> Run:
+        return watch(operation, self._keys, **options)
+
+    @cached_property
+    def _keys(self) -> frozenset[str]:
+        """The clusters of the stack file as it was when the first of them was to be told from a route."""
+        return frozenset(self._own(self.name).values.get("clusters") or ())
 
     @cached_property
     def _backend(self) -> str:

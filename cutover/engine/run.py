@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi.automation.errors import CommandError
 
 from cutover.calls import told
-from cutover.rules.run import LISTENER_RULE, Run, Step, Weights
+from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, Run, Step, Weights
+from settings.owner import CLUSTER_TAG
+from settings.values import KEY_FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,9 +33,12 @@ _ECHO = "grpc: the client connection is closing"
 _CANCEL = re.compile(r"\. Either wait for the other process\(es\) to end or delete the lock file with `pulumi cancel`")
 
 
-def watch(operation: Callable[..., Any], **options: Any) -> Run:
-    """Run ``stack.preview``, ``stack.up`` or another operation of the Automation API, and tell what it did."""
-    notes = _Notes()
+def watch(operation: Callable[..., Any], keys: Iterable[str] = (), **options: Any) -> Run:
+    """Run ``stack.preview``, ``stack.up`` or another operation of the Automation API, and tell what it did.
+
+    ``keys`` are those of clusters that are known; those that its target groups tell are known besides.
+    """
+    notes = _Notes(keys)
     begin = time.monotonic()
     failure = ""
     try:
@@ -42,7 +48,9 @@ def watch(operation: Callable[..., Any], **options: Any) -> Run:
     if notes.lost and not failure:  # then what is noted is not all that the run did
         failure = said_why(notes.lost, operation.__name__)
     seconds, warned = time.monotonic() - begin, tuple(dict.fromkeys(notes.warned))
-    return Run(tuple(notes.steps), tuple(notes.kept), seconds, failure, notes.forwards, warned)
+    free = frozenset(key for key in notes.keys if not KEY_FORM.fullmatch(key))
+    steps, kept = (tuple(replace(step, keys=free) for step in some) for some in (notes.steps, notes.kept))
+    return Run(steps, kept, seconds, failure, notes.forwards, warned, free)
 
 
 def said_why(error: Exception, asked: str) -> str:
@@ -63,7 +71,8 @@ def plain(messages: Iterable[str]) -> str:
 class _Notes:
     """What the events of a run have said so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Iterable[str]) -> None:
+        self.keys = set(keys)
         self.steps: list[Step] = []
         self.kept: list[Step] = []
         self.said: list[str] = []
@@ -100,6 +109,8 @@ class _Notes:
             self.steps.append(step)
         elif old and new and was != becomes:
             self.kept.append(step)
+        for state in (old, new) if kind == TARGET_GROUP else ():
+            self.keys |= {(state.inputs or {}).get("tags", {}).get(CLUSTER_TAG)} - {None} if state else set()
         if kind == LISTENER_RULE and name.endswith("-weighted"):
             _, after = self.forwards.get(name, ((), ()))
             self.forwards[name] = (_weights(old), after if step.op == "delete-replaced" else _weights(new))

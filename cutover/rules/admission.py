@@ -83,7 +83,8 @@ def gone(arn: str) -> str:
 
 def _controllers(facts: Facts) -> Judged:
     settings, key, here = facts.account.settings, facts.key, facts.here
-    meshed = settings.clusters[key].controllers.app_mesh and settings.virtual_nodes()
+    own = settings.own_clusters.get(key)
+    meshed = own and own.controllers.app_mesh and settings.virtual_nodes()
     wanted = [LOAD_BALANCER, *([APP_MESH] if meshed else [])]
     slices = known(here["endpointslices"])
     if missing := [controller.chart for controller in wanted if not _ends(controller, slices)]:

@@ -41,7 +41,8 @@ class Ground:
     does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this stack has not
     made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
     cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
-    made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere.
+    made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
+    ``absent`` the clusters that were to exist and do not.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -53,12 +54,13 @@ class Ground:
     ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
     given: Mapping[str, Subnet] | None = None
+    absent: Sequence[str] = ()
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _subnets, _addons, _entries)
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent)
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
@@ -151,7 +153,7 @@ def _subnets(settings: Settings, ground: Ground) -> Iterator[Mistake]:
 
 def _addons(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for (key, addon), versions in ground.addons.items():
-        cluster = settings.clusters[key]
+        cluster = settings.own_clusters[key]
         wanted = pinned(cluster)[addon]
         if wanted not in versions:
             there = f"Write one of {', '.join(versions[:3])}" if versions else "There is none at all"
@@ -176,7 +178,7 @@ def pinned(cluster: Cluster) -> dict[str, str]:
 
 
 def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    for key, cluster in settings.clusters.items():
+    for key, cluster in settings.own_clusters.items():
         for name, entry in cluster.access_entries.items():
             if (key, name) in ground.entries:
                 yield Mistake(
@@ -187,20 +189,31 @@ def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
                 )
 
 
+def _absent(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for key in ground.absent:
+        yield Mistake(
+            "CUT320",
+            f"clusters.{key}.existing.name",
+            f"this account has no cluster {settings.eks_name(key)} in {settings.aws.region}. Nothing could be bound "
+            "in it. Take a name "
+            "of `aws eks list-clusters`, or use the credentials of its account",
+        )
+
+
 def warnings(settings: Settings, ground: Ground) -> list[str]:
     """Return what is a mistake only if whoever previews this is who applies it, and what an edit does not do."""
     kept = [
         f"clusters.{key}.serviceCidr is left out, and {key} keeps {there}: EKS changes no cluster's range. Write it "
         "back, so that the file says what is so."
         for key, there in ground.ranges.items()
-        if settings.clusters[key].service_cidr is None and there not in _SERVICE_RANGES
+        if settings.own_clusters[key].service_cidr is None and there not in _SERVICE_RANGES
     ]
     return [
         *kept,
         *elsewhere.shadows(settings, ground.elsewhere),
         *(
             f"clusters.{key}.accessEntries.{name}: you are "
-            f"{settings.clusters[key].access_entries[name].principal_arn}. If you make {key}, EKS makes you its "
+            f"{settings.own_clusters[key].access_entries[name].principal_arn}. If you make {key}, EKS makes you its "
             "administrator, and refuses this entry once the cluster is up: then leave it out. Where another role "
             "applies this, such as that of CI, it is right."
             for key, name in ground.callers

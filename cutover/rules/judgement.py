@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 from cutover.rules.gate import shares
 from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from cutover.rules.run import Run, Step, Weights
 
-_KEY = r"v\d+-\d+(?:-[b-d])?"
+_VERSIONED = r"v\d+-\d+(?:-[b-d])?"
 _COMPONENT = re.compile(r"(?:^|\$)eks-cutover:(\w+):")
 _SHARED = {"network": "network", "load_balancer": "load balancer", "service_discovery": "Cloud Map namespace"}
 _OF_A_ROUTE = ("route", "binding")
@@ -154,7 +154,7 @@ def weights(run: Run) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
         route = rule.removesuffix("-weighted")
         groups = (step for step in steps if step.type == TARGET_GROUP and route_of(step) == route)
         made = [cluster for step in groups if step.op in {"create", "replace"} and (cluster := cluster_of(step))]
-        found[route] = _by_cluster(before, ()), _by_cluster(after, made)
+        found[route] = _by_cluster(before, (), run.keys), _by_cluster(after, made, run.keys)
     return found
 
 
@@ -181,7 +181,8 @@ def groups_alone(step: Step) -> bool:
 
 def cluster_of(step: Step) -> str | None:
     """Return the cluster that a resource belongs to."""
-    pattern = rf".*-({_KEY})(?:-preview)?$" if _component(step) in _OF_A_ROUTE else rf"({_KEY})(?=-|$)"
+    key = _key(step.keys)
+    pattern = rf".*?-({key})(?:-preview)?$" if _component(step) in _OF_A_ROUTE else rf"({key})(?=-|$)"
     match = re.match(pattern, step.name) if _component(step) not in _SHARED else None
     return match[1] if match else None
 
@@ -190,7 +191,7 @@ def route_of(step: Step) -> str | None:
     """Return the route that a resource belongs to."""
     if _component(step) not in _OF_A_ROUTE:
         return None
-    return re.sub(rf"-(?:weighted|{_KEY}|{_KEY}-preview)$", "", step.name)
+    return re.sub(rf"-(?:weighted|{_key(step.keys)}(?:-preview)?)$", "", step.name)
 
 
 def shared(step: Step) -> str | None:
@@ -331,13 +332,18 @@ def _only(step: Step, allowed: re.Pattern[str]) -> bool:
     return bool(said) and all(allowed.fullmatch(path) for path in step.paths)
 
 
-def _by_cluster(weights: Weights, made: Collection[str]) -> dict[str, int]:
+def _by_cluster(weights: Weights, made: Collection[str], keys: Collection[str]) -> dict[str, int]:
     """Name the target groups of a rule by cluster; those that do not exist yet are in the order of the versions."""
-    new = iter(sorted(made, key=version_of))
-    return {next(new, "?") if arn == UNKNOWN else _cluster_in(arn): weight for arn, weight in weights}
+    new = iter(sorted(made, key=order_of))
+    return {next(new, "?") if arn == UNKNOWN else _cluster_in(arn, keys): weight for arn, weight in weights}
 
 
-def _cluster_in(arn: str) -> str:
-    """Return the cluster of a target group, from the name that the engine made for it."""
-    match = re.search(rf"-({_KEY})-[0-9a-f]+/", arn)
+def _cluster_in(arn: str, keys: Collection[str]) -> str:
+    """Return the cluster of a target group, from the name that the engine made for it, or that it has for good."""
+    match = re.search(rf"-({_key(keys)})(?:-[0-9a-f]+)?/", arn)
     return match[1] if match else arn
+
+
+def _key(keys: Collection[str]) -> str:
+    """Return what a cluster's key looks like in a name: one that tells its version, or one of ``keys``."""
+    return "|".join([*map(re.escape, sorted(keys, key=len, reverse=True)), _VERSIONED])

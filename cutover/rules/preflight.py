@@ -161,7 +161,7 @@ def _limit(facts: Facts, name: str) -> int:
 
 
 def _processors(facts: Facts) -> Judged:
-    seen, nodes = known(facts.processors), facts.account.settings.clusters[facts.key].nodes
+    seen, nodes = known(facts.processors), facts.account.settings.own_clusters[facts.key].nodes
     grown = seen.used + max(0, nodes.max_size - seen.nodes) * seen.per_node
     evidence = f"{seen.used} of {seen.limit} used; {facts.key} at maxSize {nodes.max_size}: {grown}"
     cure = f"Ask Service Quotas for {grown} ({seen.code}): without them new nodes do not start"
@@ -283,6 +283,7 @@ CHECKS = (
         cure="Ask Service Quotas for as many as the row says.",
         page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html",
         judged=_processors,
+        each=lambda facts: [("", facts)] if facts.key in facts.account.settings.own_clusters else [],
     ),
     Check(
         code="CUT010",

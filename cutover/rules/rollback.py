@@ -14,7 +14,7 @@ from cutover.rules.evidence import Evidence
 from cutover.rules.gate import coverage, furthest, need, shares
 from cutover.rules.move import Group, Hold, Move, Policy
 from cutover.rules.shift import shared_out
-from settings.values import version_of
+from settings.values import newest, order_of
 from settings.version import VERSION
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ def goal(found: Found, *, unsure: bool = False) -> str:
     Where a hold stands it is where the hold's rollback went, so that the same again moves nothing further back.
     ``unsure`` is whether one may stand that could not be read.
 
-    :raises RollbackError: nothing is older, several older clusters serve, or all may have gone back already
+    :raises RollbackError: nothing is older, several older clusters serve, all may have gone back already, or the keys
+        of clusters tell no version
     """
-    clusters = sorted({group.cluster for group in found.groups.values()}, key=version_of)
+    clusters = sorted({group.cluster for group in found.groups.values()}, key=order_of)
     kept = list(found.hold.weights.values()) if found.hold else []
     for cluster in clusters:
         if any(weights.get(cluster) for weights in kept):
@@ -88,15 +89,16 @@ def goal(found: Found, *, unsure: bool = False) -> str:
             "action, and there is no share to move. Nothing was moved. Give them back their forward action in the "
             "console; where to go is then named with --to"
         )
-    newest = max(serving, key=version_of, default=None)
-    older = [cluster for cluster in clusters if newest and version_of(cluster) < version_of(newest)]
-    if not older:
-        others = ", ".join(cluster for cluster in clusters if cluster != newest)
-        why = (
-            f"no cluster is older than {newest}, the newest that serves"
-            if newest
-            else "no cluster has a weight above 0"
+    if clusters and newest(clusters) is None:
+        raise RollbackError(
+            f"the keys of {', '.join(clusters)} tell no version, so nothing tells which of them is the way back. "
+            f"Nothing was moved. Name it, such as --to {clusters[0]}"
         )
+    last = newest(serving)
+    older = [cluster for cluster in clusters if last and order_of(cluster) < order_of(last)]
+    if not older:
+        others = ", ".join(cluster for cluster in clusters if cluster != last)
+        why = f"no cluster is older than {last}, the newest that serves" if last else "no cluster has a weight above 0"
         raise RollbackError(
             f"{why}. Nothing was moved. "
             + (f"Name where to go with --to ({others})" if others else "There is no other either")
@@ -104,12 +106,12 @@ def goal(found: Found, *, unsure: bool = False) -> str:
     beside = [cluster for cluster in older if cluster in serving]
     if len(beside) > 1:
         raise RollbackError(
-            f"{' and '.join(beside)} serve beside {newest}, and either may be the way back. Nothing was moved. "
+            f"{' and '.join(beside)} serve beside {last}, and either may be the way back. Nothing was moved. "
             f"Name one, such as --to {beside[-1]}"
         )
     if unsure and not beside:
         raise RollbackError(
-            f"all is on {newest}, and whether a rollback brought it there could not be read. Nothing was moved. "
+            f"all is on {last}, and whether a rollback brought it there could not be read. Nothing was moved. "
             f"Name where to go: --to {older[-1]}"
         )
     return beside[0] if beside else older[-1]
@@ -128,7 +130,7 @@ def all_on(found: Found, cluster: str) -> dict[str, dict[str, int]]:
         if (target := found.group_of(route, cluster)) in rule.weights
     }
     if not wanted:
-        known = sorted({group.cluster for group in found.groups.values()}, key=version_of)
+        known = sorted({group.cluster for group in found.groups.values()}, key=order_of)
         raise RollbackError(
             f"no weighted rule has a target group of {cluster}. Nothing was moved. There are: {', '.join(known)}"
         )

@@ -32,7 +32,7 @@ class Step:
 
     ``paths`` are the properties that differ; an update without any is one whose provider did not say. ``causes`` are
     those that make it a replacement. ``protected`` is whether the state protects the resource, and ``lifted`` whether
-    this run takes that away.
+    this run takes that away. ``keys`` are those of clusters that the form of a key does not tell in a name.
     """
 
     op: str
@@ -43,6 +43,7 @@ class Step:
     causes: tuple[str, ...] = ()
     protected: bool = False
     lifted: bool = False
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Run:
     ``kept`` are resources of which only `protect` changes, which the engine counts as untouched. ``failure`` is
     everything that the engine said when it ended in an error, and empty when it did not. ``forwards`` are the weights
     of all weighted rules by name, in the state and after the run, those that it leaves alone too. ``warnings`` are what
-    the program itself warns of.
+    the program itself warns of, ``keys`` those of each step.
     """
 
     steps: tuple[Step, ...]
@@ -61,6 +62,7 @@ class Run:
     failure: str = ""
     forwards: Mapping[str, tuple[Weights, Weights]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    keys: frozenset[str] = frozenset()
 
     def summary(self) -> str:
         """Say in a line what was touched, by operation: the kinds where they are few, else how many."""

@@ -16,7 +16,7 @@ from cutover.rules.giver import beside
 from cutover.rules.missing import missing
 from cutover.rules.move import Group
 from cutover.rules.rollback import RollbackError, goal
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -226,7 +226,7 @@ def _places(account: Account, route: str, live: Mapping[str, int] | None, counte
     wanted = account.settings.weights_of(route)
     here = {group.cluster for group in account.found.groups.values() if group.route == route}
     every: set[str] = {*wanted, *here, *(live or {})}
-    clusters = sorted(every, key=_order)
+    clusters = sorted(every, key=order_of)
     arns = {cluster: account.found.group_of(route, cluster) or cluster for cluster in clusters}
     by_arn = counted.groups if counted and live is not None else {}
     requests = sum(by_arn[arn].requests for arn in arns.values() if arn in by_arn)
@@ -311,10 +311,3 @@ def _per_second(count: int) -> float:
 
 def _above_0(weights: Mapping[str, int]) -> dict[str, int]:
     return {cluster: weight for cluster, weight in weights.items() if weight > 0}
-
-
-def _order(cluster: str) -> tuple[int, int, int]:
-    try:
-        return version_of(cluster)
-    except ValueError:  # the group of a stranger, which somebody put into a rule
-        return (0, 0, 0)

@@ -1,7 +1,7 @@
-"""What stood before the stack: a VPC, a load balancer and its listener with rules, made by plain calls of the API.
+"""What stood before the stack: a VPC, clusters, a load balancer and its listener, made by plain calls of the API.
 
 Owns making it, the servers behind it, and telling whether anything of it was changed. Refuses to own what the stack
-makes there, and clusters.
+makes there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.cloud.eks_documents import CLUSTERS
+from rehearsal.cloud.kubernetes.cluster import API_SERVERS, LOAD_BALANCER_CONTROLLER, Cluster
 from rehearsal.world import loopback
 from rehearsal.world.pods import CLUSTER_HEADER
 from settings.owner import STACK_TAG
@@ -28,6 +30,9 @@ CATCH_ALL = 1000
 WHO = "before"
 """What answers there, where the stack's clusters say their keys."""
 
+STACK_OF_ENGINE = "pulumi:stack"
+"""The tag that tells what a stack has made."""
+
 _FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
 
 
@@ -40,6 +45,40 @@ class Brownfield:
     public: list[str]
     private: list[str]
     listener: str
+
+    def cluster(self, name: str, version: str, *namespaces: str) -> None:
+        """Make a cluster with a load balancer controller in it, as eksctl and Helm would."""
+        iam, store = self.sandbox.aws("iam"), self.sandbox.store
+        trust = '{"Version": "2012-10-17", "Statement": []}'
+        role = iam.create_role(RoleName=f"{name}-cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+        made = self.sandbox.aws("eks").create_cluster(
+            name=name, version=version, roleArn=role, resourcesVpcConfig={"subnetIds": self.private}
+        )["cluster"]
+        group = self.sandbox.aws("ec2").create_security_group(
+            GroupName=f"eks-cluster-sg-{name}", Description="made by EKS", VpcId=self.vpc
+        )["GroupId"]
+        servers = store.get(API_SERVERS, "") or {"url": "https://127.0.0.1:9", "authority": ""}
+        document = {
+            "endpoint": f"{servers['url']}/{name}/{name}",
+            "certificateAuthority": servers["authority"],
+            "issuer": f"https://oidc.eks.{self.sandbox.region}.amazonaws.com/id/{name}",
+            "vpcId": self.vpc,
+            "securityGroup": group,
+            "version": version,
+            "authenticationMode": "API",
+            "deletionProtection": False,
+            "autoMode": False,
+        }
+        store.put(CLUSTERS, made["name"], document)
+        inside = Cluster(store, name)
+        inside.install_kinds(LOAD_BALANCER_CONTROLLER)
+        values = {"clusterName": name, "region": self.sandbox.region}
+        about = {"chart": LOAD_BALANCER_CONTROLLER, "name": LOAD_BALANCER_CONTROLLER, "namespace": "kube-system"}
+        release = {**about, "version": "2.13.4", "values": values, "status": {"revision": 1, "status": "deployed"}}
+        inside.put("Release", "kube-system", LOAD_BALANCER_CONTROLLER, release)
+        for namespace in namespaces:
+            manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+            inside.put("Namespace", "", namespace, manifest)
 
     @property
     def network(self) -> dict[str, Any]:
@@ -55,7 +94,10 @@ class Brownfield:
         groups = elb.describe_target_groups()["TargetGroups"]
         tags = self._tags([arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
         zone = self.sandbox.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+        eks = self.sandbox.aws("eks")
+        clusters = [eks.describe_cluster(name=name)["cluster"] for name in eks.list_clusters()["clusters"]]
         return {
+            "clusters": [one for one in clusters if STACK_OF_ENGINE not in one.get("tags", {})],
             "balancer": balancer,
             "attributes": elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"],
             "listeners": elb.describe_listeners(LoadBalancerArn=arn)["Listeners"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from settings.rules.clusters import cluster_mistakes, login_mistakes, partition_mistakes, security_group_mistakes
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
+from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
 from settings.rules.listeners import listener_mistakes
 from settings.rules.load_balancers import load_balancer_mistakes
 from settings.rules.names import joined_mistakes, name_mistakes
@@ -28,6 +29,8 @@ def mistakes(settings: Settings) -> list[Mistake]:
         load_balancer_mistakes,
         listener_mistakes,
         cluster_mistakes,
+        existing_cluster_mistakes,
+        joined_group_mistakes,
         partition_mistakes,
         login_mistakes,
         security_group_mistakes,

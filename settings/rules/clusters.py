@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from settings.rules.load_balancers import MAX_SECURITY_RULES
 from settings.rules.mistake import Mistake, alike, as_far_as_known
+from settings.values import KEY_FORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ MAX_MINORS_APART = 9  # further apart, two clusters' preview rules would take on
 @as_far_as_known
 def cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong between the keys of each cluster, and between clusters."""
-    for key, cluster in settings.clusters.items():
+    for key, cluster in settings.own_clusters.items():
         yield from _mistakes_of_cluster(settings, key, cluster)
     if len(settings.clusters) > MAX_GROUPS_PER_ACTION:
         yield Mistake(
@@ -29,7 +30,7 @@ def cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
             f"{len(settings.clusters)} clusters, and a weighted rule holds {MAX_GROUPS_PER_ACTION} target groups. ELB "
             "would refuse every rule. Retire a cluster first",
         )
-    minors = [int(cluster.version.split(".")[1]) for cluster in settings.clusters.values()]
+    minors = [int(cluster.version.split(".")[1]) for cluster in settings.own_clusters.values()] or [0]
     if max(minors) - min(minors) > MAX_MINORS_APART:
         yield Mistake(
             "CUT201",
@@ -42,7 +43,15 @@ def cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
 @as_far_as_known
 def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iterator[Mistake]:
     begins = "v" + cluster.version.replace(".", "-")
-    if key != begins and not key.startswith(f"{begins}-"):
+    if not KEY_FORM.fullmatch(key):
+        yield Mistake(
+            "CUT110",
+            f"clusters.{key}",
+            f'"{key}": the key of a cluster that the stack makes is its version, such as v1-36, and v1-36-b, -c or -d '
+            "for another cluster of that version. A key that hides the version lets an edit upgrade the cluster that "
+            f"serves. Write {begins}",
+        )
+    elif key != begins and not key.startswith(f"{begins}-"):
         yield Mistake(
             "CUT202",
             f"clusters.{key}.version",
@@ -90,7 +99,7 @@ def partition_mistakes(settings: Settings) -> Iterator[Mistake]:
     for key, balancer in settings.own_load_balancers.items():
         if balancer.certificate_arn:
             arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
-    for key, cluster in settings.clusters.items():
+    for key, cluster in settings.own_clusters.items():
         for name, entry in cluster.access_entries.items():
             arns[f"clusters.{key}.accessEntries.{name}.principalArn"] = entry.principal_arn
     partition = settings.aws.partition

@@ -55,7 +55,7 @@ def mesh_mistakes(settings: Settings) -> Iterator[Mistake]:
             "mesh.kind is appMesh, but no service has a virtualNode. The mesh would be empty, and pods in it "
             "refused. Describe the pods of a service, or set mesh.kind to none",
         )
-    meshes = {key: settings.mesh_name(key) for key in settings.clusters}
+    meshes = {key: settings.mesh_name(key) for key in settings.own_clusters}
     for key, first in alike(meshes):
         yield Mistake(
             "CUT247",

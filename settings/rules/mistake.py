@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from settings.partial import UNKNOWN, UnknownError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
+K = TypeVar("K")
 P = ParamSpec("P")
 
 
@@ -39,7 +40,7 @@ def as_far_as_known(rule: Callable[P, Iterator[Mistake]]) -> Callable[P, Iterato
     return until_unknown
 
 
-def alike(values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+def alike(values: Mapping[K, object]) -> Iterator[tuple[K, K]]:
     """Yield every key whose value an earlier key has already, and that earlier key."""
     keys = [key for key, value in values.items() if value is not UNKNOWN]
     for place, key in enumerate(keys):

@@ -30,8 +30,8 @@ def name_mistakes(settings: Settings) -> Iterator[Mistake]:
 def joined_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what would have another's name in Pulumi, where names begin with those of clusters and load balancers."""
     inside = {
-        "the namespace": {key: settings.namespaces() for key in settings.clusters},
-        "the virtual node": {key: settings.virtual_nodes() for key in settings.clusters},
+        "the namespace": {key: settings.namespaces() for key in settings.own_clusters},
+        "the virtual node": {key: settings.virtual_nodes() for key in settings.own_clusters},
     }
     for what, names in inside.items():
         each = {key: [(name, name) for name in its] for key, its in names.items()}

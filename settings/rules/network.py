@@ -35,7 +35,7 @@ def network_mistakes(settings: Settings) -> Iterator[Mistake]:
             f"Write one such as {region}a",
         )
     vpc = ipaddress.IPv4Network(settings.network.cidr)
-    for key, cluster in settings.clusters.items():
+    for key, cluster in settings.own_clusters.items():
         if cluster.service_cidr and vpc.overlaps(ipaddress.IPv4Network(cluster.service_cidr)):
             yield Mistake(
                 "CUT237",
@@ -48,7 +48,7 @@ def network_mistakes(settings: Settings) -> Iterator[Mistake]:
 @as_far_as_known
 def _missing(settings: Settings) -> Iterator[Mistake]:
     standing = [f"the load balancer {key}" for key in settings.own_load_balancers]
-    standing += [f"the cluster {key}" for key in settings.clusters]
+    standing += [f"the cluster {key}" for key in settings.own_clusters]
     standing += ["the namespace of serviceDiscovery"] if settings.service_discovery else []
     if standing:
         yield Mistake(

@@ -190,7 +190,7 @@ def test_nothing_of_a_cluster_that_does_not_serve_is_protected() -> None:
 
 
 def test_two_clusters_differ_in_their_data_only() -> None:
-    old, new = (settings_of("prod").clusters[key] for key in ("v1-35", "v1-36"))
+    old, new = (settings_of("prod").own_clusters[key] for key in ("v1-35", "v1-36"))
     assert old.model_dump().keys() == new.model_dump().keys()
 
     def shape(key: str, cluster: ClusterSettings) -> list[tuple[str, str]]:

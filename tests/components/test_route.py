@@ -37,6 +37,7 @@ def _recorded(
         listener_arn="arn:listener",
         places=EVERY_PLACE,
         gives_back=False,
+        names={},
         vpc_id="vpc-1",
     )
 

@@ -38,7 +38,7 @@ def test_a_stack_file_that_ships_is_loaded_as_it_is_written(stack: str) -> None:
     assert settings == settings_of(stack)
     assert settings.stack == stack
     assert settings.aws.region == "ap-northeast-1"
-    assert settings.clusters["v1-36"].version == "1.36"
+    assert settings.own_clusters["v1-36"].version == "1.36"
 
 
 def test_text_that_could_be_read_as_a_number_stays_text() -> None:
@@ -129,6 +129,6 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_what_is_left_out_is_not_shared_between_stacks_or_clusters() -> None:
     one, other = settings_of("prod"), settings_of("prod")
-    old, new = one.clusters["v1-35"].access_entries, one.clusters["v1-36"].access_entries
-    assert old == new == other.clusters["v1-35"].access_entries == {}
-    assert len({id(old), id(new), id(other.clusters["v1-35"].access_entries)}) == 3
+    old, new = one.own_clusters["v1-35"].access_entries, one.own_clusters["v1-36"].access_entries
+    assert old == new == other.own_clusters["v1-35"].access_entries == {}
+    assert len({id(old), id(new), id(other.own_clusters["v1-35"].access_entries)}) == 3

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rehearsal.cloud.refused import Refused
 from rehearsal.plugins.aws.calls import find
 from rehearsal.plugins.aws.eks.addon import newest_addon_version
+from rehearsal.plugins.aws.eks.data_sources import cluster as standing_cluster
 from rehearsal.plugins.aws.elbv2 import data_sources
 from rehearsal.plugins.aws.route53.standing import every_zone
 
@@ -100,6 +101,7 @@ def _parameter(aws: Aws, args: Props) -> Props:
 
 FUNCTIONS: dict[str, Callable[[Aws, Props], Props]] = {
     "aws:eks/getAddonVersion:getAddonVersion": _addon_version,
+    "aws:eks/getCluster:getCluster": standing_cluster,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller,
     "aws:index/getPartition:getPartition": _partition,
     "aws:index/getRegion:getRegion": _region,

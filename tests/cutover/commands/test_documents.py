@@ -22,6 +22,7 @@ COMMANDS = [
     ["release"],
     ["retire", "v1-36"],
     ["guard"],
+    ["manifests", "blue"],
 ]
 
 

@@ -1,4 +1,4 @@
-"""A migration on a listener that somebody else made, on the real engine and under load: from its rule, and back."""
+"""From a cluster and a listener that others made to a cluster of the stack's own, under load, and all the way back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
 from rehearsal.play.brownfield import NAME, PORT, WHO, Brownfield, brownfield
 from rehearsal.play.load import Destination, Load, Names, ask
 from rehearsal.world.workloads import WORKLOAD
-from tests.engine.under_load import NEW, OLD, UnderLoad, lost, until
+from tests.engine.under_load import NEW, UnderLoad, lost, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from rehearsal.play.stackfile import Config
 
 HOST = "app.example.com"
-_LIVE = "eks-cutover:routes"
+OLD, OLD_NAME = "blue", "prod-blue"
 
 
 @pytest.fixture(scope="module")
 def before(pulumi_engine: Engine) -> Generator[tuple[Brownfield, UnderLoad, dict[str, Any]]]:
     """Return a listener of somebody else, a stack that is about to have rules there, and what stood before it."""
     with Sandbox(pulumi_engine, PROGRAM, zones=ZONES, world=True) as sandbox, brownfield(sandbox, HOST) as there:
+        there.cluster(OLD_NAME, "1.33", "web")
         stackfile.edit(sandbox.project, "dev", lambda config: _on(there, config))
         names, to = Names(sandbox.store, sandbox.aws("route53")), [Destination("web", HOST, "/")]
         stack = UnderLoad(sandbox, "dev", sandbox.stack("dev"), Load(names, to, rate=60))
@@ -43,6 +45,10 @@ def _on(there: Brownfield, config: Config) -> None:
     }
     web = config["eks-cutover:routes"]["web"]
     config["eks-cutover:routes"] = {"web": {**web, "hosts": [HOST], "live": False}}
+    config["eks-cutover:clusters"] = {
+        OLD: {"existing": {"name": OLD_NAME}},
+        NEW: config["eks-cutover:clusters"][NEW],
+    }
     config["eks-cutover:weights"] = {OLD: 100, NEW: 0}
     config["eks-cutover:mesh"] = {"kind": "none"}
     del config["eks-cutover:serviceDiscovery"]
@@ -56,7 +62,7 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
     before: tuple[Brownfield, UnderLoad, dict[str, Any]],
 ) -> None:
     there, stack, stood = before
-    stack.sandbox.store.put(WORKLOAD, f"{OLD}|web", {"alive": False})
+    stack.sandbox.store.put(WORKLOAD, f"{OLD_NAME}|web", {"alive": False})
     with stack.noting("first") as answers:
         first = stack.up()
     assert not first.failure
@@ -69,7 +75,7 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
 
     refused = stack.preview(_web(live=True))
     assert f"{OLD} has 0 healthy targets" in refused.failure
-    stack.sandbox.store.delete(WORKLOAD, f"{OLD}|web")
+    stack.sandbox.store.delete(WORKLOAD, f"{OLD_NAME}|web")
     stack.until_healthy(OLD)
 
     stackfile.edit(stack.sandbox.project, "dev", _web(live=True))
@@ -78,7 +84,7 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
     assert not live.failure
     assert [(step.op, step.name) for step in live.steps] == [("create", "web-weighted")]
     assert not lost(answers)
-    assert answers[-1].cluster == OLD
+    assert answers[-1].cluster == OLD_NAME
 
     stack.until_healthy(NEW)
     with stack.noting("shift") as answers:
@@ -100,4 +106,9 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
     assert [(step.op, step.name) for step in given.steps] == [("delete", "web-weighted")]
     assert not lost(answers)
     assert answers[-1].cluster == WHO
+
+    with stack.noting("destroyed") as answers:
+        gone = watch(stack.stack.destroy)
+    assert not gone.failure
+    assert not lost(answers)
     assert there.standing() == stood

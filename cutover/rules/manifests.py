@@ -1,0 +1,77 @@
+"""The TargetGroupBindings of a cluster as GitOps applies them: what the stack would apply itself, known beforehand.
+
+Pure, and the same for the same stack file whoever asks. Owns which field a controller of which version knows. Refuses
+to own where a VPC or a target group's ARN is learned (cutover/aws/bound.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from settings import Settings
+
+NEWEST = "3.5"
+"""The version of the controller whose fields are printed when nobody says otherwise."""
+
+_SINCE = {  # by field, the version of the controller that brought it (its releases; aws/containers-roadmap #2621)
+    "ipAddressType": (2, 4),
+    "vpcID": (2, 8),
+    "targetGroupName": (2, 11),
+    "targetGroupProtocol": (3, 0),
+}
+# Argo CD would delete a binding that a change of its source leaves out, and the load balancer would lose every target.
+_KEPT = {"argocd.argoproj.io/sync-options": "Prune=false"}
+
+
+def level(text: str) -> tuple[int, int]:
+    """Return a controller's version as numbers.
+
+    :raises ValueError: it is none
+    """
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
+
+def names_groups(version: tuple[int, int]) -> bool:
+    """Tell whether a binding can name its target group, so that no ARN need be known."""
+    return version >= _SINCE["targetGroupName"]
+
+
+def bindings(
+    settings: Settings, key: str, version: tuple[int, int], vpcs: Mapping[str, str], arns: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return a cluster's bindings, in the order of the routes, with the fields that its controller knows.
+
+    ``vpcs`` has the VPC of each load balancer as far as it is known, ``arns`` the target group of each route, for a
+    controller that knows no name. All that the webhook would fill in is there, so that no tool takes it for a change.
+    """
+    documents: list[dict[str, Any]] = []
+    for name, route in settings.routes.items():
+        group = {"targetGroupName": settings.group_name(name, key)} if names_groups(version) else {}
+        spec = {
+            "serviceRef": {"name": route.service.name, "port": route.service.port},
+            **(group or {"targetGroupARN": arns[name]}),
+            "targetType": route.target_type,
+            "targetGroupProtocol": "HTTP",
+            "ipAddressType": "ipv4",
+            "vpcID": vpcs.get(settings.load_balancer_of(name)),
+        }
+        documents.append(
+            {
+                "apiVersion": "elbv2.k8s.aws/v1beta1",
+                "kind": "TargetGroupBinding",
+                "metadata": {"name": name, "namespace": route.service.namespace, "annotations": dict(_KEPT)},
+                "spec": {field: one for field, one in spec.items() if one and version >= _SINCE.get(field, (0, 0))},
+            }
+        )
+    return documents
+
+
+def text(documents: list[dict[str, Any]]) -> str:
+    """Return documents as YAML."""
+    return yaml.safe_dump_all(documents, sort_keys=False, explicit_start=True)

@@ -1,0 +1,97 @@
+"""`clusters.KEY.existing`: a cluster that somebody else made, on which the stack binds Services and nothing else.
+
+Refuses to own what such a cluster is (its version is read where it is asked for), and clusters of the stack's own
+(clusters.py).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, Tag
+
+from settings.clusters import ChartVersion, Cluster
+from settings.kinds import EXISTING, NEW, existing_if
+from settings.values import Model, Several, edited, rule, text
+
+EksName = Annotated[
+    str,
+    rule(
+        "CUT184",
+        text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"),
+        "a cluster's name in EKS is at most 100 letters, digits, hyphens and underscores. EKS would find none. Take "
+        "one from `aws eks list-clusters`",
+    ),
+]
+
+SecurityGroupId = Annotated[
+    str,
+    rule(
+        "CUT185",
+        text(r"sg-([0-9a-f]{8}|[0-9a-f]{17})"),
+        "this is no id of a security group. EC2 would find none. Take one from `aws ec2 describe-security-groups`, "
+        "such as sg-0a1b2c3d4e5f67890",
+    ),
+]
+
+
+class ExistingEks(Model):
+    """Which cluster it is, and which security groups its nodes or pods have."""
+
+    name: EksName = Field(
+        description="its name in EKS",
+        json_schema_extra=edited("binds the Services of the other cluster; refused while it serves"),
+    )
+    target_security_group_ids: Several[SecurityGroupId] = Field(
+        default=(),
+        description="the groups of what is registered, where that is not the cluster security group: nodes of a "
+        "launch template or of Karpenter, pods with groups of their own",
+    )
+
+
+class Controller(Model):
+    """The AWS Load Balancer Controller in the cluster."""
+
+    managed_by: Literal["stack", "external"] = Field(
+        default="external", description="who installs it: the stack, or somebody else who has done so already"
+    )
+    version: ChartVersion | None = Field(default=None, description="the chart's version, where the stack installs it")
+
+
+class Bindings(Model):
+    """The TargetGroupBindings in the cluster."""
+
+    apply_by: Literal["stack", "gitops"] = Field(
+        default="stack",
+        description="who applies them: the stack, or GitOps, for which `cutover manifests KEY` prints them; then the "
+        "stack needs no Kubernetes API, and its target groups there have names that never change",
+        json_schema_extra=edited("replaces the cluster's target groups, which is refused while they serve"),
+    )
+
+
+class ExistingCluster(Model):
+    """A cluster that somebody else made, and goes on upgrading in place: read, never changed or deleted."""
+
+    existing: ExistingEks = Field(description="the cluster: {name, targetSecurityGroupIds}")
+    security_group_rules: Literal["manage", "none"] = Field(
+        default="manage",
+        description="whether the stack lets load balancers in; none where their owner has rules in a list that throws "
+        "out others",
+    )
+    load_balancer_controller: Controller = Field(default=Controller(), description="its AWS Load Balancer Controller")
+    bindings: Bindings = Field(default=Bindings(), description="its TargetGroupBindings")
+
+    @property
+    def own(self) -> bool:
+        """Whether the stack makes it."""
+        return False
+
+    @property
+    def named_groups(self) -> bool:
+        """Whether its target groups have names that are known before they are made."""
+        return self.bindings.apply_by == "gitops"
+
+
+AnyCluster = Annotated[
+    Annotated[Cluster, Tag(NEW)] | Annotated[ExistingCluster, Tag(EXISTING)], existing_if("existing")
+]

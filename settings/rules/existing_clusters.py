@@ -1,0 +1,98 @@
+"""What is wrong between the keys of clusters that others made, and between their free keys and all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from settings.rules.mistake import Mistake, alike, as_far_as_known
+from settings.values import KEY_FORM, slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from settings.existing_clusters import ExistingCluster
+    from settings.models import Settings
+
+_LONGEST_GROUP = 32
+_AUTO_NAMED = len("-1234567")
+
+
+@as_far_as_known
+def existing_cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield what is wrong with each cluster that others made, and keys that would get one place on a listener."""
+    for key, cluster in settings.existing_clusters.items():
+        yield from _controller_mistakes(key, cluster)
+        yield from _name_mistakes(settings, key)
+    free = [key for key in settings.clusters if not KEY_FORM.fullmatch(key)]
+    for key, first in alike({key: slot(key) for key in settings.clusters}):
+        named = key if key in free else first
+        if named in free:
+            other = first if named == key else key
+            yield Mistake(
+                "CUT270",
+                f"clusters.{named}",
+                f"the place of its preview rules, which its key gives, is that of {other}, and ELB has none for two "
+                "rules (PriorityInUse). The update would stop halfway. Give it another key, such as "
+                f"{_other(settings, named)}",
+            )
+
+
+@as_far_as_known
+def joined_group_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield routes and clusters whose names are one once they are joined: Pulumi takes a name once."""
+    pairs = [(route, key) for key in settings.clusters for route in settings.routes]
+    for (route, key), (first, other) in alike({pair: "-".join(pair) for pair in pairs}):
+        yield Mistake(
+            "CUT275",
+            f"clusters.{key}",
+            f"its target group of {route} would be {route}-{key} in Pulumi, as that of {first} in {other} is, and a "
+            "name is taken once. No preview would end. Give the cluster another key",
+        )
+
+
+@as_far_as_known
+def _controller_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake]:
+    controller = cluster.load_balancer_controller
+    where = f"clusters.{key}.loadBalancerController.version"
+    if controller.managed_by == "stack" and controller.version is None:
+        yield Mistake(
+            "CUT271",
+            where,
+            "missing, and the stack is to install the controller. An unpinned one would change unplanned. Write e.g. "
+            "3.5.0",
+        )
+    if controller.managed_by == "external" and controller.version is not None:
+        yield Mistake(
+            "CUT272",
+            where,
+            f"{controller.version}, and somebody else installs the controller. Nobody would read it. Leave it out, or "
+            "write managedBy: stack",
+        )
+    if controller.managed_by == "stack" and cluster.bindings.apply_by == "gitops":
+        yield Mistake(
+            "CUT273",
+            f"clusters.{key}.loadBalancerController.managedBy",
+            "stack, and bindings.applyBy is gitops. To install the controller the stack would need the Kubernetes API "
+            "that gitops is to spare it. Let GitOps install it too (external), or the stack apply both",
+        )
+
+
+@as_far_as_known
+def _name_mistakes(settings: Settings, key: str) -> Iterator[Mistake]:
+    for route in settings.routes:
+        fixed = settings.group_name(route, key)
+        name, room = (fixed, _LONGEST_GROUP) if fixed else (f"{route}-{key}", _LONGEST_GROUP - _AUTO_NAMED)
+        if len(name) > room:
+            taken = "" if fixed else ", of which auto-naming takes 8"
+            yield Mistake(
+                "CUT274",
+                f"clusters.{key}",
+                f"its target group of {route} would be {name}, of {len(name)} characters, and ELB gives it "
+                f"{_LONGEST_GROUP}{taken}. ELB would refuse it. Give the cluster a shorter key, or the route a shorter "
+                "name",
+            )
+
+
+def _other(settings: Settings, key: str) -> str:
+    taken = {slot(one) for one in settings.clusters}
+    return next(name for letter in "abcdefghij" if slot(name := f"{key}-{letter}") not in taken)
