@@ -6,14 +6,18 @@ makes there.
 
 from __future__ import annotations
 
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from rehearsal.cloud.eks_documents import CLUSTERS
-from rehearsal.cloud.kubernetes.cluster import API_SERVERS, LOAD_BALANCER_CONTROLLER, Cluster
+from rehearsal.cloud.kubernetes import admission, schemas
+from rehearsal.cloud.kubernetes.cluster import API_SERVERS, KINDS, LOAD_BALANCER_CONTROLLER, Cluster
 from rehearsal.world import loopback
 from rehearsal.world.pods import CLUSTER_HEADER
 from settings.owner import STACK_TAG
@@ -79,6 +83,20 @@ class Brownfield:
         for namespace in namespaces:
             manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             inside.put("Namespace", "", namespace, manifest)
+
+    def apply(self, cluster: str, manifests: str) -> None:
+        """Apply manifests in a cluster, as GitOps does: the API server and the controller's webhook look at them."""
+        elb, inside = self.sandbox.aws("elbv2"), Cluster(self.sandbox.store, cluster)
+
+        def found(arn: str, name: str) -> dict[str, Any]:
+            asked = {"TargetGroupArns": [arn]} if arn else {"Names": [name]}
+            return elb.describe_target_groups(**asked)["TargetGroups"][0]
+
+        for manifest in yaml.safe_load_all(manifests):
+            kind, about = manifest["kind"], manifest["metadata"]
+            about["uid"] = str(uuid.uuid4())
+            schemas.validate(KINDS[kind], manifest)
+            inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
 
     @property
     def network(self) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
@@ -25,12 +24,15 @@ HOST = "app.example.com"
 OLD, OLD_NAME = "blue", "prod-blue"
 
 
-@pytest.fixture(scope="module")
-def before(pulumi_engine: Engine) -> Generator[tuple[Brownfield, UnderLoad, dict[str, Any]]]:
-    """Return a listener of somebody else, a stack that is about to have rules there, and what stood before it."""
-    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES, world=True) as sandbox, brownfield(sandbox, HOST) as there:
-        there.cluster(OLD_NAME, "1.33", "web")
-        stackfile.edit(sandbox.project, "dev", lambda config: _on(there, config))
+@contextmanager
+def _standing(
+    engine: Engine, change: Callable[[Brownfield, Config], None], *clusters: str
+) -> Generator[tuple[Brownfield, UnderLoad, dict[str, Any]]]:
+    """Yield what others made, a stack that is about to have rules there, and what stood before it."""
+    with Sandbox(engine, PROGRAM, zones=ZONES, world=True) as sandbox, brownfield(sandbox, HOST) as there:
+        for name in clusters:
+            there.cluster(name, "1.33", "web")
+        stackfile.edit(sandbox.project, "dev", lambda config: change(there, config))
         names, to = Names(sandbox.store, sandbox.aws("route53")), [Destination("web", HOST, "/")]
         stack = UnderLoad(sandbox, "dev", sandbox.stack("dev"), Load(names, to, rate=60))
         until("the listener answers", lambda: ask(names, to[0]).cluster == WHO)
@@ -59,9 +61,13 @@ def _web(**keys: Any) -> Callable[[Config], None]:
 
 
 def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobody_loses_a_request(
-    before: tuple[Brownfield, UnderLoad, dict[str, Any]],
+    pulumi_engine: Engine,
 ) -> None:
-    there, stack, stood = before
+    with _standing(pulumi_engine, _on, OLD_NAME) as (there, stack, stood):
+        _walk(there, stack, stood)
+
+
+def _walk(there: Brownfield, stack: UnderLoad, stood: dict[str, Any]) -> None:
     stack.sandbox.store.put(WORKLOAD, f"{OLD_NAME}|web", {"alive": False})
     with stack.noting("first") as answers:
         first = stack.up()
@@ -112,3 +118,48 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
     assert not gone.failure
     assert not lost(answers)
     assert there.standing() == stood
+
+
+def _with_gitops(there: Brownfield, config: Config) -> None:
+    _on(there, config)
+    del config["eks-cutover:network"]
+    gitops = {"bindings": {"applyBy": "gitops"}}
+    config["eks-cutover:clusters"] = {key: {"existing": {"name": f"prod-{key}"}, **gitops} for key in ("blue", "green")}
+    config["eks-cutover:weights"] = {"blue": 100, "green": 0}
+
+
+def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_engine: Engine) -> None:
+    with _standing(pulumi_engine, _with_gitops, "prod-blue", "prod-green") as (there, stack, stood):
+        printed = {key: stack.sandbox.cutover("manifests", key, "-s", "dev") for key in ("blue", "green")}
+        assert not [said.stderr for said in printed.values() if said.returncode]
+        first = stack.up()
+        assert not first.failure
+        kinds = {step.type.split("/")[0] for step in first.steps if not step.type.startswith("eks-cutover:")}
+        assert kinds == {"pulumi:providers:aws", "aws:lb", "aws:vpc"}
+        for key, said in printed.items():
+            there.apply(f"prod-{key}", said.stdout)
+            stack.until_healthy(key)
+            written = stack.sandbox.project / f"{key}.yaml"
+            written.write_text(said.stdout)
+            assert stack.sandbox.cutover("manifests", key, "-s", "dev", "--check", written.name).returncode == 0
+            written.write_text(said.stdout.replace("port: 80", "port: 81"))
+            other = stack.sandbox.cutover("manifests", key, "-s", "dev", "--check", written.name)
+            assert other.returncode == 1
+            assert "+    port: 80" in other.stdout
+        stackfile.edit(stack.sandbox.project, "dev", _web(live=True))
+        with stack.noting("live") as answers:
+            live = stack.up()
+        assert not live.failure
+        with stack.noting("shift") as moved:
+            said = stack.sandbox.cutover("shift", "green=100", "-s", "dev", "--yes")
+        assert said.returncode == 0, said.stderr
+        assert not lost([*answers, *moved])
+        assert moved[-1].cluster == "prod-green"
+        assert stack.sandbox.cutover("rollback", "-s", "dev", "--yes", "--reason", "to see it").returncode == 2
+        stackfile.edit(stack.sandbox.project, "dev", _web(live=False))
+        with stack.noting("given back") as answers:
+            assert not stack.up().failure
+            gone = watch(stack.stack.destroy)
+        assert not gone.failure
+        assert not lost(answers)
+        assert there.standing() == stood
