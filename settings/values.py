@@ -136,7 +136,7 @@ ClusterKey = Annotated[
         "CUT183",
         text(rf"(?=.{{1,{_LONGEST_KEY}}}$)(?!.*--)[a-z]([a-z0-9-]*[a-z0-9])?"),
         f"a cluster's key is at most {_LONGEST_KEY} lower-case letters, digits and single hyphens, and begins with a "
-        "letter: target groups are named after it, and ELB would refuse them. Write e.g. v1-36 for a cluster that the "
+        "letter. Target groups are named after it, and ELB would refuse them. Write e.g. v1-36 for a cluster that the "
         "stack makes, or blue for one that exists",
     ),
 ]

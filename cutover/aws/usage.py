@@ -107,24 +107,33 @@ class Usage:
 
 
 def case(
-    account: boto3.Session, seen: Account, cluster: str, eks_name: str, *, stack: str, zero_since: datetime | None
+    account: boto3.Session,
+    seen: Account,
+    cluster: str,
+    eks_name: str,
+    *,
+    stack: str,
+    zero_since: datetime | None,
+    stays: bool = False,
 ) -> Case:
     """Return all that speaks for or against taking a cluster away, whether the stack file still has it or not.
 
-    ``stack`` is how `-s` names the stack, ``zero_since`` what `history.zero_since` says.
+    ``stack`` is how `-s` names the stack, ``zero_since`` what `history.zero_since` says. Of a cluster that ``stays``,
+    since others made it, nobody is asked what runs in it.
 
     :raises LiveError: AWS could not be read
     """
     usage, now = Usage(account), datetime.now(UTC)
     left: dict[Word, Sequence[str]] = {}
-    unreachable, eks = "", usage.cluster(eks_name)
+    unreachable, eks = "", None if stays else usage.cluster(eks_name)
     if eks is not None and eks["status"] != "DELETING":
         try:
             left |= inside(Inside(account, eks_name))
         except InsideError as error:
             unreachable = str(error)
     # What EC2 tells is true too where the cluster does not answer, or has forgotten them.
-    left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(eks_name)
+    if not stays:
+        left[Word.KARPENTER] = left.get(Word.KARPENTER) or usage.karpenter_nodes(eks_name)
     return Case(
         cluster=cluster,
         stack=stack,

@@ -98,9 +98,10 @@ def _leaving(
     against: dict[str, list[Reason]] = {}
     for key in leaving(run):
         terminal.say(f"Looking who uses {key}")
-        eks_name = history.last_entry(updates, key, project.name).get("name") or settings.eks_name(key)
+        entry = history.last_entry(updates, key, project.name)
+        eks_name, stays = entry.get("name") or settings.eks_name(key), "existing" in entry
         since = history.zero_since(updates, key, project.name)
-        case = usage.case(account, seen, key, eks_name, stack=project.named, zero_since=since)
+        case = usage.case(account, seen, key, eks_name, stack=project.named, zero_since=since, stays=stays)
         held = rules.held(seen.found, key, project.named)
         against[key] = [*([held] if held else []), *rules.reasons(case)]
     return against

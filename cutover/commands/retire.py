@@ -22,7 +22,7 @@ import typer
 
 from cutover.aws import usage
 from cutover.aws.account import read
-from cutover.aws.leftovers import sweep
+from cutover.aws.leftovers import Sweep, sweep
 from cutover.aws.session import LiveError
 from cutover.aws.writes import WriteError, Writes
 from cutover.commands import tables
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from cutover.aws.leftovers import Sweep
     from cutover.aws.writes import Target
     from cutover.commands.opened import Opened
     from cutover.rules.retire import Reason
@@ -101,11 +100,14 @@ def retire(
             retirement = _Retirement(here, key, entry)
             zero_since = history.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
-            _typed(key, confirm)
+            goes = f"{key} will be {'taken out of the stack' if retirement.made_elsewhere else 'deleted'}"
+            _typed(key, goes, confirm)
             retirement.check_same(file)
             retirement.lift()
             deleted = retirement.remove()
         _report(key, deleted, retirement.look_back(), as_json=as_json)
+        if retirement.made_elsewhere:
+            say("The cluster itself is its maker's, and stands as it was. Of it the stack has nothing any more.")
 
 
 @dataclass
@@ -115,7 +117,7 @@ class _Retirement:
     entry: Mapping[str, Any]  # what the stack was last told of the cluster, which the file may have no more
 
     def __post_init__(self) -> None:
-        past = None if self._in_file else self.entry.get("name")
+        past = None if self._in_file else self.entry.get("name") or self.entry.get("existing", {}).get("name")
         self._name = past or self.here.settings.eks_name(self.key)
         self._eks = usage.Usage(self.here.account).cluster(self._name)
         self._live = self.here.live
@@ -128,6 +130,11 @@ class _Retirement:
     @property
     def _in_file(self) -> bool:
         return self.key in self.here.settings.clusters
+
+    @property
+    def made_elsewhere(self) -> bool:
+        """Whether the cluster is somebody else's, and stays: only what the stack has in it goes."""
+        return self.key in self.here.settings.existing_clusters or (not self._in_file and "existing" in self.entry)
 
     @property
     def _protected(self) -> bool:
@@ -145,7 +152,8 @@ class _Retirement:
     def prove(self, zero_since: datetime | None, words: set[Word], *, as_json: bool) -> None:
         """End the command unless no reason is left but those that are acknowledged."""
         here = self.here.named
-        case = usage.case(self.here.account, self._seen, self.key, self._name, stack=here, zero_since=zero_since)
+        asked, stays = (self.here.account, self._seen, self.key, self._name), self.made_elsewhere
+        case = usage.case(*asked, stack=here, zero_since=zero_since, stays=stays)
         self._unreachable = case.unreachable
         if holding := rules.held(self._found, self.key, self.here.named):
             _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
@@ -232,7 +240,9 @@ class _Retirement:
         return sum(step.op == "delete" for step in run.steps)
 
     def look_back(self) -> Sweep:
-        """Look for what the cluster left behind."""
+        """Look for what the cluster left behind; one that stays leaves nothing."""
+        if self.made_elsewhere:
+            return Sweep((), ())
         issuer = (self._eks or {}).get("identity", {}).get("oidc", {}).get("issuer")
         return sweep(self.here.account, self._name, issuer, self._dead_mesh)
 
@@ -340,11 +350,11 @@ def _refuse(key: str, against: Sequence[Reason], code: Code, *, as_json: bool) -
     stop(code, f"{key} stays, for {count}; nothing was changed:\n{listed}")
 
 
-def _typed(key: str, confirm: str | None) -> None:
+def _typed(key: str, goes: str, confirm: str | None) -> None:
     """Have the cluster's key typed, or given: nobody retires a cluster by pressing enter."""
     if confirm is None and not attended():
         stop(Code.USAGE, f"Nobody is here to type the cluster's key. Nothing was changed. Add --confirm {key}")
-    answer = confirm if confirm is not None else typer.prompt(f"{key} will be deleted. Type its key", err=True)
+    answer = confirm if confirm is not None else typer.prompt(f"{goes}. Type its key", err=True)
     if answer != key:
         stop(Code.REFUSED, f"{answer} is not {key}. Nothing was changed")
 

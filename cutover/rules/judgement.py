@@ -32,6 +32,7 @@ _WEIGHT = re.compile(r"actions\[\d+\]\.forward\.targetGroups\[\d+\]\.weight")
 _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weight))?)?")
 _ACCESS = ("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
 _CLUSTER = "aws:eks/cluster:Cluster"
+_EXISTING = "eks-cutover:existing_cluster:ExistingCluster"
 _INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _BY_HAND = "If it must be, apply it alone with `pulumi up`, and watch `cutover status` meanwhile"
 
@@ -135,7 +136,8 @@ def unprotected(run: Run) -> list[Step]:
 def leaving(run: Run) -> list[str]:
     """Return the clusters that a plan takes away, in the order of their names."""
     gone = (step for step in touched(run) if (step.op, step.type) == ("delete", _CLUSTER))
-    return sorted({cluster for step in gone if (cluster := cluster_of(step))})
+    let_go = {step.name for step in run.steps if (step.op, step.type) == ("delete", _EXISTING)}
+    return sorted({cluster for step in gone if (cluster := cluster_of(step))} | let_go)
 
 
 def drops_a_mesh(step: Step) -> bool:

@@ -117,6 +117,7 @@ def reasons(case: Case) -> list[Reason]:
         *_not_covered(case),
         *_unseen(case),
         *_left(case),
+        *_bound(case),
     ]
 
 
@@ -286,6 +287,22 @@ def _left(case: Case) -> Iterator[Reason]:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             shown = f"{len(names)}: {', '.join(names[:_NAMED])}{more}"
             yield Reason(f"{case.cluster} has {what} ({shown}), and {consequence}", cure, word)
+
+
+def _bound(case: Case) -> Iterator[Reason]:
+    """Yield why a cluster may not go whose bindings GitOps applies: while they stand, its targets would come back."""
+    account = case.account
+    wanted = account.settings.existing_clusters.get(case.cluster)
+    if wanted is None or wanted.bindings.apply_by != "gitops":
+        return
+    groups = [one for one in account.found.groups.values() if one.cluster == case.cluster]
+    registered = sorted(one.route for one in groups if account.health[one.arn].registered)
+    if registered:
+        yield Reason(
+            f"{case.cluster} has targets registered in {', '.join(registered)}: its bindings stand, and while they do "
+            "its controller registers targets again that are taken out",
+            "Take them out of the repository from which GitOps applies them, and wait until they are gone",
+        )
 
 
 def _hours(span: timedelta) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,18 @@ class Brownfield:
             about["uid"] = str(uuid.uuid4())
             schemas.validate(KINDS[kind], manifest)
             inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
+
+    def withdraw(self, cluster: str, namespace: str, binding: str) -> None:
+        """Take a binding out of a cluster, as GitOps does; its controller lets go of it once its targets are out."""
+        inside = Cluster(self.sandbox.store, cluster)
+
+        def leaving(live: dict[str, Any] | None) -> dict[str, Any] | None:
+            return live and {
+                **live,
+                "metadata": {**live["metadata"], "deletionTimestamp": f"{datetime.now(UTC):%FT%TZ}"},
+            }
+
+        inside.change("TargetGroupBinding", namespace, binding, leaving)
 
     @property
     def network(self) -> dict[str, Any]:

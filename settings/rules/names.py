@@ -18,6 +18,14 @@ def name_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield clusters and meshes that would have one name."""
     names = {key: settings.eks_name(key) for key in settings.clusters}
     for key, first in alike(names):
+        if key in settings.existing_clusters:
+            yield Mistake(
+                "CUT276",
+                f"clusters.{key}.existing.name",
+                f"{names[key]} is also the cluster of {first}. The bindings of both would have one name there, and the "
+                "second would be refused. Keep one of them",
+            )
+            continue
         yield Mistake(
             "CUT239",
             f"clusters.{key}.name",

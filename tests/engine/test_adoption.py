@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rehearsal.play.stackfile import Config
 
 HOST = "app.example.com"
+_AT_ONCE = {"soakHours": 0}
 OLD, OLD_NAME = "blue", "prod-blue"
 
 
@@ -126,6 +127,7 @@ def _with_gitops(there: Brownfield, config: Config) -> None:
     gitops = {"bindings": {"applyBy": "gitops"}}
     config["eks-cutover:clusters"] = {key: {"existing": {"name": f"prod-{key}"}, **gitops} for key in ("blue", "green")}
     config["eks-cutover:weights"] = {"blue": 100, "green": 0}
+    config["eks-cutover:routes"]["web"]["deregistrationDelay"] = 0
 
 
 def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_engine: Engine) -> None:
@@ -156,6 +158,7 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         assert not lost([*answers, *moved])
         assert moved[-1].cluster == "prod-green"
         assert stack.sandbox.cutover("rollback", "-s", "dev", "--yes", "--reason", "to see it").returncode == 2
+        _retire_blue(there, stack)
         stackfile.edit(stack.sandbox.project, "dev", _web(live=False))
         with stack.noting("given back") as answers:
             assert not stack.up().failure
@@ -163,3 +166,20 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         assert not gone.failure
         assert not lost(answers)
         assert there.standing() == stood
+
+
+def _retire_blue(there: Brownfield, stack: UnderLoad) -> None:
+    """See that GitOps goes first, and that the cluster itself stays."""
+    stackfile.edit(stack.sandbox.project, "dev", lambda config: config.update({"eks-cutover:retirement": _AT_ONCE}))
+    assert not stack.up().failure
+    retire = ("retire", "blue", "-s", "dev", "--confirm", "blue", "--acknowledge", "requests")
+    bound = stack.sandbox.cutover(*retire)
+    assert bound.returncode == 1
+    assert "blue has targets registered in web: its bindings stand" in " ".join(bound.stderr.split())
+    there.withdraw("prod-blue", "web", "web")
+    until("its targets are gone", lambda: not stack.registered("blue"))
+    with stack.noting("retired") as answers:
+        said = stack.sandbox.cutover(*retire)
+    assert said.returncode == 0, said.stderr
+    assert "stands as it was" in said.stderr
+    assert not lost(answers)

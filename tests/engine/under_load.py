@@ -55,6 +55,12 @@ class UnderLoad(Standing):
         time.sleep(_LAST_ANSWERS_SECONDS)
         found += [answer for answer in self.load.answers[before:] if answer.step == step]
 
+    def registered(self, cluster: str) -> int:
+        """Return how many targets the groups of a cluster have that do not leave."""
+        targets = Targets(self.sandbox.store)
+        mine = [group["TargetGroupArn"] for group in self.groups() if cluster in group["TargetGroupName"]]
+        return sum(target.state != "draining" for group in mine for target in targets.of(group))
+
     def until_healthy(self, cluster: str) -> None:
         """Wait until every target group of a cluster has targets, all of them healthy."""
         targets = Targets(self.sandbox.store)
