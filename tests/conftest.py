@@ -273,6 +273,29 @@ class Recorder(MockMonitor):
         return [(kind, name) for (kind, _, name), count in counts.items() if count > 1]
 
 
+# What others made, as the provider finds it.
+_LOOKED_UP: dict[str, dict[str, Any]] = {
+    "aws:lb/getLoadBalancer:getLoadBalancer": {
+        "arn": "arn:shared",
+        "vpcId": "vpc-shared",
+        "securityGroups": ["sg-b", "sg-a"],
+        "dnsName": "shared.elb.test",
+    },
+    "aws:lb/getListener:getListener": {
+        "arn": "arn:listener",
+        "loadBalancerArn": "arn:shared",
+        "protocol": "HTTPS",
+        "port": 443,
+    },
+    "aws:eks/getCluster:getCluster": {
+        "endpoint": "https://blue.eks.test",
+        "version": "1.33",
+        "certificateAuthorities": [{"data": "QQ=="}],
+        "vpcConfig": {"vpcId": "vpc-shared", "clusterSecurityGroupId": "sg-blue"},
+    },
+}
+
+
 class _Cloud(pulumi_mocks.Mocks):
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -301,7 +324,8 @@ class _Cloud(pulumi_mocks.Mocks):
         return f"{args.name}-id", {**state, **self._recorder.answers.get(args.name, {})}
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
-        return {"zoneId": "Z-EXAMPLE", "accountId": "123456789012", "id": "look-up", **args.args}, []
+        found = _LOOKED_UP.get(args.token, {})
+        return {"zoneId": "Z-EXAMPLE", "accountId": "123456789012", "id": "look-up", **args.args, **found}, []
 
     def _eks_cluster(self, args: pulumi_mocks.MockResourceArgs) -> dict[str, str]:
         """Register the component's child as the real component would, and return the reference to it."""

@@ -64,6 +64,7 @@ class Account:
             wanted=wanted,
             groups={**self.health, **(unseen or {})},
             unknown=unknown,
+            starts=rule is None,
             first=not self._serves(self.settings.load_balancer_of(route)),
             evidence=None if isinstance(proven, Unproven) else proven,
             unproven=str(proven) if isinstance(proven, Unproven) else "",
@@ -79,8 +80,10 @@ class Account:
         """Tell whether a weighted rule on the load balancer sends requests to a target that is healthy, or may be.
 
         One that somebody made answer them otherwise, such as with a maintenance page, answers somebody. So does that of
-        a route which the file has no more: it counts wherever it may stand.
+        a route which the file has no more: it counts wherever it may stand. On a listener of others theirs serve.
         """
+        if not self.settings.load_balancers[balancer].own:
+            return True
         of = {name: self.settings.load_balancer_of(name) for name in self.found.rules if name in self.settings.routes}
         elsewhere = {self.found.rules[name].load_balancer for name in of if of[name] != balancer}
         rules = [

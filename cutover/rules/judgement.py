@@ -348,4 +348,4 @@ def _cluster_in(arn: str, keys: Collection[str]) -> str:
 
 def _key(keys: Collection[str]) -> str:
     """Return what a cluster's key looks like in a name: one that tells its version, or one of ``keys``."""
-    return "|".join([*map(re.escape, sorted(keys, key=len, reverse=True)), _VERSIONED])
+    return f"(?:{'|'.join([*map(re.escape, sorted(keys, key=len, reverse=True)), _VERSIONED])})"

@@ -42,10 +42,11 @@ class Group:
 class Move:
     """A route's weights by target group ARN, as they are and as they should become.
 
-    ``live`` is None where no weighted rule exists yet, and ``first`` tells that no rule on the whole load balancer
-    serves yet. ``unknown`` are clusters that have a weight above 0 and a group that does not exist yet. ``evidence`` is
-    what the last seven days prove, and None where they prove nothing, for the reason ``unproven``. ``capacity`` is what
-    the stack file declares in its place: the targets that the whole route needs.
+    ``live`` is None where nobody serves the route yet; where it ``starts``, having no weighted rule, they are somebody
+    else's. ``first`` tells that no rule on the whole load balancer serves yet. ``unknown`` are clusters that have a
+    weight above 0 and a group that does not exist yet. ``evidence`` is what the last seven days prove, and None where
+    they prove nothing, for the reason ``unproven``. ``capacity`` is what the stack file declares in its place: the
+    targets that the whole route needs.
     """
 
     route: str
@@ -53,6 +54,7 @@ class Move:
     wanted: Mapping[str, int]
     groups: Mapping[str, Group]
     unknown: Sequence[str] = ()
+    starts: bool = False
     first: bool = False
     evidence: Evidence | None = None
     unproven: str = ""

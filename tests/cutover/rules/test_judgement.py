@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cutover.rules.judgement import Kind, Rule, Violation, kind, moved, violations, weights
-from cutover.rules.run import TARGET_GROUP, Run
+from cutover.rules.judgement import Kind, Rule, Violation, cluster_of, kind, moved, route_of, violations, weights
+from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, Run, Step
 from tests.cutover import plans
 
 OLD, NEW = {"v1-35"}, {"v1-36"}
@@ -222,3 +222,34 @@ def _summed(found: list[Violation], like: Expected) -> Expected:
         steps = sorted(f"{one.step.op} {one.step.name}" for one in found if one.rule is rule)
         summed[rule] = len(steps) if isinstance(like.get(rule), int) else tuple(steps)
     return summed
+
+
+def _rule_step(op: str, name: str) -> Step:
+    urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:route:Route${LISTENER_RULE}::{name}"
+    return Step(op, LISTENER_RULE, name, urn=urn)
+
+
+@pytest.mark.parametrize("op", ["create", "delete"])
+def test_a_rule_that_takes_from_others_or_gives_back_moves_requests_and_stands_alone(op: str) -> None:
+    alone = Run((_rule_step(op, "web-weighted"),), (), 0.0)
+    assert kind(alone, ["web"]) == Kind.SHIFT
+    assert violations(alone, OLD, ["web"], ["web"]) == []
+    beside = replace(alone, steps=(*alone.steps, _rule_step("create", "web-v1-37-preview")))
+    assert kind(beside, ["web"]) == Kind.MIXED
+    assert [one.rule for one in violations(beside, OLD, ["web"], ["web"])] == [ALONE]
+    # On a load balancer of the stack's own nobody answers without the rule.
+    assert [one.rule for one in violations(alone, OLD, ["web"])] == ([LIVE_RULE] if op == "delete" else [])
+
+
+def test_clusters_whose_keys_tell_no_version_are_told_from_routes_by_the_keys_that_are_known() -> None:
+    keys = frozenset({"blue", "eu-blue"})
+    steps = [replace(_rule_step("delete", f"web-{key}-preview"), keys=keys) for key in ("blue", "eu-blue", "v1-36")]
+    assert [(route_of(step), cluster_of(step)) for step in steps] == [
+        ("web", "blue"),
+        ("web", "eu-blue"),
+        ("web", "v1-36"),
+    ]
+    arn = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup"
+    groups = ((f"{arn}/web-eu-blue-0123456/1", 1), (f"{arn}/dev-web-blue/2", 2), (f"{arn}/web-v1-36-0123456/3", 3))
+    run = Run((), (), 0.0, forwards={"web-weighted": (groups, groups)}, keys=keys)
+    assert weights(run)["web"][0] == {"eu-blue": 1, "blue": 2, "v1-36": 3}
