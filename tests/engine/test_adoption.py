@@ -134,6 +134,12 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
     with _standing(pulumi_engine, _with_gitops, "prod-blue", "prod-green") as (there, stack, stood):
         printed = {key: stack.sandbox.cutover("manifests", key, "-s", "dev") for key in ("blue", "green")}
         assert not [said.stderr for said in printed.values() if said.returncode]
+        asked = ("--listener", f"{NAME}:{PORT}", "--clusters", "prod-blue,prod-green", "--region", stack.sandbox.region)
+        adopted = stack.sandbox.cutover("adopt", *asked, "--write", "new")
+        assert adopted.returncode == 0, adopted.stderr
+        quiet = watch(stack.sandbox.stack("new").preview)
+        assert not quiet.failure
+        assert "web-weighted" not in {step.name for step in quiet.steps}
         first = stack.up()
         assert not first.failure
         kinds = {step.type.split("/")[0] for step in first.steps if not step.type.startswith("eks-cutover:")}

@@ -1,0 +1,214 @@
+"""What an account has that a stack could start from: load balancers, one listener with its rules, clusters.
+
+Nothing is written. What may not be read is left out, and the right that is missing is named. Refuses to judge
+(cutover/rules/adoption.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from cutover.aws.listeners import listener_of
+from cutover.aws.session import LiveError
+from cutover.calls import at_once, client, failing_as, pages
+from cutover.rules.adoption import Behind
+from cutover.rules.whose import whose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import boto3
+
+    from cutover.rules.listener import Listener
+
+_AT_ONCE = 10  # ELB refills as many reads a second, for everybody
+_TAGS_PER_CALL = 20
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A load balancer: its name, scheme and VPC, and whose it is as far as its tags tell."""
+
+    name: str
+    scheme: str
+    vpc: str
+    owner: str
+    groups: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as EKS describes it, by the facts that matter for a start; ``why`` says why it could not be read."""
+
+    name: str
+    version: str = ""
+    vpc: str = ""
+    security_group: str = ""
+    mode: str = ""
+    automatic: bool = False
+    why: str = ""
+
+
+@dataclass
+class Seen:
+    """What was read. ``denied`` are the rights that were missing, as IAM calls them."""
+
+    balancers: list[Balancer] = field(default_factory=list["Balancer"])
+    listener: Listener | None = None
+    groups: dict[str, Behind] = field(default_factory=dict[str, "Behind"])
+    records: list[str] = field(default_factory=list[str])
+    clusters: list[Cluster] = field(default_factory=list["Cluster"])
+    denied: list[str] = field(default_factory=list[str])
+
+
+class Adoption:
+    """Reads of one account."""
+
+    def __init__(self, account: boto3.Session) -> None:
+        self.seen = Seen()
+        self._elb: Any = client(account, "elbv2")
+        self._eks: Any = client(account, "eks")
+        self._route53: Any = client(account, "route53")
+
+    def balancers(self) -> None:
+        """See all Application Load Balancers, and whose they are.
+
+        :raises LiveError: AWS could not be read
+        """
+        found = self._listed("elasticloadbalancing:DescribeLoadBalancers", "describe_load_balancers", "LoadBalancers")
+        balancers = [one for one in found if one["Type"] == "application"]
+        tags = self._tags([one["LoadBalancerArn"] for one in balancers])
+        self.seen.balancers = [_balancer(one, tags) for one in balancers]
+
+    def listener(self, name: str, port: int) -> None:
+        """See a listener: its rules, whose they are, what is behind them, and the records that lead to it.
+
+        :raises LiveError: AWS could not be read
+        """
+        action = "elasticloadbalancing:DescribeLoadBalancers"
+        for balancer in self._listed(action, "describe_load_balancers", "LoadBalancers", Names=[name]):
+            arn = balancer["LoadBalancerArn"]
+            action = "elasticloadbalancing:DescribeListeners"
+            there = self._listed(action, "describe_listeners", "Listeners", LoadBalancerArn=arn)
+            for one in (one for one in there if one["Port"] == port):
+                action = "elasticloadbalancing:DescribeRules"
+                rules = self._listed(action, "describe_rules", "Rules", ListenerArn=one["ListenerArn"])
+                named = [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
+                tags = self._tags([arn, one["ListenerArn"], *named])
+                self.seen.balancers = [_balancer(balancer, tags)]
+                self.seen.listener = listener_of(one, rules, tags, None)
+            self._groups(arn)
+            self._records(balancer["DNSName"])
+
+    def clusters(self, names: Iterable[str]) -> None:
+        """See clusters by their names in EKS.
+
+        :raises LiveError: AWS could not be read
+        """
+        self.seen.clusters = at_once(self._cluster, names, _AT_ONCE)
+
+    def _cluster(self, name: str) -> Cluster:
+        try:
+            found = self._asked("eks:DescribeCluster", lambda: self._eks.describe_cluster(name=name)["cluster"])
+        except LiveError as error:
+            return Cluster(name, why=str(error))
+        if found is None:
+            return Cluster(name, why="it may not be read")
+        network = found["resourcesVpcConfig"]
+        return Cluster(
+            name,
+            found["version"],
+            network.get("vpcId", ""),
+            network.get("clusterSecurityGroupId", ""),
+            found.get("accessConfig", {}).get("authenticationMode", ""),
+            automatic=bool(found.get("computeConfig", {}).get("enabled")),
+        )
+
+    def _groups(self, balancer: str) -> None:
+        action = "elasticloadbalancing:DescribeTargetGroups"
+        groups = self._listed(action, "describe_target_groups", "TargetGroups", LoadBalancerArn=balancer)
+        for group, behind in zip(groups, at_once(self._behind, groups, _AT_ONCE), strict=True):
+            self.seen.groups[group["TargetGroupArn"]] = behind
+
+    def _behind(self, group: Mapping[str, Any]) -> Behind:
+        arn = group["TargetGroupArn"]
+        action = "elasticloadbalancing:DescribeTargetHealth"
+        health = self._asked(action, lambda: self._elb.describe_target_health(TargetGroupArn=arn))
+        states = [one["TargetHealth"]["State"] for one in health["TargetHealthDescriptions"]] if health else None
+        action = "elasticloadbalancing:DescribeTargetGroupAttributes"
+        asked = self._asked(action, lambda: self._elb.describe_target_group_attributes(TargetGroupArn=arn))
+        attributes = {one["Key"]: one["Value"] for one in (asked or {}).get("Attributes", [])}
+        matcher = group.get("Matcher", {})
+        return Behind(
+            name=group["TargetGroupName"],
+            target_type=group["TargetType"],
+            protocol_version=group.get("ProtocolVersion", "HTTP1"),
+            health_path=group.get("HealthCheckPath", "/"),
+            matcher=matcher.get("HttpCode") or matcher.get("GrpcCode") or "200",
+            deregistration_delay=int(attributes.get("deregistration_delay.timeout_seconds", 300)),
+            healthy=None if states is None else states.count("healthy"),
+            targets=None if states is None else len(states),
+        )
+
+    def _records(self, dns_name: str) -> None:
+        """Find the records that lead to the load balancer, and their owners in external-dns."""
+        wanted = dns_name.lower().rstrip(".")
+        zones = self._asked("route53:ListHostedZones", lambda: pages(self._route53, "list_hosted_zones", "HostedZones"))
+        for zone in zones or []:
+            sets = self._asked(
+                "route53:ListResourceRecordSets",
+                lambda zone=zone: pages(
+                    self._route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]
+                ),
+            )
+            owners = {one["Name"] for one in sets or [] if one["Type"] == "TXT" and "external-dns" in str(one)}
+            for one in sets or []:
+                target = one.get("AliasTarget", {}).get("DNSName", "").lower().rstrip(".").removeprefix("dualstack.")
+                if target == wanted:
+                    kept = " (kept by external-dns)" if one["Name"] in owners or f"a-{one['Name']}" in owners else ""
+                    self.seen.records.append(f"{one['Name'].rstrip('.')}{kept}")
+
+    def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
+        parts = [arns[start : start + _TAGS_PER_CALL] for start in range(0, len(arns), _TAGS_PER_CALL)]
+        action = "elasticloadbalancing:DescribeTags"
+        answers = at_once(
+            lambda part: self._asked(action, lambda: self._elb.describe_tags(ResourceArns=part)), parts, _AT_ONCE
+        )
+        return {
+            one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]}
+            for answer in answers
+            for one in (answer or {}).get("TagDescriptions", [])
+        }
+
+    def _listed(self, action: str, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        return self._asked(action, lambda: pages(self._elb, call, key, **arguments)) or []
+
+    def _asked(self, action: str, ask: Callable[[], Any]) -> Any:
+        """Return what AWS answers, or None where that may not be read, or is not there.
+
+        :raises LiveError: AWS could not be read for another reason
+        """
+        with failing_as(LiveError):
+            try:
+                return ask()
+            except ClientError as error:
+                code = error.response.get("Error", {}).get("Code", "")
+                if code in _DENIED:
+                    self.seen.denied.append(action)
+                elif not code.endswith("NotFound"):
+                    raise
+                return None
+
+
+def _balancer(described: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> Balancer:
+    return Balancer(
+        described["LoadBalancerName"],
+        described.get("Scheme", ""),
+        described.get("VpcId", ""),
+        whose(tags.get(described["LoadBalancerArn"], {})),
+        described.get("SecurityGroups", ()),
+    )

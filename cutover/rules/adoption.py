@@ -1,0 +1,182 @@
+"""What of a listener that somebody else made can become routes of a stack, and the stack file that says so.
+
+Pure. Owns which rules can be taken, where the stack's own have room before them, and the words of the file, with a
+comment wherever a person must decide. Refuses to own the reading (cutover/aws/adoption.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from settings.priorities import MAX_PLACE, PLACES_PER_ROUTE, Places
+from settings.rules.routes import MAX_CONDITION_VALUES, MAX_WILDCARDS
+from settings.values import slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from cutover.rules.listener import Listener, Rule
+
+# Together with a hyphen they are the 24 characters that auto-naming leaves a target group's name.
+_LONGEST_ROUTE, _LONGEST_KEY = 11, 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Behind:
+    """A target group of others as ELB describes it: what a route in its place is to be like.
+
+    ``healthy`` and ``targets`` are None where its health could not be read.
+    """
+
+    name: str
+    target_type: str
+    protocol_version: str
+    health_path: str
+    matcher: str
+    deregistration_delay: int
+    healthy: int | None = None
+    targets: int | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A rule that can become a route of this name; the group that it forwards to tells what the route is like."""
+
+    name: str
+    rule: Rule
+    group: Behind
+
+
+def candidates(listener: Listener, groups: Mapping[str, Behind]) -> tuple[list[Candidate], dict[str, str]]:
+    """Return the rules that can become routes, in ELB's order, and why others cannot, by their words."""
+    found: list[Candidate] = []
+    left: dict[str, str] = {}
+    for rule in (rule for rule in listener.rules if not rule.own):
+        why = _why_not(rule, groups)
+        if why:
+            left[str(rule)] = why
+            continue
+        group = groups[max(rule.forwards, key=lambda arn: rule.forwards[arn])]
+        taken = {one.name for one in found}
+        found.append(Candidate(_name(group.name, taken, _LONGEST_ROUTE), rule, group))
+    return found, left
+
+
+def free(listener: Listener, wanted: Sequence[Candidate]) -> Places | None:
+    """Return places for so many routes before the first of their rules, as near to it as there is room; None: nowhere.
+
+    The room is twice what they need, where there is so much, so that routes can be added.
+    """
+    taken = [rule.place for rule in listener.rules if rule.place is not None]
+    behind = min((one.rule.place or MAX_PLACE + 1 for one in wanted), default=MAX_PLACE + 1)
+    need = PLACES_PER_ROUTE * max(1, len(wanted))
+    edges = [0, *sorted(place for place in taken if place < behind), behind]
+    for first, last in reversed([*pairwise(edges)]):
+        room = last - first - 1
+        if room >= need:
+            size = min(room, 2 * need) // PLACES_PER_ROUTE * PLACES_PER_ROUTE
+            return Places(last - size, last - 1)
+    return None
+
+
+def written(
+    region: str, listener: Listener, routes: Sequence[Candidate], places: Places, clusters: Sequence[str]
+) -> str:
+    """Return a stack file for a listener and clusters, by their names in EKS; each line that needs a person says so."""
+    return "\n".join([*_head(region, listener, places), *_clusters(clusters), *_routes(routes)]) + "\n"
+
+
+def _why_not(rule: Rule, groups: Mapping[str, Behind]) -> str:
+    """Return why a rule stays with its owner; empty where it can become a route."""
+    why = ""
+    if not rule.forwards:
+        why = f"it forwards to nothing ({rule.instead})"
+    elif rule.before:
+        why = f"it asks who a user is first ({rule.before})"
+    elif rule.besides:
+        why = f"it asks for more than hosts and paths ({', '.join(rule.besides)})"
+    elif not any(arn in groups for arn in rule.forwards):
+        why = "its target groups could not be read"
+    elif len(rule.hosts) + len(rule.paths) + 1 > MAX_CONDITION_VALUES:
+        why = f"with the preview header it would hold more than {MAX_CONDITION_VALUES} condition values"
+    elif sum(value.count("*") + value.count("?") for value in [*rule.hosts, *rule.paths]) > MAX_WILDCARDS:
+        why = f"it holds more than {MAX_WILDCARDS} wildcards"
+    return why
+
+
+def _name(given: str, taken: set[str], longest: int) -> str:
+    """Return a name of at most ``longest`` characters after a given one, which no other has."""
+    plain = re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9]", "-", given.lower())).strip("-")
+    base = (plain if plain[:1].isalpha() else f"r-{plain}")[:longest].rstrip("-")
+    numbered = (f"{base[: longest - 4].rstrip('-')}-{number}" for number in range(2, 1000))
+    return base if base not in taken else next(name for name in numbered if name not in taken)
+
+
+def _head(region: str, listener: Listener, places: Places) -> Iterator[str]:
+    name, port = listener.named
+    yield "# Written by cutover adopt. Each route is at live: false: the first pulumi up changes no request's answer."
+    yield "config:"
+    yield f"  aws:region: {region}"
+    yield "  eks-cutover:loadBalancers:"
+    yield "    shared:"
+    yield f"      existing: {{name: {name}, port: {port}}}"
+    yield "      # Nobody else may have rules here. Places for " + f"{places.routes} routes, {PLACES_PER_ROUTE} each."
+    yield f"      rulePriorities: {{min: {places.first}, max: {places.last}}}"
+
+
+def _clusters(clusters: Sequence[str]) -> Iterator[str]:
+    keys = _keys(clusters)
+    yield "  # DECIDE: keys are free, and stand in the names of what is made: choose them for good."
+    yield "  eks-cutover:clusters:"
+    for name, key in keys.items():
+        yield f"    {key}:"
+        yield f"      existing: {{name: {name}}}"
+        yield "      securityGroupRules: manage # DECIDE: none, where their owner throws out rules that are not its own"
+        yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"
+    weights = ", ".join(f"{key}: {0 if place else 100}" for place, key in enumerate(keys.values()))
+    yield "  # DECIDE: who serves once a route is live. The first cluster is taken for the one that serves now."
+    yield f"  eks-cutover:weights: {{{weights}}}"
+
+
+def _keys(clusters: Sequence[str]) -> dict[str, str]:
+    """Return a key of each cluster, by its name in EKS, of which no two have one place on a listener."""
+    keys: dict[str, str] = {}
+    for name in clusters:
+        tried = (_name(f"{more}{name}", set(keys.values()), _LONGEST_KEY) for more in ("", *"abcdefghij"))
+        keys[name] = next(key for key in tried if slot(key) not in map(slot, keys.values()))
+    return keys
+
+
+def _routes(routes: Sequence[Candidate]) -> Iterator[str]:
+    yield "  eks-cutover:routes:"
+    for priority, one in enumerate(routes, 1):
+        group = one.group
+        yield f"    {one.name}: # in place of {one.rule}, which forwards to {group.name}"
+        yield f"      priority: {priority}"
+        if one.rule.hosts:
+            yield f"      hosts: {_listed(one.rule.hosts)}"
+        yield f"      paths: {_listed(one.rule.paths or ['/*'])}"
+        yield f"      targetType: {group.target_type}"
+        if group.protocol_version != "HTTP1":
+            yield f"      protocolVersion: {group.protocol_version}"
+        yield "      # DECIDE: the Service behind it, in every cluster"
+        yield f"      service: {{namespace: default, name: {one.name}, port: 80}}"
+        yield f"      healthCheck: {{path: {_text(group.health_path)}, matcher: {_text(group.matcher)}}}"
+        yield f"      deregistrationDelay: {group.deregistration_delay}"
+        yield "      live: false"
+
+
+def _listed(values: Sequence[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"
+
+
+def _text(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def statement(denied: Sequence[str]) -> dict[str, Any]:
+    """Return the statement of a policy that grants what was denied."""
+    return {"Effect": "Allow", "Action": sorted(set(denied)), "Resource": "*"}
