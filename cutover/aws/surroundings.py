@@ -22,6 +22,7 @@ from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.inside import objects
 from cutover.rules import parity
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
+from cutover.rules.giver import listener_of
 from cutover.rules.verdict import Unread
 from cutover.web import connections, reason
 from settings.values import order_of, version_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import boto3
 
     from cutover.rules.account import Account
+    from cutover.rules.listener import Listener
     from cutover.rules.support import Support
     from settings.routes import Route
 
@@ -248,7 +250,8 @@ class Reads:
 
     def _ask(self, route: str) -> Answer:
         balancer, wanted = self._settings.load_balancer_of(route), self._settings.routes[route]
-        https = self._settings.load_balancers[balancer].https
+        theirs = listener_of(self._settings, self._account.found, route)
+        https = theirs.protocol == "HTTPS" if theirs else self._settings.load_balancers[balancer].https
         host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
         header, value = self._settings.preview.header, self._key
         secret = self._settings.preview.secret
@@ -258,11 +261,12 @@ class Reads:
             return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
         if secret:
             value += f".{secret.get_secret_value()}"
-        dns_name = _seen(lambda: self._dns_name(balancer))
+        dns_name = _seen(lambda: self._dns_name(balancer, theirs))
         if isinstance(dns_name, Unread):
             return Answer(route, path, dns_name)
         scheme, named = "https" if https else "http", host or dns_name
-        asked, url = f"{scheme}://{named}{path}", f"{scheme}://{dns_name}{path}"
+        at = f":{theirs.port}" if theirs else ""
+        asked, url = f"{scheme}://{named}{at}{path}", f"{scheme}://{dns_name}{at}{path}"
         # The certificate is that of the host, and not of the load balancer's own name.
         tls = {"server_hostname": named, "assert_hostname": host or False} if https else {}
         try:
@@ -276,11 +280,14 @@ class Reads:
             return Answer(route, asked, Unread(told(error), "Run this where the load balancer can be reached"))
         return Answer(route, asked, answer.status)
 
-    def _dns_name(self, balancer: str) -> str:
-        for route, rule in self._account.found.rules.items():
-            if route in self._settings.routes and self._settings.load_balancer_of(route) == balancer:
-                answer = self._elb.describe_load_balancers(LoadBalancerArns=[rule.load_balancer])
-                return answer["LoadBalancers"][0]["DNSName"]
+    def _dns_name(self, balancer: str, theirs: Listener | None) -> str:
+        own = [
+            rule.load_balancer
+            for route, rule in self._account.found.rules.items()
+            if route in self._settings.routes and self._settings.load_balancer_of(route) == balancer
+        ]
+        for arn in [theirs.load_balancer] if theirs else own[:1]:
+            return self._elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"]
         raise Unread(f"no route of the load balancer {balancer} is live", "Make one live first")
 
 

@@ -1,0 +1,39 @@
+"""Every stack file under examples/ is one that the program takes, and it touches nothing of what others made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from settings import parse
+from tests.conftest import PROJECT, ROOT, record_program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXAMPLES = sorted((ROOT / "examples").glob("Pulumi.*.yaml"))
+
+
+def _config(file: Path) -> dict[str, Any]:
+    return yaml.safe_load(file.read_text())["config"]
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
+def test_an_example_declares_nothing_in_the_place_of_what_exists(file: Path) -> None:
+    settings = parse(_config(file), PROJECT, "prod")
+    recorder = record_program(_config(file))
+    types = {one.type for one in recorder.recorded}
+    assert not {one for one in types if one.startswith(("aws:route53", "aws:acm"))}
+    assert not types & {"aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener", "aws:ec2/vpc:Vpc"}
+    assert ("eks:index:Cluster" in types) == bool(settings.own_clusters)
+    assert not [name for name in recorder.of("ListenerRule") if name.endswith("-weighted")], "every route is quiet"
+    assert not recorder.doubled()
+
+
+def test_there_is_an_example_for_each_start_and_the_page_names_it() -> None:
+    page = (ROOT / "docs" / "adoption.md").read_text()
+    assert EXAMPLES
+    for file in EXAMPLES:
+        assert f"examples/{file.name}" in page
