@@ -123,7 +123,7 @@ class Brownfield:
         arn = balancer["LoadBalancerArn"]
         rules = elb.describe_rules(ListenerArn=self.listener)["Rules"]
         groups = elb.describe_target_groups()["TargetGroups"]
-        tags = self._tags([arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
+        tags = tags_of(elb, [arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
         zone = self.sandbox.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"]
         eks = self.sandbox.aws("eks")
         clusters = [eks.describe_cluster(name=name)["cluster"] for name in eks.list_clusters()["clusters"]]
@@ -138,12 +138,12 @@ class Brownfield:
             "records": self.sandbox.aws("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"],
         }
 
-    def _tags(self, arns: list[str]) -> dict[str, dict[str, str]]:
-        parts = [arns[start : start + 20] for start in range(0, len(arns), 20)]
-        answers = [self.sandbox.aws("elbv2").describe_tags(ResourceArns=part)["TagDescriptions"] for part in parts]
-        return {
-            one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for part in answers for one in part
-        }
+
+def tags_of(elb: Any, arns: list[str]) -> dict[str, dict[str, str]]:
+    """Return the tags of what ELB has, by ARN, in as few calls as it takes: its rate is shared with whom is watched."""
+    parts = [arns[start : start + 20] for start in range(0, len(arns), 20)]
+    answers = [elb.describe_tags(ResourceArns=part)["TagDescriptions"] for part in parts]
+    return {one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for part in answers for one in part}
 
 
 @contextmanager

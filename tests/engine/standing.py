@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cutover.engine.run import watch
 from rehearsal.cloud.targets import Targets
 from rehearsal.play import stackfile
+from rehearsal.play.brownfield import tags_of
 from rehearsal.world.metrics import NAMESPACE, past
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
@@ -57,9 +58,11 @@ class Standing:
         Without requests the gate counts targets alone.
         """
         targets, past_of = Targets(self.sandbox.store), list[dict[str, Any]]()
-        for group in self.groups():
+        groups = self.groups()
+        every = tags_of(self.sandbox.aws("elbv2"), [group["TargetGroupArn"] for group in groups])
+        for group in groups:
             arn = group["TargetGroupArn"]
-            tags = self._tags(arn)
+            tags = every[arn]
             if cluster in {"", tags[CLUSTER_TAG]} and route in {"", tags[ROUTE_TAG]}:
                 targets.forget(arn)
                 targets.register(arn, [(f"i-{index}", 30080, "") for index in range(count)])
@@ -71,9 +74,10 @@ class Standing:
     def live(self) -> dict[str, dict[str, int]]:
         """Return what AWS has: the weight of every cluster in the weighted rule of every route."""
         found: dict[str, dict[str, int]] = {}
-        clusters = {group["TargetGroupArn"]: self._tags(group["TargetGroupArn"]) for group in self.groups()}
-        for rule in self.rules():
-            tags = self._tags(rule["RuleArn"])
+        rules, groups = self.rules(), [group["TargetGroupArn"] for group in self.groups()]
+        clusters = tags_of(self.sandbox.aws("elbv2"), [*groups, *(rule["RuleArn"] for rule in rules)])
+        for rule in rules:
+            tags = clusters[rule["RuleArn"]]
             if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
                 groups = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
                 found[tags[ROUTE_TAG]] = {
@@ -101,10 +105,6 @@ class Standing:
             if resource["urn"].split("::")[3].startswith(f"{route}-") and resource.get("protect"):
                 said = self.sandbox.pulumi("state", "unprotect", "--yes", "-s", self.name, resource["urn"])
                 assert said.returncode == 0, said.stdout
-
-    def _tags(self, arn: str) -> dict[str, str]:
-        (described,) = self.sandbox.aws("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
-        return {tag["Key"]: tag["Value"] for tag in described["Tags"]}
 
     @property
     def config(self) -> stackfile.Config:
