@@ -44,7 +44,7 @@ def read(settings: Settings) -> Ground:
         "ranges": lambda: _read_ranges(settings, account),
         "places": lambda: places.read(settings, account),
         "elsewhere": lambda: places.elsewhere(settings, account),
-        "absent": lambda: _read_absent(settings, account),
+        "standing": lambda: _read_standing(settings, account),
         "given": lambda: existing_network.read(settings, account),
     }
     with threads(len(asks)) as pool:
@@ -136,9 +136,14 @@ def _read_entries(
     return entries, callers
 
 
-def _read_absent(settings: Settings, account: boto3.Session) -> list[str]:
-    eks = client(account, "eks")
-    return [key for key in settings.existing_clusters if not _stands(eks, settings.eks_name(key))]
+def _read_standing(settings: Settings, account: boto3.Session) -> dict[str, str | None]:
+    """Return the VPC of each cluster that others made; None is one that does not stand."""
+    eks, found = client(account, "eks"), dict[str, str | None]()
+    for key in settings.existing_clusters:
+        name = settings.eks_name(key)
+        network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"] if _stands(eks, name) else None
+        found[key] = network.get("vpcId", "") if network is not None else None
+    return found
 
 
 def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:

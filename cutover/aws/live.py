@@ -84,7 +84,8 @@ class Live:
                     arns.append(arn)
                 elif project is None:
                     doubts.append(_untold(arn, self._owner, sorted(map(str, projects))))
-            others = [one["LoadBalancerArn"] for one in balancers if one["LoadBalancerName"] in self._owner.elsewhere]
+            shared = [one for one in balancers if one["LoadBalancerName"] in self._owner.elsewhere]
+            others = [one["LoadBalancerArn"] for one in shared]
             with threads(_AT_ONCE) as pool:
                 rules, groups = pool.map(self._rules, arns), pool.map(self._groups, arns)
                 theirs, with_theirs = pool.map(self._rules_among, others), pool.map(self._groups_among, others)
@@ -95,7 +96,11 @@ class Live:
                 rules={route: rule for found, *_ in (*seen, *among) for route, rule in found.items()},
                 groups={arn: group for found, *_ in (*behind, *beside) for arn, group in found.items()},
                 hold=None,
-                listeners=[listener for _, found, _ in among for listener in found],
+                listeners=[
+                    replace(listener, vpc=balancer.get("VpcId", ""))
+                    for balancer, (_, found, _) in zip(shared, among, strict=True)
+                    for listener in found
+                ],
                 strangers={arn: group for _, found, _ in beside for arn, group in found.items()},
                 doubts=(*doubts, *strangers, *unread),
             )

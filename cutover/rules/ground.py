@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cutover.rules import elsewhere, existing_network, places
 from cutover.rules.places import Place
-from settings.network import NewNetwork
+from settings.network import ExistingNetwork, NewNetwork
 from settings.rules.mistake import Mistake
 from settings.subnets import plan_subnets
 
@@ -42,7 +42,7 @@ class Ground:
     made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
     cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
     made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
-    ``absent`` the clusters that were to exist and do not.
+    ``standing`` the VPC of each cluster that was to exist, None of one that does not.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -54,13 +54,13 @@ class Ground:
     ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
     given: Mapping[str, Subnet] | None = None
-    absent: Sequence[str] = ()
+    standing: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent)
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent, _apart)
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
@@ -190,14 +190,31 @@ def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
 
 
 def _absent(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    for key in ground.absent:
+    for key in (key for key, vpc in ground.standing.items() if vpc is None):
         yield Mistake(
             "CUT320",
             f"clusters.{key}.existing.name",
-            f"this account has no cluster {settings.eks_name(key)} in {settings.aws.region}. Nothing could be bound "
-            "in it. Take a name "
-            "of `aws eks list-clusters`, or use the credentials of its account",
+            f"this account has no cluster {settings.eks_name(key)} in {settings.aws.region}. Nothing could be bound in "
+            "it. Take a name of `aws eks list-clusters`, or use the credentials of its account",
         )
+
+
+def _apart(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    """Yield clusters that stand in another VPC than a listener that others made: its targets would lie out of reach."""
+    network = settings.network.vpc_id if isinstance(settings.network, ExistingNetwork) else ""
+    clusters = {f"clusters.{key}.existing.name": vpc for key, vpc in ground.standing.items()}
+    clusters |= {"network.vpcId": network} if settings.own_clusters else {}
+    for balancer, listeners in ground.elsewhere.items():
+        theirs = next((one.vpc for one in listeners if one.vpc), "")
+        for where, vpc in clusters.items():
+            if vpc and theirs and vpc != theirs:
+                yield Mistake(
+                    "CUT321",
+                    where,
+                    f"that is in {vpc}, and the load balancer of {balancer} in {theirs}. Security groups of one VPC "
+                    "are refused in the other, and the update would stop halfway. Take what stands in one VPC: several "
+                    "are not supported",
+                )
 
 
 def warnings(settings: Settings, ground: Ground) -> list[str]:

@@ -66,7 +66,8 @@ class Rule:
 class Listener:
     """A listener and its load balancer, by ARN, with its rules in ELB's order, the default action last.
 
-    ``kept`` says for what a controller keeps it, or its load balancer; empty where none has marked it.
+    ``vpc`` is the load balancer's. ``kept`` says for what a controller keeps it, or its load balancer; empty where none
+    has marked it.
     """
 
     arn: str
@@ -74,6 +75,7 @@ class Listener:
     port: int
     protocol: str
     rules: Sequence[Rule]
+    vpc: str = ""
     kept: str = ""
 
     @property

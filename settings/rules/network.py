@@ -22,6 +22,14 @@ def network_mistakes(settings: Settings) -> Iterator[Mistake]:
         yield from _missing(settings)
     if not isinstance(settings.network, NewNetwork):
         return
+    if settings.elsewhere and settings.own_clusters:
+        yield Mistake(
+            "CUT277",
+            "network",
+            f"a new VPC, and the listener of {', '.join(settings.elsewhere)} stands in another, whose security groups "
+            "it would not take. The update would stop halfway. Write {vpcId, privateSubnetIds} of the load balancer's "
+            "VPC",
+        )
     region = settings.aws.region
     for zone in (zone for zone in settings.network.zones if not re.fullmatch(f"{region}[a-g]", zone)):
         apart = zone.startswith(f"{region}-")

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cutover.aws.listeners import listener_of as described
-from cutover.rules import elsewhere
+from cutover.rules import elsewhere, ground
 from cutover.rules.account import Account
 from cutover.rules.evidence import Unproven
 from cutover.rules.found import Found, TargetGroup
 from cutover.rules.gate import judge
 from cutover.rules.giver import barred, given, givers, unanswered
+from cutover.rules.ground import Ground
 from cutover.rules.listener import Listener, Rule
 from cutover.rules.move import Group
-from tests.settings.editing import settings_of
+from tests.settings.editing import EXISTING, settings_of
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -29,7 +30,11 @@ NARROW = Rule(arn="narrow", place=900, hosts=["app.example.com"], paths=["/api/*
 
 def _settings(**web: Any) -> Settings:
     shared = {"existing": {"name": "shared", "port": 443}, "rulePriorities": {"min": 100, "max": 300}}
-    changes = {"loadBalancers": {"shared": shared}, **{f"routes.web.{key}": value for key, value in web.items()}}
+    changes = {
+        "network": EXISTING,
+        "loadBalancers": {"shared": shared},
+        **{f"routes.web.{key}": value for key, value in web.items()},
+    }
     return settings_of("dev", changes)
 
 
@@ -131,6 +136,30 @@ def _mistakes(settings: Settings, *listeners: Listener) -> list[str]:
 )
 def test_a_listener_that_is_not_there_or_not_free_is_refused(listener: Listener, codes: list[str]) -> None:
     assert _mistakes(_settings(), listener) == codes
+
+
+def test_clusters_and_a_listener_that_stand_in_two_vpcs_are_refused() -> None:
+    here, there = str(EXISTING["vpcId"]), "vpc-99999999"
+    settings = settings_of(
+        "dev",
+        {
+            "network": EXISTING,
+            "loadBalancers": {
+                "shared": {"existing": {"name": "shared", "port": 443}, "rulePriorities": {"min": 100, "max": 300}}
+            },
+            "clusters.blue": {"existing": {"name": "prod-blue"}},
+            "weights.blue": 0,
+        },
+    )
+
+    def said(vpc: str, blue: str | None) -> list[tuple[str, str]]:
+        known = Ground(elsewhere={"shared": [replace(_listener(), vpc=vpc)]}, standing={"blue": blue})
+        return [(one.code, one.key) for one in ground.mistakes(settings, known)]
+
+    assert said(here, here) == []
+    assert said(here, there) == [("CUT321", "clusters.blue.existing.name")]
+    assert said(there, there) == [("CUT321", "network.vpcId")]
+    assert said(here, None) == [("CUT320", "clusters.blue.existing.name")]
 
 
 def test_no_listener_at_all_is_told_as_no_load_balancer() -> None:
