@@ -177,7 +177,7 @@ def _weights_table(judged: Judged) -> Iterator[str]:
 def _passing(judged: Judged) -> Iterator[str]:
     for takes, routes in judged.passing.items():
         for route, rules in routes.items():
-            who = listed([f"`{rule}`" for rule in rules]) or "another rule of the listener"
+            who = listed([f"`{rule}`" for rule in rules]) or "another rule"
             yield (
                 f"**{route}** takes the requests that {who} of the listener answers now. `live: false` gives them back."
                 if takes

@@ -17,12 +17,13 @@ from cutover.aws.session import session
 from cutover.aws.writes import Writes
 from cutover.commands import terminal
 from cutover.commands.app import app
-from cutover.commands.comment import Judged, markdown
+from cutover.commands.comment import Judged, document, markdown
 from cutover.commands.terminal import Code
 from cutover.engine.project import Project
 from cutover.inside import lists
 from cutover.rules.history import Update
 from cutover.rules.move import Hold
+from cutover.rules.run import LISTENER_RULE, Run, Step
 from settings import SettingsError
 from tests.conftest import PROJECT, ROOT, stack_config
 from tests.cutover import plans
@@ -358,3 +359,23 @@ def test_a_large_plan_stays_a_comment_that_can_be_read(plan: str) -> None:
     assert max(map(len, told.splitlines())) < 700  # a cell or a point of the list: what a screen shows at once
     for line in told.splitlines():
         assert not line.startswith("|") or line.count("|") in {4, 5}
+
+
+@pytest.mark.parametrize(
+    ("op", "live", "said", "key"),
+    [
+        ("create", {}, "**web** takes the requests that `rule 1000 (app.example.com)`", "takesFrom"),
+        ("delete", LIVE, "**web** gives its requests back to `rule 1000 (app.example.com)`", "givesBackTo"),
+    ],
+)
+def test_a_pull_request_says_from_whose_rule_a_route_takes_and_to_whose_it_gives_back(
+    op: str, live: Any, said: str, key: str
+) -> None:
+    urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:route:Route${LISTENER_RULE}::web-weighted"
+    run = Run((Step(op, LISTENER_RULE, "web-weighted", urn=urn),), (), 0.0)
+    rules = ["rule 1000 (app.example.com)"]
+    judged = Judged(stack="dev", named="dev", run=run, live=live, serving={OLD}, beside={"web": rules})
+    assert said in markdown(judged)
+    assert "## dev: shift" in markdown(judged)
+    assert document(judged)[key] == {"web": rules}
+    assert not judged.refused
