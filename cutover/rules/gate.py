@@ -270,12 +270,13 @@ def _short(move: Move, policy: Policy, arn: str, share: Fraction) -> Refusal:
     percent = furthest(move, policy, arn)
     live = shares(move.live or {})  # where nothing serves, nothing would take the rest
     further = f"; up to {percent}% passes as it is" if live and percent > 100 * live.get(arn, 0) else ""
-    return Refusal(
-        move.route,
-        said,
-        f"Let {group.cluster} {' and '.join(cures)}, then run the same again{further}. To go back in an emergency, "
-        "cutover rollback asks nothing",
-    )
+    if move.starts and live:
+        # All requests of the giver's groups count: nothing tells which of them are this route's.
+        back = "Where the rule that answers now has other requests too, write what this route needs as its capacity"
+    else:
+        back = "To go back in an emergency, cutover rollback asks nothing"
+    cure = f"Let {group.cluster} {' and '.join(cures)}, then run the same again{further}. {back}"
+    return Refusal(move.route, said, cure)
 
 
 def _ground(move: Move, policy: Policy, arn: str) -> str:

@@ -80,11 +80,12 @@ def test_the_rule_that_answers_today_is_the_giver_and_no_group_takes_from_it_tha
         account = Account(settings, found, there, {"web": Unproven("CloudWatch has nothing")})
         move = account.move("web", {"v1-35": 100, "v1-36": 0})
         assert move.live == {"old": 1}
-        return [one.reason for one in judge([move], account.policy)]
+        return [str(one) for one in judge([move], account.policy)]
 
     assert refusals(3) == []
     assert "v1-35 has 0 healthy targets" in refusals(0)[0]
     assert "v1-35 has 2 healthy targets and would need 3" in refusals(2)[0]
+    assert "write what this route needs as its capacity" in refusals(2)[0]
 
 
 def test_where_nobody_answers_today_a_first_rule_still_needs_healthy_targets() -> None:
