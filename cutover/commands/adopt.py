@@ -76,8 +76,9 @@ def adopt(
             adoption.balancers()
         adoption.clusters(named)
         seen = adoption.seen
-        routes, left = candidates(seen.listener, seen.groups) if seen.listener else ([], {})
-        places = free(seen.listener, routes) if seen.listener else None
+        every, left = candidates(seen.listener, seen.groups) if seen.listener else ([], {})
+        places, routes = free(seen.listener, every) if seen.listener else (None, [])
+        left |= {str(one.rule): "there are no free places before it" for one in every if one not in routes}
         if as_json:
             show_json("adopt", _document(seen, routes, left, places))
         else:

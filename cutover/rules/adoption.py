@@ -65,21 +65,21 @@ def candidates(listener: Listener, groups: Mapping[str, Behind]) -> tuple[list[C
     return found, left
 
 
-def free(listener: Listener, wanted: Sequence[Candidate]) -> Places | None:
-    """Return places for so many routes before the first of their rules, as near to it as there is room; None: nowhere.
+def free(listener: Listener, wanted: Sequence[Candidate]) -> tuple[Places | None, list[Candidate]]:
+    """Return free places before as many of the rules as can be, and which those are; None: there are none before any.
 
-    The room is twice what they need, where there is so much, so that routes can be added.
+    Of several such places the nearest are taken, and twice as many as are needed where there is so much room, so that
+    routes can be added.
     """
-    taken = [rule.place for rule in listener.rules if rule.place is not None]
-    behind = min((one.rule.place or MAX_PLACE + 1 for one in wanted), default=MAX_PLACE + 1)
-    need = PLACES_PER_ROUTE * max(1, len(wanted))
-    edges = [0, *sorted(place for place in taken if place < behind), behind]
+    edges = [0, *sorted(rule.place for rule in listener.rules if rule.place is not None), MAX_PLACE + 1]
+    best: tuple[Places | None, list[Candidate]] = (None, [])
     for first, last in reversed([*pairwise(edges)]):
-        room = last - first - 1
-        if room >= need:
-            size = min(room, 2 * need) // PLACES_PER_ROUTE * PLACES_PER_ROUTE
-            return Places(last - size, last - 1)
-    return None
+        room = (last - first - 1) // PLACES_PER_ROUTE
+        kept = [one for one in wanted if (one.rule.place or MAX_PLACE + 1) >= last][:room]
+        if len(kept) > len(best[1]):
+            size = min(room, 2 * len(kept)) * PLACES_PER_ROUTE
+            best = Places(last - size, last - 1), kept
+    return best
 
 
 def written(

@@ -161,20 +161,24 @@ def _listener(*places: int) -> Listener:
 
 
 @pytest.mark.parametrize(
-    ("places", "room"),
+    ("places", "room", "taken"),
     [
-        ((1000,), Places(918, 999)),
-        ((500, 501), Places(336, 499)),  # twice as much as two routes need
-        ((42,), Places(1, 41)),
-        ((41,), None),
-        ((1, 2, 3), None),
+        ((1000,), Places(918, 999), 1),
+        ((500, 501), Places(336, 499), 2),  # twice as much as two routes need
+        ((42,), Places(1, 41), 1),
+        ((41,), None, 0),
+        ((1, 2, 3), None, 0),
+        ((10, 11, 401, 402, 1000), Places(155, 400), 3),  # those of the first two stay: nothing is free before them
+        ((100, 150), Places(18, 99), 2),
     ],
 )
-def test_room_is_looked_for_before_the_first_rule_that_is_to_be_taken(
-    places: tuple[int, ...], room: Places | None
+def test_room_is_looked_for_before_as_many_rules_as_can_be_taken(
+    places: tuple[int, ...], room: Places | None, taken: int
 ) -> None:
     listener = _listener(*places)
     routes, left = candidates(listener, {"g": _BEHIND})
     assert (len(routes), left) == (len(places), {})
     assert len({one.name for one in routes}) == len(places)
-    assert free(listener, routes) == room
+    found, kept = free(listener, routes)
+    assert found == room
+    assert [one.rule.place for one in kept] == [*places][len(places) - taken :]
