@@ -13,8 +13,9 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import InvokeOptions, ResourceOptions
 
+from components.access import LoadBalancerAccess
 from components.binding import Binding, BindingArgs
-from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
+from components.cluster import Cluster, ClusterArgs
 from components.controllers import (
     AppMeshController,
     AppMeshControllerArgs,

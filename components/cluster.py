@@ -16,6 +16,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions, ResourceTransformResult
 
+from components import access
 from settings.owner import SIZES_TAG
 
 if TYPE_CHECKING:
@@ -27,20 +28,7 @@ if TYPE_CHECKING:
     from settings.clusters import Cluster as ClusterSettings
 
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
-# Longer than the 10 s that an API server gives a webhook, whose failure it then tells. Alone, the client waits 30 s.
-CLIENT_SECONDS = 12
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadBalancerAccess:
-    """A load balancer's security group, and the (first, last) port ranges on which it reaches targets.
-
-    ``ports`` says of each range whether requests go through it now.
-    """
-
-    security_group_id: pulumi.Input[str]
-    ports: Mapping[tuple[int, int], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +45,7 @@ class ClusterArgs:
     login: Sequence[str]
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
-    load_balancers: Mapping[str, LoadBalancerAccess]
+    load_balancers: Mapping[str, access.LoadBalancerAccess]
     node_count: int | None = None
 
 
@@ -102,26 +90,6 @@ def _with(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any
     return {**props, key: value.apply(change) if isinstance(value, pulumi.Output) else change(value)}
 
 
-def let_in(
-    parent: pulumi.Resource,
-    name: str,
-    group_id: pulumi.Input[str],
-    load_balancers: Mapping[str, LoadBalancerAccess],
-) -> None:
-    """Let load balancers into a security group of a cluster's targets."""
-    for balancer, access in load_balancers.items():
-        for (first, last), served in access.ports.items():
-            aws.vpc.SecurityGroupIngressRule(
-                f"{name}-from-{balancer}-{first}-{last}",
-                security_group_id=group_id,
-                referenced_security_group_id=access.security_group_id,
-                ip_protocol="tcp",
-                from_port=first,
-                to_port=last,
-                opts=ResourceOptions(parent=parent, protect=served),
-            )
-
-
 class Cluster(pulumi.ComponentResource):
     """An EKS cluster.
 
@@ -151,22 +119,13 @@ class Cluster(pulumi.ComponentResource):
             self._addon("metrics-server", args.cluster.addons.metrics_server, after=[nodes]),
         ]
         # Managed nodes have only the security group that EKS makes for the cluster.
-        let_in(self, name, self.eks.eks_cluster.vpc_config.cluster_security_group_id, args.load_balancers)
+        access.let_in(self, name, self.eks.eks_cluster.vpc_config.cluster_security_group_id, args.load_balancers)
         self.eks_name, self.vpc_id = self.eks.eks_cluster.name, pulumi.Output.from_input(args.vpc_id)
         self.version = self.eks.eks_cluster.version
-        for entry, access in args.cluster.access_entries.items():
-            self._grant_access(entry, access)
-        self.kubernetes = k8s.Provider(
-            name,
-            kubeconfig=self._kubeconfig(),
-            # Without it, a changed endpoint or certificate would replace the provider and all objects with it.
-            cluster_identifier=args.eks_name,
-            # One unreachable cluster must not stop a shift away from it.
-            skip_update_unreachable=True,
-            # A field that somebody has edited would stop every update of its object; rules/edits.py tells of it.
-            enable_patch_force=True,
-            kube_client_settings={"timeout": CLIENT_SECONDS},
-            opts=ResourceOptions(parent=self, depends_on=[nodes, *on_nodes]),
+        for entry, granted in args.cluster.access_entries.items():
+            self._grant_access(entry, granted)
+        self.kubernetes = access.kubernetes(
+            name, self._kubeconfig(), args.eks_name, ResourceOptions(parent=self, depends_on=[nodes, *on_nodes])
         )
         self.register_outputs({"eksName": self.eks_name})
 
@@ -261,13 +220,13 @@ class Cluster(pulumi.ComponentResource):
             ),
         )
 
-    def _grant_access(self, entry: str, access: AccessEntry) -> None:
+    def _grant_access(self, entry: str, granted: AccessEntry) -> None:
         # Not through the EKS component, whose children are protected while the cluster serves: access must be taken
         # back at any time.
         child = ResourceOptions(parent=self, protect=False)
         name = f"{self._name}-access-{entry}"
-        made = aws.eks.AccessEntry(name, cluster_name=self.eks_name, principal_arn=access.principal_arn, opts=child)
-        for policy in access.policies:
+        made = aws.eks.AccessEntry(name, cluster_name=self.eks_name, principal_arn=granted.principal_arn, opts=child)
+        for policy in granted.policies:
             aws.eks.AccessPolicyAssociation(
                 f"{name}-{policy}",
                 cluster_name=self.eks_name,

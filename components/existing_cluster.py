@@ -15,12 +15,11 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import InvokeOptions, ResourceOptions
 
-from components.cluster import CLIENT_SECONDS, let_in
+from components import access
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from components.cluster import LoadBalancerAccess
     from settings.existing_clusters import ExistingCluster as ClusterSettings
 
 _API = "client.authentication.k8s.io/v1beta1"
@@ -36,7 +35,7 @@ class ExistingClusterArgs:
     cluster: ClusterSettings
     region: str
     login: Sequence[str]
-    load_balancers: Mapping[str, LoadBalancerAccess]
+    load_balancers: Mapping[str, access.LoadBalancerAccess]
     cloud: aws.Provider
 
 
@@ -62,17 +61,11 @@ class ExistingCluster(pulumi.ComponentResource):
             given = wanted.existing.target_security_group_ids
             groups = {group: group for group in given} or {"": found.vpc_config.cluster_security_group_id}
             for group, group_id in groups.items():
-                let_in(self, f"{name}-{group}" if group else name, group_id, args.load_balancers)
+                access.let_in(self, f"{name}-{group}" if group else name, group_id, args.load_balancers)
         self.kubernetes = None
         if wanted.bindings.apply_by == "stack":
-            self.kubernetes = k8s.Provider(
-                name,
-                kubeconfig=self._kubeconfig(found, args),
-                cluster_identifier=wanted.existing.name,
-                skip_update_unreachable=True,
-                enable_patch_force=True,
-                kube_client_settings={"timeout": CLIENT_SECONDS},
-                opts=ResourceOptions(parent=self),
+            self.kubernetes = access.kubernetes(
+                name, self._kubeconfig(found, args), wanted.existing.name, ResourceOptions(parent=self)
             )
         self.register_outputs({"eksName": self.eks_name})
 

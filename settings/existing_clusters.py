@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from settings.clusters import ChartVersion, Cluster
-from settings.kinds import EXISTING, NEW, existing_if
+from settings.kinds import WITH, WITHOUT, told_by
 from settings.values import Model, Several, edited, rule, text
 
 EksName = Annotated[
@@ -92,6 +92,4 @@ class ExistingCluster(Model):
         return self.bindings.apply_by == "gitops"
 
 
-AnyCluster = Annotated[
-    Annotated[Cluster, Tag(NEW)] | Annotated[ExistingCluster, Tag(EXISTING)], existing_if("existing")
-]
+AnyCluster = Annotated[Annotated[Cluster, Tag(WITHOUT)] | Annotated[ExistingCluster, Tag(WITH)], told_by("existing")]

@@ -1,4 +1,4 @@
-"""Values of two kinds, told apart by a key that only one of them has: what is made, and what is there.
+"""Values of two kinds, told apart by a key that only one of them has: mostly what is made, and what is there.
 
 Owns how such a value is told apart, for whoever reads the types. Refuses to own the kinds (the areas beside it).
 """
@@ -12,7 +12,7 @@ from pydantic import Discriminator, Tag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NEW, EXISTING = "new", "existing"
+WITH, WITHOUT = "with", "without"
 
 # Where a stack file has such values; None is any key that the user chose.
 _TOLD_APART: tuple[tuple[str | None, ...], ...] = (
@@ -24,9 +24,9 @@ _TOLD_APART: tuple[tuple[str | None, ...], ...] = (
 )
 
 
-def existing_if(key: str) -> Discriminator:
-    """Return what takes a map for one of what exists already if it has a key, and else for one of what is new."""
-    return Discriminator(lambda value: EXISTING if isinstance(value, dict) and key in value else NEW)
+def told_by(key: str) -> Discriminator:
+    """Return what tells a value that is a map with a key from one without it."""
+    return Discriminator(lambda value: WITH if isinstance(value, dict) and key in value else WITHOUT)
 
 
 def told_apart(path: Sequence[str | int]) -> bool:

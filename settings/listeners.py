@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, Tag
 
-from settings.kinds import EXISTING, NEW, existing_if
+from settings.kinds import WITH, WITHOUT, told_by
 from settings.load_balancers import LoadBalancer, RuleQuota
 from settings.priorities import MAX_PLACE, PLACES_PER_ROUTE, Places
 from settings.values import Model, Port, edited, rule, text, whole
@@ -68,7 +68,7 @@ class ArnOfListener(Model):
 
 
 Listener = Annotated[
-    Annotated[NamedListener, Tag(NEW)] | Annotated[ArnOfListener, Tag(EXISTING)], existing_if("listenerArn")
+    Annotated[NamedListener, Tag(WITHOUT)] | Annotated[ArnOfListener, Tag(WITH)], told_by("listenerArn")
 ]
 
 
@@ -117,7 +117,7 @@ class ExistingLoadBalancer(Model):
 
 
 AnyLoadBalancer = Annotated[
-    Annotated[LoadBalancer, Tag(NEW)] | Annotated[ExistingLoadBalancer, Tag(EXISTING)], existing_if("existing")
+    Annotated[LoadBalancer, Tag(WITHOUT)] | Annotated[ExistingLoadBalancer, Tag(WITH)], told_by("existing")
 ]
 
 

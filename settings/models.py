@@ -77,6 +77,8 @@ class Settings(Model):
         """Whose everything is that the stack makes."""
         return Owner(self.project, self.stack, tuple(one.existing.name for one in self.elsewhere.values()))
 
+    # Each asks ``own`` first: of a value that is wrong that is not known, and whoever asked ends there (partial.py).
+
     @property
     def own_load_balancers(self) -> dict[str, LoadBalancer]:
         """The load balancers that the stack makes."""

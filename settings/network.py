@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from settings.kinds import EXISTING, NEW, existing_if
+from settings.kinds import WITH, WITHOUT, told_by
 from settings.values import NOWHERE, Model, Several, cidr, edited, rule, text, within
 
 VpcCidr = Annotated[
@@ -79,4 +79,4 @@ class ExistingNetwork(Model):
     )
 
 
-Network = Annotated[Annotated[NewNetwork, Tag(NEW)] | Annotated[ExistingNetwork, Tag(EXISTING)], existing_if("vpcId")]
+Network = Annotated[Annotated[NewNetwork, Tag(WITHOUT)] | Annotated[ExistingNetwork, Tag(WITH)], told_by("vpcId")]

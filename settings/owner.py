@@ -29,7 +29,7 @@ class Owner:
     """One stack of one project.
 
     ``elsewhere`` are load balancers, by name, that others made and own, and on which it has rules: nothing there is
-    marked as its own but those rules.
+    marked as its own but those rules. They tell no two owners apart.
     """
 
     project: str

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cutover.aws.listeners import listener_of
+from cutover.aws.live import TAGS_PER_CALL, denied_by, gone
 from cutover.aws.session import LiveError
 from cutover.calls import at_once, client, failing_as, pages
 from cutover.rules.adoption import Behind
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from cutover.rules.listener import Listener
 
 _AT_ONCE = 10  # ELB refills as many reads a second, for everybody
-_TAGS_PER_CALL = 20
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 @dataclass(frozen=True)
@@ -173,7 +172,7 @@ class Adoption:
                     self.seen.records.append(f"{one['Name'].rstrip('.')}{kept}")
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
-        parts = [arns[start : start + _TAGS_PER_CALL] for start in range(0, len(arns), _TAGS_PER_CALL)]
+        parts = [arns[start : start + TAGS_PER_CALL] for start in range(0, len(arns), TAGS_PER_CALL)]
         action = "elasticloadbalancing:DescribeTags"
         answers = at_once(
             lambda part: self._asked(action, lambda: self._elb.describe_tags(ResourceArns=part)), parts, _AT_ONCE
@@ -196,10 +195,9 @@ class Adoption:
             try:
                 return ask()
             except ClientError as error:
-                code = error.response.get("Error", {}).get("Code", "")
-                if code in _DENIED:
+                if denied_by(error):
                     self.seen.denied.append(action)
-                elif not code.endswith("NotFound"):
+                elif not gone(error):
                     raise
                 return None
 

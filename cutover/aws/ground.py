@@ -100,13 +100,16 @@ def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, 
 
 
 def _stands(eks: Any, cluster: str) -> bool:
+    return _described(eks, cluster) is not None
+
+
+def _described(eks: Any, cluster: str) -> dict[str, Any] | None:
     try:
-        eks.describe_cluster(name=cluster)
+        return eks.describe_cluster(name=cluster)
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return False
+            return None
         raise
-    return True
 
 
 def _read_entries(
@@ -138,12 +141,11 @@ def _read_entries(
 
 def _read_standing(settings: Settings, account: boto3.Session) -> dict[str, str | None]:
     """Return the VPC of each cluster that others made; None is one that does not stand."""
-    eks, found = client(account, "eks"), dict[str, str | None]()
-    for key in settings.existing_clusters:
-        name = settings.eks_name(key)
-        network = eks.describe_cluster(name=name)["cluster"]["resourcesVpcConfig"] if _stands(eks, name) else None
-        found[key] = network.get("vpcId", "") if network is not None else None
-    return found
+    eks = client(account, "eks")
+    clusters = {key: _described(eks, settings.eks_name(key)) for key in settings.existing_clusters}
+    return {
+        key: one["cluster"]["resourcesVpcConfig"].get("vpcId", "") if one else None for key, one in clusters.items()
+    }
 
 
 def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from settings.owner import Owner
 
 _AT_ONCE = 20
-_TAGS_PER_CALL = 20  # what DescribeTags takes
+TAGS_PER_CALL = 20  # what DescribeTags takes
 _QUERIES_PER_CALL = 500  # what GetMetricData takes
 _NO_TARGET = {"unused", "draining"}  # states of what no request is sent to, also where nothing else is there
 _OUTSIDE = "all"  # the zone of a target outside the load balancer's VPC
@@ -318,8 +318,8 @@ class Live:
 
     def _all_tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
         tags: dict[str, dict[str, str]] = {}
-        for start in range(0, len(arns), _TAGS_PER_CALL):
-            tags |= self._tags(arns[start : start + _TAGS_PER_CALL], denied)
+        for start in range(0, len(arns), TAGS_PER_CALL):
+            tags |= self._tags(arns[start : start + TAGS_PER_CALL], denied)
         return tags
 
     def _tags(self, arns: Sequence[str], denied: dict[str, ClientError] | None) -> dict[str, dict[str, str]]:
@@ -327,8 +327,8 @@ class Live:
         try:
             answer = self._elb.describe_tags(ResourceArns=arns)
         except ClientError as error:
-            forbidden = denied is not None and _denied(error)
-            if not _gone(error) and not forbidden:
+            forbidden = denied is not None and denied_by(error)
+            if not gone(error) and not forbidden:
                 raise
             if middle := len(arns) // 2:
                 return {**self._tags(arns[:middle], denied), **self._tags(arns[middle:], denied)}
@@ -344,7 +344,7 @@ class Live:
         try:
             return self._pages(call, key, **arguments)
         except ClientError as error:
-            if not _gone(error):
+            if not gone(error):
                 raise
             return []
 
@@ -353,12 +353,13 @@ class Live:
         return [thing for page in pages for thing in page[key]]
 
 
-def _gone(error: ClientError) -> bool:
+def gone(error: ClientError) -> bool:
     """Tell whether ELB says that something asked for does not exist: a load balancer, a rule, a group, a listener."""
     return error.response.get("Error", {}).get("Code", "").endswith("NotFound")
 
 
-def _denied(error: ClientError) -> bool:
+def denied_by(error: ClientError) -> bool:
+    """Tell whether IAM has refused what was asked."""
     return error.response.get("Error", {}).get("Code", "") in {"AccessDenied", "AccessDeniedException"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cutover.aws.live import Live
-from cutover.rules.elsewhere import read_with
+from cutover.rules.elsewhere import by_load_balancer
 from cutover.rules.places import Place
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 
@@ -28,4 +28,4 @@ def read(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Pl
 
 def elsewhere(settings: Settings, account: boto3.Session) -> dict[str, list[Listener]]:
     """Return by load balancer that others made, and on which the stack has rules, all its listeners."""
-    return read_with(settings, Live(account, settings.owner).traffic()) if settings.elsewhere else {}
+    return by_load_balancer(settings, Live(account, settings.owner).traffic()) if settings.elsewhere else {}

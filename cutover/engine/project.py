@@ -218,7 +218,8 @@ class Project(StackFile):
     @cached_property
     def _keys(self) -> frozenset[str]:
         """The clusters of the stack file as it was when the first of them was to be told from a route."""
-        return frozenset(self._own(self.name).values.get("clusters") or ())
+        clusters = self._own(self.name).values.get("clusters")
+        return frozenset(clusters if isinstance(clusters, dict) else ())
 
     @cached_property
     def _backend(self) -> str:

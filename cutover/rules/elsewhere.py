@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from settings.routes import Route
 
 
-def read_with(settings: Settings, found: Found) -> dict[str, list[Listener]]:
+def by_load_balancer(settings: Settings, found: Found) -> dict[str, list[Listener]]:
     """Return by load balancer that others made all its listeners."""
     return {
         key: [one for one in found.listeners if one.named[0] == balancer.existing.name]

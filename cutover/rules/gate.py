@@ -226,7 +226,7 @@ def _not_yet(move: Move) -> Iterator[Refusal]:
             yield Refusal(
                 move.route,
                 f"the target group of {cluster} does not exist yet, and has a weight above 0",
-                "Write live: false in the update that makes the route, and take it away when its targets are healthy"
+                "Write live: false in the update that makes the route, and live: true once its targets are healthy"
                 if move.starts
                 else "Give it weight 0 in the update that makes it, and raise it when its targets are healthy",
             )

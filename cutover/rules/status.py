@@ -129,7 +129,7 @@ def judge(
         half_moved=_half_moved(account, live),
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
         beside=beside(settings, found),
-        shadows=[*elsewhere.shadows(settings, elsewhere.read_with(settings, found))],
+        shadows=[*elsewhere.shadows(settings, elsewhere.by_load_balancer(settings, found))],
         missing=missing(settings, found, stack),
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,

@@ -35,9 +35,7 @@ CATCH_ALL = 1000
 WHO = "before"
 """What answers there, where the stack's clusters say their keys."""
 
-STACK_OF_ENGINE = "pulumi:stack"
-"""The tag that tells what a stack has made."""
-
+_STACK_OF_ENGINE = "pulumi:stack"  # the tag that tells what a stack has made
 _FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
 
 
@@ -128,7 +126,7 @@ class Brownfield:
         eks = self.sandbox.aws("eks")
         clusters = [eks.describe_cluster(name=name)["cluster"] for name in eks.list_clusters()["clusters"]]
         return {
-            "clusters": [one for one in clusters if STACK_OF_ENGINE not in one.get("tags", {})],
+            "clusters": [one for one in clusters if _STACK_OF_ENGINE not in one.get("tags", {})],
             "balancer": balancer,
             "attributes": elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"],
             "listeners": elb.describe_listeners(LoadBalancerArn=arn)["Listeners"],

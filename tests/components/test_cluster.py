@@ -9,7 +9,8 @@ import pulumi
 import pytest
 from pulumi import ResourceOptions
 
-from components.cluster import Cluster, ClusterArgs, LoadBalancerAccess
+from components.access import LoadBalancerAccess
+from components.cluster import Cluster, ClusterArgs
 from settings.clusters import Cluster as ClusterSettings
 from tests.conftest import KUBECONFIG, record, settings_of, stack_config
 
