@@ -112,9 +112,10 @@ class _Eks(boto3.Session):
     """An account whose EKS has the old cluster, and of each add-on one version for each version of Kubernetes."""
 
     def client(self, *_: object, **__: object) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        def describe(name: str) -> None:
+        def describe(name: str) -> dict[str, Any]:
             if name != "prod-v1-35":
                 raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "DescribeCluster")
+            return {"cluster": {"name": name}}
 
         def pages(addonName: str, kubernetesVersion: str) -> list[Any]:  # noqa: N803
             return [{"addons": [{"addonVersions": [{"addonVersion": f"{addonName} for {kubernetesVersion}"}]}]}]
