@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 10  # ELB refills as many reads a second, for everybody
 
+_TAGS, _QUOTA = "elasticloadbalancing:DescribeTags", "rules-per-application-load-balancer"
+
+# What external-dns puts before a record's name for the TXT record by which it owns it, unless told otherwise.
+_OWNED = ("", "a-", "aaaa-", "cname-")
+
 
 @dataclass(frozen=True)
 class Balancer:
@@ -54,7 +59,10 @@ class Cluster:
 
 @dataclass
 class Seen:
-    """What was read. ``denied`` are the rights that were missing, as IAM calls them."""
+    """What was read. ``denied`` are the rights that were missing, as IAM calls them.
+
+    ``rule_quota`` is the account's quota of rules a load balancer, where it may be read.
+    """
 
     balancers: list[Balancer] = field(default_factory=list["Balancer"])
     listener: Listener | None = None
@@ -62,6 +70,12 @@ class Seen:
     records: list[str] = field(default_factory=list[str])
     clusters: list[Cluster] = field(default_factory=list["Cluster"])
     denied: list[str] = field(default_factory=list[str])
+    rule_quota: int | None = None
+
+    @property
+    def untagged(self) -> bool:
+        """Whether tags may not be read: then nothing tells whose anything is."""
+        return _TAGS in self.denied
 
 
 class Adoption:
@@ -83,8 +97,10 @@ class Adoption:
         tags = self._tags([one["LoadBalancerArn"] for one in balancers])
         self.seen.balancers = [_balancer(one, tags) for one in balancers]
 
-    def listener(self, name: str, port: int) -> None:
-        """See a listener: its rules, whose they are, what is behind them, and the records that lead to it.
+    def listener(self, name: str, meant: str) -> None:
+        """See a listener, by its load balancer's name and its port or ARN: its rules, and whose they are.
+
+        What is behind them, and the records that lead to it, belong to it.
 
         :raises LiveError: AWS could not be read
         """
@@ -93,7 +109,7 @@ class Adoption:
             arn = balancer["LoadBalancerArn"]
             action = "elasticloadbalancing:DescribeListeners"
             there = self._listed(action, "describe_listeners", "Listeners", LoadBalancerArn=arn)
-            for one in (one for one in there if one["Port"] == port):
+            for one in (one for one in there if meant in {str(one["Port"]), one["ListenerArn"]}):
                 action = "elasticloadbalancing:DescribeRules"
                 rules = self._listed(action, "describe_rules", "Rules", ListenerArn=one["ListenerArn"])
                 named = [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
@@ -101,6 +117,8 @@ class Adoption:
                 self.seen.balancers = [_balancer(balancer, tags)]
                 self.seen.listener = listener_of(one, rules, tags, None)
             self._groups(arn)
+            limits = self._listed("elasticloadbalancing:DescribeAccountLimits", "describe_account_limits", "Limits")
+            self.seen.rule_quota = next((int(one["Max"]) for one in limits if one["Name"] == _QUOTA), None)
             self._records(balancer["DNSName"])
 
     def clusters(self, names: Iterable[str]) -> None:
@@ -164,18 +182,17 @@ class Adoption:
                     self._route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]
                 ),
             )
-            owners = {one["Name"] for one in sets or [] if one["Type"] == "TXT" and "external-dns" in str(one)}
+            owned = {one["Name"] for one in sets or [] if one["Type"] == "TXT" and "external-dns" in str(one)}
             for one in sets or []:
-                target = one.get("AliasTarget", {}).get("DNSName", "").lower().rstrip(".").removeprefix("dualstack.")
-                if target == wanted:
-                    kept = " (kept by external-dns)" if one["Name"] in owners or f"a-{one['Name']}" in owners else ""
+                if wanted in _targets(one):
+                    keeps = any(f"{before}{one['Name']}" in owned for before in _OWNED)
+                    kept = " (kept by external-dns)" if keeps else ""
                     self.seen.records.append(f"{one['Name'].rstrip('.')}{kept}")
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
         parts = [arns[start : start + TAGS_PER_CALL] for start in range(0, len(arns), TAGS_PER_CALL)]
-        action = "elasticloadbalancing:DescribeTags"
         answers = at_once(
-            lambda part: self._asked(action, lambda: self._elb.describe_tags(ResourceArns=part)), parts, _AT_ONCE
+            lambda part: self._asked(_TAGS, lambda: self._elb.describe_tags(ResourceArns=part)), parts, _AT_ONCE
         )
         return {
             one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]}
@@ -200,6 +217,13 @@ class Adoption:
                 elif not gone(error):
                     raise
                 return None
+
+
+def _targets(record: Mapping[str, Any]) -> list[str]:
+    """Return the names to which a record leads, as an alias or a CNAME."""
+    aliased = record.get("AliasTarget", {}).get("DNSName", "")
+    named = [one["Value"] for one in record.get("ResourceRecords", ()) if record["Type"] == "CNAME"]
+    return [name.lower().rstrip(".").removeprefix("dualstack.") for name in [aliased, *named]]
 
 
 def _balancer(described: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> Balancer:

@@ -7,7 +7,7 @@ It runs before there is a stack, and reads alone. Owns the question and the tabl
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,15 +27,14 @@ from cutover.commands.terminal import (
     show_json,
     stop,
 )
-from cutover.rules.adoption import candidates, free, statement, written
+from cutover.rules.adoption import NOWHERE, Room, candidates, room, shadows, statement, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cutover.aws.adoption import Seen
-    from cutover.rules.adoption import Behind, Candidate
-    from cutover.rules.listener import Rule
-    from settings.priorities import Places
+    from cutover.rules.adoption import Behind
+    from cutover.rules.listener import Listener, Rule
 
 _SHOWN = 50  # load balancers, beyond which a table is no help
 
@@ -43,7 +42,8 @@ _SHOWN = 50  # load balancers, beyond which a table is no help
 def adopt(
     *,
     listener: Annotated[
-        str | None, typer.Option(metavar="NAME:PORT", help="One listener, by its load balancer's name: my-alb:443.")
+        str | None,
+        typer.Option(metavar="NAME:PORT", help="One listener, by its load balancer's name (my-alb:443), or its ARN."),
     ] = None,
     clusters: Annotated[
         str, typer.Option(metavar="NAME,NAME", help="Clusters by their names in EKS, the one that serves first.")
@@ -77,21 +77,26 @@ def adopt(
         adoption.clusters(named)
         seen = adoption.seen
         every, left = candidates(seen.listener, seen.groups) if seen.listener else ([], {})
-        places, routes = free(seen.listener, every) if seen.listener else (None, [])
-        left |= {str(one.rule): "there are no free places before it" for one in every if one not in routes}
+        found = room(seen.listener, every) if seen.listener else Room(NOWHERE, [], {})
+        found = replace(found, left={**left, **found.left})
         if as_json:
-            show_json("adopt", _document(seen, routes, left, places))
+            show_json("adopt", _document(seen, found))
         else:
-            _show(seen, listener, routes, left, places)
+            _show(seen, listener, found)
         if file:
-            _write(file, account.region_name, seen, routes, places)
+            _write(file, account.region_name, seen, found)
 
 
-def _place(listener: str) -> tuple[str, int]:
+def _place(listener: str) -> tuple[str, str]:
+    match listener.split("/"):
+        case [begin, _, name, _, _] if begin.startswith("arn:"):
+            return name, listener
+        case _:
+            pass
     name, _, port = listener.rpartition(":")
     if not name or not port.isdigit():
         stop(Code.USAGE, f"--listener {listener} names no listener. Nothing was read. Write e.g. my-alb:443")
-    return name, int(port)
+    return name, port
 
 
 def _new_file(folder: Path, stack: str) -> Path:
@@ -101,12 +106,11 @@ def _new_file(folder: Path, stack: str) -> Path:
     return file
 
 
-def _write(file: Path, region: str, seen: Seen, routes: list[Candidate], places: Places | None) -> None:
-    if seen.listener is None or not routes or places is None or not seen.clusters:
+def _write(file: Path, region: str, seen: Seen, found: Room) -> None:
+    if seen.listener is None or not found.routes or not seen.clusters:
         lacks = {
             "a listener (--listener NAME:PORT)": seen.listener,
-            "a rule that can become a route": routes,
-            "free places before the rules that answer today": places,
+            "a rule that can become a route, and free places before it": found.routes,
             "clusters (--clusters NAME,NAME)": seen.clusters,
         }
         missing = ", ".join(what for what, there in lacks.items() if not there)
@@ -117,13 +121,18 @@ def _write(file: Path, region: str, seen: Seen, routes: list[Candidate], places:
             f"Nothing was written: {seen.listener.named[0]} is kept by a controller for {seen.listener.kept}, which "
             "deletes every rule that it has not made. Take a listener that no Ingress or Gateway owns",
         )
-    file.write_text(written(region, seen.listener, routes, places, [one.name for one in seen.clusters]))
+    if seen.untagged:
+        stop(
+            Code.REFUSED,
+            "Nothing was written: without DescribeTags nothing tells whether a controller keeps "
+            f"{seen.listener.named[0]}. It would delete every rule that it has not made. Have the statement above "
+            "granted, and ask again",
+        )
+    file.write_text(written(region, seen.listener, found, [one.name for one in seen.clusters], seen.rule_quota))
     say(f"{file} is written. Decide what it says to decide, then: pulumi preview -s {file.suffixes[0][1:]}")
 
 
-def _show(
-    seen: Seen, listener: str | None, routes: list[Candidate], left: Mapping[str, str], places: Places | None
-) -> None:
+def _show(seen: Seen, listener: str | None, found: Room) -> None:
     if listener and seen.listener is None:
         say(f"There is no listener {listener} here, or it may not be read.", "yellow")
     if not listener and not seen.balancers:
@@ -134,7 +143,7 @@ def _show(
     if len(rows) > _SHOWN:
         say(f"{len(rows) - _SHOWN} more are not shown: --json has them all. Look at one: --listener NAME:PORT")
     if seen.listener:
-        names = {one.rule.arn: one.name for one in routes}
+        names = {one.rule.arn: one.name for one in found.routes}
         rules = [
             (
                 "default" if rule.place is None else str(rule.place),
@@ -146,7 +155,7 @@ def _show(
             for rule in seen.listener.rules
         ]
         tables.show(results, ("place", "asks for", "does", "whose", "route"), rows=rules, spare=("whose",))
-        for text in _notes(seen, left, places):
+        for text in _notes(seen, seen.listener, found):
             results.print(text, markup=False)
     rows = [(one.name, one.version, one.vpc, one.security_group, one.why or _mode(one)) for one in seen.clusters]
     if rows:
@@ -173,27 +182,34 @@ def _group(group: Behind | None, arn: str) -> str:
     return group.name if group.healthy is None else f"{group.name} ({group.healthy} of {group.targets} healthy)"
 
 
-def _notes(seen: Seen, left: Mapping[str, str], places: Places | None) -> Iterator[str]:
-    for rule, why in left.items():
+def _notes(seen: Seen, listener: Listener, found: Room) -> Iterator[str]:
+    for rule, why in found.left.items():
         yield f"stays: {rule}: {why}"
-    if seen.listener and seen.listener.kept:
-        yield f"refused for now: a controller keeps it for {seen.listener.kept}, and deletes rules that it has not made"
+    if listener.kept:
+        yield f"refused for now: a controller keeps it for {listener.kept}, and deletes rules that it has not made"
     if seen.records:
         yield f"records: {', '.join(seen.records)}"
-    if places:
-        yield f"places: {places.first} to {places.last} are free, before the rules that answer today"
+    if found.routes:
+        yield f"places: {found.places.first} to {found.places.last} are free, before the rules that answer today"
     else:
         yield "places: none are free before the rules that answer today: have their maker give them higher places"
+    for route, rules in shadows(listener, found).items():
+        yield f"shadowed: {rules} would answer requests of {route} before it"
+    for vpc in (one.vpc for one in seen.balancers):
+        for cluster in (one for one in seen.clusters if one.vpc not in {"", vpc}):
+            yield f"refused for now: {cluster.name} stands in {cluster.vpc}, and the load balancer in {vpc}"
 
 
-def _document(seen: Seen, routes: list[Candidate], left: Mapping[str, str], places: Places | None) -> dict[str, Any]:
+def _document(seen: Seen, found: Room) -> dict[str, Any]:
     return {
         "loadBalancers": [asdict(one) for one in seen.balancers],
         "rules": [asdict(rule) for rule in seen.listener.rules] if seen.listener else [],
         "keptBy": seen.listener.kept if seen.listener else "",
-        "routes": {one.name: one.rule.arn for one in routes},
-        "stays": dict(left),
-        "places": places and {"min": places.first, "max": places.last},
+        "routes": {one.name: one.rule.arn for one in found.routes},
+        "stays": dict(found.left),
+        "shadowed": shadows(seen.listener, found) if seen.listener else {},
+        "places": {"min": found.places.first, "max": found.places.last} if found.routes else None,
+        "ruleQuota": seen.rule_quota,
         "records": seen.records,
         "clusters": [asdict(one) for one in seen.clusters],
         "missingRights": sorted(set(seen.denied)),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # Together with a hyphen they are the 24 characters that auto-naming leaves a target group's name.
 _LONGEST_ROUTE, _LONGEST_KEY = 11, 12
 
+# What one reader of YAML or another takes for something else than text (YAML 1.1, types bool and null).
+_NO_NAMES = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Behind:
@@ -65,28 +68,82 @@ def candidates(listener: Listener, groups: Mapping[str, Behind]) -> tuple[list[C
     return found, left
 
 
-def free(listener: Listener, wanted: Sequence[Candidate]) -> tuple[Places | None, list[Candidate]]:
-    """Return free places before as many of the rules as can be, and which those are; None: there are none before any.
+NOWHERE = Places(1, 0)
 
-    Of several such places the nearest are taken, and twice as many as are needed where there is so much room, so that
-    routes can be added.
+
+@dataclass(frozen=True)
+class Room:
+    """Free places, the rules that can be taken from there, and why others cannot, by their words.
+
+    Where none can be taken there are no places.
+    """
+
+    places: Places
+    routes: Sequence[Candidate]
+    left: Mapping[str, str]
+
+
+def room(listener: Listener, wanted: Sequence[Candidate]) -> Room:
+    """Return free places before as many of the rules as can be; none where there are none before any.
+
+    A rule that stays with its owner keeps its requests: what lies behind it and matches some of them too is not taken
+    from places before it. Of several places that do alike the nearest are returned, and twice as many as are needed
+    where there is so much room, so that routes can be added.
     """
     edges = [0, *sorted(rule.place for rule in listener.rules if rule.place is not None), MAX_PLACE + 1]
-    best: tuple[Places | None, list[Candidate]] = (None, [])
+    by_rule = {one.rule.arn: one for one in wanted}
+    _, blocked = _taken(listener, by_rule, 0, len(wanted))
+    best = Room(NOWHERE, [], {str(one.rule): _NO_ROOM for one in wanted} | blocked)
     for first, last in reversed([*pairwise(edges)]):
-        room = (last - first - 1) // PLACES_PER_ROUTE
-        kept = [one for one in wanted if (one.rule.place or MAX_PLACE + 1) >= last][:room]
-        if len(kept) > len(best[1]):
-            size = min(room, 2 * len(kept)) * PLACES_PER_ROUTE
-            best = Places(last - size, last - 1), kept
+        size = (last - first - 1) // PLACES_PER_ROUTE
+        taken, left = _taken(listener, by_rule, last, size)
+        if len(taken) > len(best.routes):
+            best = Room(Places(last - min(size, 2 * len(taken)) * PLACES_PER_ROUTE, last - 1), taken, left)
     return best
 
 
-def written(
-    region: str, listener: Listener, routes: Sequence[Candidate], places: Places, clusters: Sequence[str]
-) -> str:
-    """Return a stack file for a listener and clusters, by their names in EKS; each line that needs a person says so."""
-    return "\n".join([*_head(region, listener, places), *_clusters(clusters), *_routes(routes)]) + "\n"
+def _taken(
+    listener: Listener, wanted: Mapping[str, Candidate], last: int, size: int
+) -> tuple[list[Candidate], dict[str, str]]:
+    """Return which rules can be taken from ``size`` routes' places that end before ``last``, and why others cannot."""
+    taken: list[Candidate] = []
+    left: dict[str, str] = {}
+    stay: list[Rule] = []
+    for rule in listener.rules:
+        one = wanted.get(rule.arn)
+        behind = rule.place is None or rule.place >= last
+        why = ""
+        if one and not behind:
+            why = "the free places from which most rules can be taken lie behind it"
+        elif one and len(taken) == size:
+            why = _NO_ROOM
+        elif one and (before := next((other for other in stay if other.meets(rule)), None)):
+            why = f"{before} stays before it, and answers some of the same requests"
+        if one and not why:
+            taken.append(one)
+            continue
+        if behind:
+            stay.append(rule)
+        left |= {str(rule): why} if why else {}
+    return taken, left
+
+
+def shadows(listener: Listener, found: Room) -> dict[str, str]:
+    """Return by route what answers requests of it before it is asked, and would go on doing so."""
+    before = {one.name: listener.shadowing(found.places.first, one.rule) for one in found.routes}
+    return {name: ", ".join(map(str, rules)) for name, rules in before.items() if rules}
+
+
+def written(region: str, listener: Listener, found: Room, clusters: Sequence[str], rule_quota: int | None) -> str:
+    """Return a stack file for a listener and clusters, by their names in EKS; each line that needs a person says so.
+
+    ``rule_quota`` is the account's, where it is known.
+    """
+    quota = [f"      ruleQuota: {rule_quota}"] if rule_quota else []
+    return "\n".join([*_head(region, listener, found), *quota, *_clusters(clusters), *_routes(found.routes)]) + "\n"
+
+
+_NO_ROOM = "there are no free places before it"
 
 
 def _why_not(rule: Rule, groups: Mapping[str, Behind]) -> str:
@@ -110,19 +167,20 @@ def _why_not(rule: Rule, groups: Mapping[str, Behind]) -> str:
 def _name(given: str, taken: set[str], longest: int) -> str:
     """Return a name of at most ``longest`` characters after a given one, which no other has."""
     plain = re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9]", "-", given.lower())).strip("-")
-    base = (plain if plain[:1].isalpha() else f"r-{plain}")[:longest].rstrip("-")
+    named = plain[:1].isalpha() and plain not in _NO_NAMES
+    base = (plain if named else f"r-{plain}")[:longest].rstrip("-")
     numbered = (f"{base[: longest - 4].rstrip('-')}-{number}" for number in range(2, 1000))
     return base if base not in taken else next(name for name in numbered if name not in taken)
 
 
-def _head(region: str, listener: Listener, places: Places) -> Iterator[str]:
-    name, port = listener.named
+def _head(region: str, listener: Listener, found: Room) -> Iterator[str]:
+    (name, port), places = listener.named, found.places
     yield "# Written by cutover adopt. Each route is at live: false: the first pulumi up changes no request's answer."
     yield "config:"
     yield f"  aws:region: {region}"
     yield "  eks-cutover:loadBalancers:"
     yield "    shared:"
-    yield f"      existing: {{name: {name}, port: {port}}}"
+    yield f"      existing: {{name: {_text(name)}, port: {port}}}"
     yield "      # Nobody else may have rules here. Places for " + f"{places.routes} routes, {PLACES_PER_ROUTE} each."
     yield f"      rulePriorities: {{min: {places.first}, max: {places.last}}}"
 
@@ -133,7 +191,7 @@ def _clusters(clusters: Sequence[str]) -> Iterator[str]:
     yield "  eks-cutover:clusters:"
     for name, key in keys.items():
         yield f"    {key}:"
-        yield f"      existing: {{name: {name}}}"
+        yield f"      existing: {{name: {_text(name)}}}"
         yield "      securityGroupRules: manage # DECIDE: none, where their owner throws out rules that are not its own"
         yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"
     weights = ", ".join(f"{key}: {0 if place else 100}" for place, key in enumerate(keys.values()))

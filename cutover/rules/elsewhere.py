@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cutover.rules.found import Found
     from cutover.rules.listener import Listener
     from settings import Settings
-    from settings.routes import Route
 
 
 def by_load_balancer(settings: Settings, found: Found) -> dict[str, list[Listener]]:
@@ -134,25 +133,28 @@ def _full(settings: Settings, key: str, listeners: Sequence[Listener]) -> Iterat
 
 
 def shadows(settings: Settings, there: Mapping[str, Sequence[Listener]]) -> Iterator[str]:
-    """Yield which rules of others take requests of the stack's routes, and which of others' a route takes whole."""
+    """Yield which rules of others take requests of the stack's routes, and from which of others' a route takes some."""
     for name, route in settings.routes.items():
         key = settings.load_balancer_of(name)
         place = settings.load_balancers[key].places.weighted(route.priority)
+        # Of what is live only what is live too comes before it; what is quiet may become live in any order.
+        before = [
+            other
+            for on_it, other in settings.routes.items()
+            if settings.load_balancer_of(on_it) == key and other.priority < route.priority and other.live >= route.live
+        ]
         for listener in _meant(settings, key, there.get(key, ())):
-            yield from _shadows(key, name, route, place, listener)
-
-
-def _shadows(key: str, name: str, route: Route, place: int, listener: Listener) -> Iterator[str]:
-    for rule in listener.shadowing(place, route):
-        takes = "all of its requests" if rule.answers_all(route) else "some of its requests"
-        yield (
-            f"routes.{name} is shadowed by {rule}: it stands before the route's own place {place}, and takes {takes}. "
-            f"Write lower loadBalancers.{key}.rulePriorities if the route is to have them."
-        )
-    for rule in listener.answering(place, route)[:-1]:  # the last answers whatever the others leave
-        if covers(route, rule):
-            does = "takes" if route.live else "would take, once it is live,"
-            yield (
-                f"routes.{name} {does} all that {rule} answers, which stands behind it. Write narrower hosts or "
-                "paths if that is not meant."
-            )
+            for rule in listener.shadowing(place, route):
+                takes = "all of its requests" if rule.answers_all(route) else "some of its requests"
+                yield (
+                    f"routes.{name} is shadowed by {rule}: it stands before the route's own place {place}, and takes "
+                    f"{takes}. Write lower loadBalancers.{key}.rulePriorities if the route is to have them."
+                )
+            for rule in listener.answering(place, route)[:-1]:  # the last answers whatever the others leave
+                if not any(covers(other, rule) for other in before):
+                    does = "takes" if route.live else "would take, once it is live,"
+                    part = "all that" if covers(route, rule) else "some of what"
+                    yield (
+                        f"routes.{name} {does} {part} {rule} answers, which stands behind it. Write narrower hosts or "
+                        "paths if that is not meant."
+                    )

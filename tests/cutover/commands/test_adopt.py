@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +12,9 @@ from typer.testing import CliRunner
 
 from cutover.commands.app import app
 from cutover.commands.terminal import Code, results
-from cutover.rules.adoption import Behind, candidates, free
+from cutover.rules.adoption import NOWHERE, Behind, candidates, room, written
 from cutover.rules.listener import Listener, Rule
-from settings import parse
+from settings import dialect, parse
 from settings.priorities import Places
 from tests.conftest import PROJECT
 from tests.cutover.documents import as_documented
@@ -108,6 +109,30 @@ def test_the_file_that_is_written_is_one_that_the_settings_take_with_every_route
     assert (tmp_path / "Pulumi.prod.yaml").read_text() == text
 
 
+@pytest.mark.parametrize("owner", ["app.example.com", "a-app.example.com", "cname-app.example.com"])
+def test_records_that_lead_there_are_found_with_who_keeps_them(cloud: Cloud, owner: str) -> None:
+    route53, there = cloud.client("route53"), cloud.client("elbv2").describe_load_balancers()["LoadBalancers"][0]
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+    alias = {"HostedZoneId": "Z1", "DNSName": f"dualstack.{there['DNSName']}.", "EvaluateTargetHealth": False}
+    records: list[dict[str, Any]] = [
+        {"Name": "app.example.com", "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": there["DNSName"]}]},
+        {"Name": owner, "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"heritage=external-dns"'}]}
+        if owner != "app.example.com"
+        else {"Name": "x.example.com", "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "elsewhere.test"}]},
+        {"Name": "example.com", "Type": "A", "AliasTarget": alias},
+    ]
+    changes = [{"Action": "CREATE", "ResourceRecordSet": record} for record in records]
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    said = _adopt(*_LISTENER)
+    kept = "" if owner == "app.example.com" else " (kept by external-dns)"
+    assert f"records: example.com, app.example.com{kept}" in " ".join(said.stdout.split())
+
+
+def test_a_listener_is_found_by_its_arn_too(cloud: Cloud) -> None:
+    said = _adopt("--listener", cloud.listener)
+    assert "old-web-of" in said.stdout, said.stderr
+
+
 def test_a_listener_that_a_controller_keeps_is_shown_and_not_written(cloud: Cloud, tmp_path: Path) -> None:
     tags = [{"Key": "ingress.k8s.aws/stack", "Value": "shop"}, {"Key": "elbv2.k8s.aws/cluster", "Value": "blue"}]
     cloud.client("elbv2").add_tags(ResourceArns=[cloud.balancer], Tags=tags)
@@ -117,12 +142,14 @@ def test_a_listener_that_a_controller_keeps_is_shown_and_not_written(cloud: Clou
     assert not (tmp_path / "Pulumi.prod.yaml").exists()
 
 
-def test_what_may_not_be_read_is_named_with_the_statement_that_grants_it(cloud: Cloud) -> None:
+def test_what_may_not_be_read_is_named_with_the_statement_that_grants_it(cloud: Cloud, tmp_path: Path) -> None:
     denied = {"code": "AccessDenied", "message": "not authorized", "status": 403, "remaining": 100}
-    cloud.fault("DescribeTags", **denied)
     cloud.fault("DescribeTargetHealth", **denied)
-    said = _adopt(*_LISTENER)
-    assert said.exit_code == 0
+    cloud.fault("DescribeTags", **denied)
+    said = _adopt(*_LISTENER, "--clusters", "prod-blue", "--write", "prod", "-C", str(tmp_path))
+    assert said.exit_code == Code.REFUSED
+    assert "nothing tells whether a controller keeps web" in " ".join(said.stderr.split())
+    assert not (tmp_path / "Pulumi.prod.yaml").exists()
     assert '"elasticloadbalancing:DescribeTags",' in said.stderr
     assert '"elasticloadbalancing:DescribeTargetHealth"' in said.stderr
     assert "old-web-of" in said.stdout
@@ -155,30 +182,69 @@ def test_a_listener_that_is_none_is_a_mistake_of_usage(listener: str) -> None:
     assert "names no listener" in said.stderr
 
 
-def _listener(*places: int) -> Listener:
-    rules = [Rule(arn=str(place), place=place, hosts=[f"h{place}.test"], forwards={"g": 1}) for place in places]
+def _listener(*rules: Rule) -> Listener:
     return Listener(arn="l", load_balancer="a/b/c", port=443, protocol="HTTPS", rules=rules)
 
 
+def _rules(*places: int) -> list[Rule]:
+    return [Rule(arn=str(place), place=place, hosts=[f"h{place}.test"], forwards={"g": 1}) for place in places]
+
+
 @pytest.mark.parametrize(
-    ("places", "room", "taken"),
+    ("places", "free", "taken"),
     [
         ((1000,), Places(918, 999), 1),
         ((500, 501), Places(336, 499), 2),  # twice as much as two routes need
         ((42,), Places(1, 41), 1),
-        ((41,), None, 0),
-        ((1, 2, 3), None, 0),
+        ((41,), NOWHERE, 0),
+        ((1, 2, 3), NOWHERE, 0),
         ((10, 11, 401, 402, 1000), Places(155, 400), 3),  # those of the first two stay: nothing is free before them
         ((100, 150), Places(18, 99), 2),
     ],
 )
 def test_room_is_looked_for_before_as_many_rules_as_can_be_taken(
-    places: tuple[int, ...], room: Places | None, taken: int
+    places: tuple[int, ...], free: Places, taken: int
 ) -> None:
-    listener = _listener(*places)
+    listener = _listener(*_rules(*places))
     routes, left = candidates(listener, {"g": _BEHIND})
     assert (len(routes), left) == (len(places), {})
     assert len({one.name for one in routes}) == len(places)
-    found, kept = free(listener, routes)
-    assert found == room
-    assert [one.rule.place for one in kept] == [*places][len(places) - taken :]
+    found = room(listener, routes)
+    assert found.places == free
+    assert [one.rule.place for one in found.routes] == [*places][len(places) - taken :]
+    assert len(found.left) == len(places) - taken
+
+
+def test_a_route_is_not_put_before_a_rule_that_stays_and_answers_some_of_its_requests() -> None:
+    page = Rule(arn="page", place=400, hosts=["h500.test"], paths=["/admin/*"], instead="fixed-response 503")
+    routes, _ = candidates(listener := _listener(page, *_rules(500, 600)), {"g": _BEHIND})
+    found = room(listener, routes)
+    # Behind the page there is room for both.
+    assert (found.places, len(found.routes)) == (Places(418, 499), 2)
+    tight = _listener(replace(page, place=490), *_rules(500, 600))
+    found = room(tight, routes)
+    assert [one.rule.place for one in found.routes] == [600]
+    assert found.left == {"rule 500 (h500.test)": "the free places from which most rules can be taken lie behind it"}
+    behind = room(_listener(replace(page, place=490), *_rules(500)), routes[:1])
+    assert behind.left == {
+        "rule 500 (h500.test)": "rule 490 (h500.test, /admin/*) stays before it, and answers some of the same requests"
+    }
+    header = Rule(arn="canary", place=490, besides=["http-header"], forwards={"g": 1})
+    # What asks for a header alone may answer any host.
+    assert [one.rule.place for one in room(_listener(header, *_rules(500, 600)), routes).routes] == [600]
+
+
+@pytest.mark.parametrize("name", ["no", "Null", "123", "y"])
+def test_names_that_yaml_takes_for_something_else_stay_names(name: str) -> None:
+    listener = _listener(*_rules(1000))
+    routes, _ = candidates(listener, {"g": replace(_BEHIND, name=name)})
+    text = written(
+        "eu-west-1", replace(listener, load_balancer=f"app/x/{name}"), room(listener, routes), [name, "b"], 200
+    )
+    read = dialect.shared(text.encode())["config"]
+    assert list(read["eks-cutover:clusters"]) == list(read["eks-cutover:weights"]) == [f"r-{name.lower()}", "b"]
+    assert read["eks-cutover:clusters"][f"r-{name.lower()}"]["existing"] == {"name": name}
+    assert read["eks-cutover:loadBalancers"]["shared"]["existing"] == {"name": name, "port": 443}
+    settings = parse(read, PROJECT, "prod")
+    assert list(settings.routes) == [f"r-{name.lower()}"]
+    assert settings.load_balancers["shared"].rule_quota == 200

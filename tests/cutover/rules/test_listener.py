@@ -179,6 +179,35 @@ def test_rules_in_each_others_way_are_told_whether_a_route_is_live_or_not() -> N
     quiet = [*elsewhere.shadows(_settings(live=False), {"shared": [_listener(NARROW, CATCH)]})]
     assert quiet[0].startswith("routes.web would take, once it is live, all that rule 900")
     assert [*elsewhere.shadows(_settings(), {"shared": [_listener(CATCH)]})] == []
+    header = Rule(arn="header", place=800, besides=["http-header"], forwards={"canary": 1})
+    part = [*elsewhere.shadows(_settings(), {"shared": [_listener(header, CATCH)]})]
+    assert part[0].startswith("routes.web takes some of what rule 800 (a http-header) answers")
+
+
+@pytest.mark.parametrize(("live", "told"), [(True, 0), (False, 1)])
+def test_what_a_route_before_it_takes_is_not_told_of_a_route(live: bool, told: int) -> None:
+    api = {
+        "priority": 1,
+        "hosts": ["app.example.com"],
+        "paths": ["/api/*"],
+        "targetType": "instance",
+        "service": {"namespace": "api", "name": "api", "port": 80},
+        "healthCheck": {"path": "/healthz"},
+        "live": live,
+    }
+    settings = settings_of(
+        "dev",
+        {
+            "network": EXISTING,
+            "loadBalancers": {
+                "shared": {"existing": {"name": "shared", "port": 443}, "rulePriorities": {"min": 100, "max": 400}}
+            },
+            "routes.api": api,
+            "routes.web.priority": 3,
+        },
+    )
+    said = [*elsewhere.shadows(settings, {"shared": [_listener(NARROW, CATCH)]})]
+    assert sum(one.startswith("routes.web takes all that rule 900") for one in said) == told
 
 
 def test_a_listener_is_read_as_elb_describes_it() -> None:
