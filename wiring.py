@@ -104,6 +104,7 @@ def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) ->
             listener_arn=balancer.listener_arn,
             places=on_it.places,
             gives_back=not on_it.own,
+            tags={key: settings.group_tags(key) for key in settings.clusters},
             names={key: fixed for key in settings.clusters if (fixed := settings.group_name(name, key))},
             vpc_id=balancer.vpc_id,
         )
@@ -220,6 +221,7 @@ class _Layers:
                 f"{name}-{key}",
                 BindingArgs(
                     route=name,
+                    api=settings.clusters[key].binding_api,
                     service=service,
                     target_type=settings.routes[name].target_type,
                     target_group_arn=route.target_group_arns[key],

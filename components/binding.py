@@ -16,6 +16,7 @@ from pulumi import ResourceOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from settings.bindings import BindingApi
     from settings.routes import Service
 
 
@@ -31,6 +32,7 @@ class BindingArgs:
     """
 
     route: str
+    api: BindingApi
     service: Service
     target_type: str
     target_group_arn: pulumi.Input[str]
@@ -46,18 +48,18 @@ class Binding(pulumi.ComponentResource):
         super().__init__("eks-cutover:binding:Binding", name, None, opts)
         k8s.apiextensions.CustomResource(
             name,
-            api_version="elbv2.k8s.aws/v1beta1",
+            api_version=args.api.version,
             kind="TargetGroupBinding",
             metadata=k8s.meta.v1.ObjectMetaArgs(name=args.route, namespace=args.service.namespace),
-            spec={
-                "serviceRef": {"name": args.service.name, "port": args.service.port},
-                # The webhook fills the next five on creation only; a later apply without them would be refused.
-                "targetGroupARN": args.target_group_arn,
-                "targetType": args.target_type,
-                "targetGroupProtocol": "HTTP",
-                "ipAddressType": "ipv4",
-                "vpcID": args.vpc_id,
-            },
+            # The webhook fills in on creation only what is left out; a later apply without it would be refused.
+            spec=args.api.spec(
+                {"name": args.service.name, "port": args.service.port},
+                targetGroupARN=args.target_group_arn,
+                targetType=args.target_type,
+                targetGroupProtocol="HTTP",
+                ipAddressType="ipv4",
+                vpcID=args.vpc_id,
+            ),
             # The webhook refuses a change of these. A replacement empties the group, so it may happen where nothing is
             # served only: the caller protects a binding that serves.
             opts=ResourceOptions(

@@ -36,7 +36,7 @@ class RouteArgs:
 
     ``places`` are those that are the stack's on the listener. ``gives_back`` is whether somebody else's rule answers
     there when the weighted one is gone: whether it may go is then for the gate alone to say. ``names`` are of target
-    groups that keep one name for good, by cluster.
+    groups that keep one name for good, ``tags`` what theirs are tagged with besides, both by cluster.
     """
 
     route: RouteSettings
@@ -47,6 +47,7 @@ class RouteArgs:
     places: Places
     gives_back: bool
     names: Mapping[str, str]
+    tags: Mapping[str, Mapping[str, str]]
     vpc_id: pulumi.Input[str]
 
 
@@ -99,7 +100,7 @@ class Route(pulumi.ComponentResource):
                 port="traffic-port",
                 protocol="HTTP",
             ),
-            tags=self._tags(cluster),
+            tags={**self._tags(cluster), **self._args.tags.get(cluster, {})},
             # Beside one of its name there is no room for what replaces it.
             opts=ResourceOptions(
                 parent=self, protect=cluster in self._args.serving, delete_before_replace=True if name else None

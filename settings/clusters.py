@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from settings.aws import RoleArn
+from settings.bindings import CONTROLLERS, BindingApi
 from settings.values import (
     DNS_LABEL,
     NOWHERE,
@@ -280,6 +281,11 @@ class Cluster(Model):
     def own(self) -> bool:
         """Whether the stack makes it."""
         return True
+
+    @property
+    def binding_api(self) -> BindingApi:
+        """Of which kind its TargetGroupBindings are."""
+        return CONTROLLERS
 
     @property
     def named_groups(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
+from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi
 from settings.clusters import ChartVersion, Cluster
 from settings.kinds import WITH, WITHOUT, told_by
 from settings.values import Model, Several, edited, rule, text
@@ -52,8 +53,11 @@ class ExistingEks(Model):
 class Controller(Model):
     """The AWS Load Balancer Controller in the cluster."""
 
-    managed_by: Literal["stack", "external"] = Field(
-        default="external", description="who installs it: the stack, or somebody else who has done so already"
+    managed_by: Literal["stack", "external", "autoMode"] = Field(
+        default="external",
+        description="who runs it: the stack, which installs it, somebody else who has done so already, or EKS Auto "
+        "Mode, whose bindings are of another kind",
+        json_schema_extra=edited("replaces the cluster's bindings, which is refused while they serve"),
     )
     version: ChartVersion | None = Field(default=None, description="the chart's version, where the stack installs it")
 
@@ -85,6 +89,11 @@ class ExistingCluster(Model):
     def own(self) -> bool:
         """Whether the stack makes it."""
         return False
+
+    @property
+    def binding_api(self) -> BindingApi:
+        """Of which kind its TargetGroupBindings are."""
+        return AUTO_MODE if self.load_balancer_controller.managed_by == "autoMode" else CONTROLLERS
 
     @property
     def named_groups(self) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from settings.aws import Aws, StackName
+from settings.bindings import AUTO_MODE, AUTO_MODE_TAG
 from settings.clusters import NODE_PORTS, Cluster
 from settings.conditions import covers, meet, shared
 from settings.discovery import Mesh, ServiceDiscovery, VirtualNode
@@ -211,6 +212,10 @@ class Settings(Model):
     def group_name(self, route: str, cluster: str) -> str | None:
         """Return the name for good of a target group, where its cluster's have one: `<stack>-<route>-<cluster>`."""
         return f"{self.stack}-{route}-{cluster}" if self.clusters[cluster].named_groups else None
+
+    def group_tags(self, cluster: str) -> dict[str, str]:
+        """Return what a cluster's target groups are tagged with besides, so that its controller may empty them."""
+        return {AUTO_MODE_TAG: self.eks_name(cluster)} if self.clusters[cluster].binding_api is AUTO_MODE else {}
 
     def carries(self, load_balancer: str) -> bool:
         """Tell whether a live route lies on a load balancer."""

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from cutover.aws import existing_network, places
 from cutover.aws.session import session
 from cutover.calls import OutsideError, at_once, client, pages, threads
-from cutover.rules.ground import Ground, pinned
+from cutover.rules.ground import Ground, Standing, pinned
 from settings.network import NewNetwork
 
 if TYPE_CHECKING:
@@ -139,13 +139,16 @@ def _read_entries(
     return entries, callers
 
 
-def _read_standing(settings: Settings, account: boto3.Session) -> dict[str, str | None]:
-    """Return the VPC of each cluster that others made; None is one that does not stand."""
+def _read_standing(settings: Settings, account: boto3.Session) -> dict[str, Standing | None]:
+    """Return each cluster that others made; None is one that does not stand."""
     eks = client(account, "eks")
     clusters = {key: _described(eks, settings.eks_name(key)) for key in settings.existing_clusters}
-    return {
-        key: one["cluster"]["resourcesVpcConfig"].get("vpcId", "") if one else None for key, one in clusters.items()
-    }
+    return {key: _standing(one["cluster"]) if one else None for key, one in clusters.items()}
+
+
+def _standing(cluster: dict[str, Any]) -> Standing:
+    balancing = cluster.get("kubernetesNetworkConfig", {}).get("elasticLoadBalancing", {})
+    return Standing(cluster["resourcesVpcConfig"].get("vpcId", ""), automatic=bool(balancing.get("enabled")))
 
 
 def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:

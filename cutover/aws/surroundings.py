@@ -29,6 +29,7 @@ from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from concurrent.futures import Executor, Future
     from datetime import date
 
     import boto3
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from cutover.rules.account import Account
     from cutover.rules.listener import Listener
     from cutover.rules.support import Support
+    from cutover.rules.verdict import Objects
+    from settings import Settings
     from settings.routes import Route
 
 _T = TypeVar("_T")
@@ -52,8 +55,7 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
     settings, peer = account.settings, peer_of(account, key)
     reads = Reads(aws, account, key)
     with threads(_AT_ONCE) as pool:
-        here = pool.submit(objects.read, aws, settings.eks_name(key))
-        there = pool.submit(objects.read, aws, settings.eks_name(peer)) if peer else None
+        here, there = _inside(pool, aws, settings, key), _inside(pool, aws, settings, peer) if peer else None
         subnets = pool.submit(_seen, reads.subnets)
         limits, rules = pool.submit(_seen, reads.limits), pool.submit(_seen, reads.rules)
         processors = pool.submit(_seen, reads.processors)
@@ -78,6 +80,10 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
             cli=_cli(),
             answers=answers.result(),
         )
+
+
+def _inside(pool: Executor, aws: boto3.Session, settings: Settings, key: str) -> Future[Objects]:
+    return pool.submit(objects.read, aws, settings.eks_name(key), settings.clusters[key].binding_api)
 
 
 def peer_of(account: Account, key: str) -> str | None:

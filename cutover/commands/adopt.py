@@ -128,7 +128,9 @@ def _write(file: Path, region: str, seen: Seen, found: Room) -> None:
             f"{seen.listener.named[0]}. It would delete every rule that it has not made. Have the statement above "
             "granted, and ask again",
         )
-    file.write_text(written(region, seen.listener, found, [one.name for one in seen.clusters], seen.rule_quota))
+    file.write_text(
+        written(region, seen.listener, found, {one.name: one.automatic for one in seen.clusters}, seen.rule_quota)
+    )
     say(f"{file} is written. Decide what it says to decide, then: pulumi preview -s {file.suffixes[0][1:]}")
 
 

@@ -80,15 +80,15 @@ def _check_applied(here: Opened, key: str) -> None:
 
 def _arns(here: Opened, key: str, version: tuple[int, int]) -> dict[str, str]:
     """Return the target group of each route by ARN, where the controller knows no name of one."""
-    if rules.names_groups(version):
+    if rules.names_groups(here.settings, key, version):
         return {}
     found = here.live.find()
     arns = {route: found.group_of(route, key) for route in here.settings.routes}
     if lacking := [route for route, arn in arns.items() if arn is None]:
         stop(
             Code.REFUSED,
-            f"a controller of {'.'.join(map(str, version))} knows a target group by its ARN alone, and AWS has none "
-            f"yet of {', '.join(lacking)} for {key}. Make them first: pulumi up -s {here.named}",
+            f"the controller of {key} knows a target group by its ARN alone, and AWS has none yet of "
+            f"{', '.join(lacking)} for it. Make them first: pulumi up -s {here.named}",
         )
     return {route: arn for route, arn in arns.items() if arn}
 

@@ -39,9 +39,9 @@ _T = TypeVar("_T")
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 _CONTROLLERS = {
     "kubernetes:elbv2.k8s.aws/": admission.LOAD_BALANCER,
+    "kubernetes:eks.amazonaws.com/": admission.AUTO_MODE,
     "kubernetes:appmesh.k8s.aws/": admission.APP_MESH,
 }
-_BINDINGS = "/apis/elbv2.k8s.aws/v1beta1/targetgroupbindings"
 _THREADS = 8
 
 
@@ -95,14 +95,15 @@ class ObjectHooks:
         :raises OutsideError: nobody can say
         """
         cluster = _cluster(args.name, self._settings.clusters)
+        bindings = self._settings.clusters[cluster].binding_api.path
         slices = f"/apis/discovery.k8s.io/v1/namespaces/{controller.namespace}/endpointslices"
-        if admission.unanswered(controller, await self._list(cluster, slices)):
+        if controller.service and admission.unanswered(controller, await self._list(cluster, slices)):
             return admission.down(controller, cluster)
         wanted = args.new_inputs or {}
         arn = (wanted.get("spec") or {}).get("targetGroupARN")
         if not isinstance(arn, str):
             return ""
-        if names := admission.others(wanted, await self._list(cluster, _BINDINGS)):
+        if names := admission.others(wanted, await self._list(cluster, bindings)):
             return admission.bound_twice(wanted, cluster, names)
         # Of a binding that is there already nobody asks.
         missing = not args.old_outputs and not await self._apart(lambda: self._exists(arn))

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     import boto3
 
     from cutover.rules.verdict import Objects
+    from settings.bindings import BindingApi
 
 _AT_ONCE = 20
 _COLLECTIONS = {
     "services": "/api/v1/services",
     "endpointslices": "/apis/discovery.k8s.io/v1/endpointslices",
-    "bindings": "/apis/elbv2.k8s.aws/v1beta1/targetgroupbindings",
     "deployments": "/apis/apps/v1/deployments",
     "statefulsets": "/apis/apps/v1/statefulsets",
     "daemonsets": "/apis/apps/v1/daemonsets",
@@ -42,8 +42,11 @@ _ONLY_NAMES = {
 }
 
 
-def read(account: boto3.Session, eks_name: str) -> Objects:
-    """Return every collection by name, and ``identities``: Pod Identity associations with namespace and role."""
+def read(account: boto3.Session, eks_name: str, bindings: BindingApi) -> Objects:
+    """Return every collection by name, and ``identities``: Pod Identity associations with namespace and role.
+
+    ``bindings`` is the kind of those that count in the cluster.
+    """
     inside = Inside(account, eks_name)
     eks: Any = client(account, "eks")
 
@@ -56,6 +59,7 @@ def read(account: boto3.Session, eks_name: str) -> Objects:
     asked = {
         **{kind: partial(listed, path, only_metadata=False) for kind, path in _COLLECTIONS.items()},
         **{kind: partial(listed, path, only_metadata=True) for kind, path in _ONLY_NAMES.items()},
+        "bindings": partial(listed, bindings.path, only_metadata=False),
         "identities": partial(_identities, eks, eks_name),
     }
     return dict(zip(asked, at_once(lambda ask: ask(), asked.values(), _AT_ONCE), strict=True))

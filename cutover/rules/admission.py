@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules.check import Check
 from cutover.rules.verdict import Verdict, known, some
+from settings.bindings import CONTROLLERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Controller:
-    """A controller by its chart, where it runs, and the Service through which the API server asks its webhooks."""
+    """A controller by its chart, where it runs, and the Service through which the API server asks its webhooks.
+
+    One that AWS runs outside the cluster has no Service there.
+    """
 
     chart: str
     namespace: str
@@ -32,6 +36,7 @@ class Controller:
 
 
 LOAD_BALANCER = Controller("aws-load-balancer-controller", "kube-system", "aws-load-balancer-webhook-service")
+AUTO_MODE = Controller("EKS Auto Mode", "", "")
 APP_MESH = Controller("appmesh-controller", "appmesh-system", "appmesh-controller-webhook-service")
 
 
@@ -85,6 +90,8 @@ def _controllers(facts: Facts) -> Judged:
     settings, key, here = facts.account.settings, facts.key, facts.here
     own = settings.own_clusters.get(key)
     meshed = own and own.controllers.app_mesh and settings.virtual_nodes()
+    if settings.clusters[key].binding_api is not CONTROLLERS:
+        return Verdict.OK, f"AWS runs that of {AUTO_MODE.chart}, outside the cluster", ""
     wanted = [LOAD_BALANCER, *([APP_MESH] if meshed else [])]
     slices = known(here["endpointslices"])
     if missing := [controller.chart for controller in wanted if not _ends(controller, slices)]:

@@ -16,7 +16,7 @@ from settings.rules.routes import MAX_CONDITION_VALUES, MAX_WILDCARDS
 from settings.values import slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from cutover.rules.listener import Listener, Rule
 
@@ -134,10 +134,10 @@ def shadows(listener: Listener, found: Room) -> dict[str, str]:
     return {name: ", ".join(map(str, rules)) for name, rules in before.items() if rules}
 
 
-def written(region: str, listener: Listener, found: Room, clusters: Sequence[str], rule_quota: int | None) -> str:
-    """Return a stack file for a listener and clusters, by their names in EKS; each line that needs a person says so.
+def written(region: str, listener: Listener, found: Room, clusters: Mapping[str, bool], rule_quota: int | None) -> str:
+    """Return a stack file for a listener and clusters; each line that needs a person says so.
 
-    ``rule_quota`` is the account's, where it is known.
+    ``clusters`` has by their names in EKS whether Auto Mode is on, ``rule_quota`` is the account's where it is known.
     """
     quota = [f"      ruleQuota: {rule_quota}"] if rule_quota else []
     return "\n".join([*_head(region, listener, found), *quota, *_clusters(clusters), *_routes(found.routes)]) + "\n"
@@ -185,13 +185,15 @@ def _head(region: str, listener: Listener, found: Room) -> Iterator[str]:
     yield f"      rulePriorities: {{min: {places.first}, max: {places.last}}}"
 
 
-def _clusters(clusters: Sequence[str]) -> Iterator[str]:
+def _clusters(clusters: Mapping[str, bool]) -> Iterator[str]:
     keys = _keys(clusters)
     yield "  # DECIDE: keys are free, and stand in the names of what is made: choose them for good."
     yield "  eks-cutover:clusters:"
     for name, key in keys.items():
         yield f"    {key}:"
         yield f"      existing: {{name: {_text(name)}}}"
+        if clusters[name]:
+            yield "      loadBalancerController: {managedBy: autoMode} # DECIDE: external, if one of yours binds"
         yield "      securityGroupRules: manage # DECIDE: none, where their owner throws out rules that are not its own"
         yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"
     weights = ", ".join(f"{key}: {0 if place else 100}" for place, key in enumerate(keys.values()))
@@ -199,7 +201,7 @@ def _clusters(clusters: Sequence[str]) -> Iterator[str]:
     yield f"  eks-cutover:weights: {{{weights}}}"
 
 
-def _keys(clusters: Sequence[str]) -> dict[str, str]:
+def _keys(clusters: Iterable[str]) -> dict[str, str]:
     """Return a key of each cluster, by its name in EKS, of which no two have one place on a listener."""
     keys: dict[str, str] = {}
     for name in clusters:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cutover.rules import elsewhere, existing_network, places
 from cutover.rules.places import Place
+from settings.bindings import AUTO_MODE
 from settings.network import ExistingNetwork, NewNetwork
 from settings.rules.mistake import Mistake
 from settings.subnets import plan_subnets
@@ -33,6 +34,14 @@ _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
 @dataclass(frozen=True)
+class Standing:
+    """A cluster that was made elsewhere: its VPC, and whether EKS Auto Mode registers targets there."""
+
+    vpc: str
+    automatic: bool = False
+
+
+@dataclass(frozen=True)
 class Ground:
     """What was asked and answered; what could not be read is left out.
 
@@ -42,7 +51,7 @@ class Ground:
     made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
     cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
     made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
-    ``standing`` the VPC of each cluster that was to exist, None of one that does not.
+    ``standing`` each cluster that was to exist, None where one does not.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -54,13 +63,13 @@ class Ground:
     ranges: Mapping[str, str] = field(default_factory=dict[str, str])
     places: Mapping[tuple[str, int], Place] = field(default_factory=dict[tuple[str, int], Place])
     given: Mapping[str, Subnet] | None = None
-    standing: Mapping[str, str | None] = field(default_factory=dict[str, "str | None"])
+    standing: Mapping[str, Standing | None] = field(default_factory=dict[str, "Standing | None"])
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent, _apart)
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent, _automatic, _apart)
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
@@ -190,7 +199,7 @@ def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:
 
 
 def _absent(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    for key in (key for key, vpc in ground.standing.items() if vpc is None):
+    for key in (key for key, cluster in ground.standing.items() if cluster is None):
         yield Mistake(
             "CUT320",
             f"clusters.{key}.existing.name",
@@ -199,10 +208,22 @@ def _absent(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         )
 
 
+def _automatic(settings: Settings, ground: Ground) -> Iterator[Mistake]:
+    for key, cluster in ground.standing.items():
+        wanted = settings.clusters[key].binding_api is AUTO_MODE
+        if cluster and wanted and not cluster.automatic:
+            yield Mistake(
+                "CUT322",
+                f"clusters.{key}.loadBalancerController.managedBy",
+                f"autoMode, and EKS says that load balancing of Auto Mode is off in {settings.eks_name(key)}. Its API "
+                "would know no such binding, or nobody would register its targets. Write external, or switch it on",
+            )
+
+
 def _apart(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     """Yield clusters that stand in another VPC than a listener that others made: its targets would lie out of reach."""
     network = settings.network.vpc_id if isinstance(settings.network, ExistingNetwork) else ""
-    clusters = {f"clusters.{key}.existing.name": vpc for key, vpc in ground.standing.items()}
+    clusters = {f"clusters.{key}.existing.name": one.vpc for key, one in ground.standing.items() if one}
     clusters |= {"network.vpcId": network} if settings.own_clusters else {}
     for balancer, listeners in ground.elsewhere.items():
         theirs = next((one.vpc for one in listeners if one.vpc), "")

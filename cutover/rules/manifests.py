@@ -37,9 +37,9 @@ def level(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def names_groups(version: tuple[int, int]) -> bool:
-    """Tell whether a binding can name its target group, so that no ARN need be known."""
-    return version >= _SINCE["targetGroupName"]
+def names_groups(settings: Settings, key: str, version: tuple[int, int]) -> bool:
+    """Tell whether a cluster's bindings can name their target group, so that no ARN need be known."""
+    return "targetGroupName" in settings.clusters[key].binding_api.fields and version >= _SINCE["targetGroupName"]
 
 
 def bindings(
@@ -51,19 +51,21 @@ def bindings(
     controller that knows no name. All that the webhook would fill in is there, so that no tool takes it for a change.
     """
     documents: list[dict[str, Any]] = []
+    api = settings.clusters[key].binding_api
     for name, route in settings.routes.items():
-        group = {"targetGroupName": settings.group_name(name, key)} if names_groups(version) else {}
-        spec = {
-            "serviceRef": {"name": route.service.name, "port": route.service.port},
-            **(group or {"targetGroupARN": arns[name]}),
-            "targetType": route.target_type,
-            "targetGroupProtocol": "HTTP",
-            "ipAddressType": "ipv4",
-            "vpcID": vpcs.get(settings.load_balancer_of(name)),
-        }
+        named = names_groups(settings, key, version)
+        group = {"targetGroupName": settings.group_name(name, key)} if named else {"targetGroupARN": arns[name]}
+        spec = api.spec(
+            {"name": route.service.name, "port": route.service.port},
+            **group,
+            targetType=route.target_type,
+            targetGroupProtocol="HTTP",
+            ipAddressType="ipv4",
+            vpcID=vpcs.get(settings.load_balancer_of(name)),
+        )
         documents.append(
             {
-                "apiVersion": "elbv2.k8s.aws/v1beta1",
+                "apiVersion": api.version,
                 "kind": "TargetGroupBinding",
                 "metadata": {"name": name, "namespace": route.service.namespace, "annotations": dict(_KEPT)},
                 "spec": {field: one for field, one in spec.items() if one and version >= _SINCE.get(field, (0, 0))},

@@ -121,7 +121,7 @@ class EksApi:
         return answer
 
     def _cluster(self, request: Request, name: str) -> Response:
-        """Return moto's answer with endpoint, authority, issuer and version as the store has them."""
+        """Return moto's answer with endpoint, authority, issuer, version and Auto Mode as the store has them."""
         response = Response.from_app(self._moto, request.environ)
         if own := self._store.get(CLUSTERS, name):
             answer: Any = response.get_json()
@@ -131,6 +131,11 @@ class EksApi:
                     "certificateAuthority": {"data": own["certificateAuthority"]},
                     "identity": {"oidc": {"issuer": own["issuer"]}},
                     "version": own["version"],
+                    "computeConfig": {"enabled": own["autoMode"]},
+                    "kubernetesNetworkConfig": {
+                        **(answer["cluster"].get("kubernetesNetworkConfig") or {}),
+                        "elasticLoadBalancing": {"enabled": own["autoMode"]},
+                    },
                 }
                 response.set_data(json.dumps(answer))
         return response

@@ -18,7 +18,7 @@ import yaml
 
 from rehearsal.cloud.eks_documents import CLUSTERS
 from rehearsal.cloud.kubernetes import admission, schemas
-from rehearsal.cloud.kubernetes.cluster import API_SERVERS, KINDS, LOAD_BALANCER_CONTROLLER, Cluster
+from rehearsal.cloud.kubernetes.cluster import API_SERVERS, AUTO_MODE, KINDS, LOAD_BALANCER_CONTROLLER, Cluster
 from rehearsal.world import loopback
 from rehearsal.world.pods import CLUSTER_HEADER
 from settings.owner import STACK_TAG
@@ -49,8 +49,8 @@ class Brownfield:
     private: list[str]
     listener: str
 
-    def cluster(self, name: str, version: str, *namespaces: str) -> None:
-        """Make a cluster with a load balancer controller in it, as eksctl and Helm would."""
+    def cluster(self, name: str, version: str, *namespaces: str, chart: str = LOAD_BALANCER_CONTROLLER) -> None:
+        """Make a cluster with a load balancer controller in it: as eksctl and Helm would, or one of Auto Mode."""
         iam, store = self.sandbox.aws("iam"), self.sandbox.store
         trust = '{"Version": "2012-10-17", "Statement": []}'
         role = iam.create_role(RoleName=f"{name}-cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -70,15 +70,15 @@ class Brownfield:
             "version": version,
             "authenticationMode": "API",
             "deletionProtection": False,
-            "autoMode": False,
+            "autoMode": chart == AUTO_MODE,
         }
         store.put(CLUSTERS, made["name"], document)
         inside = Cluster(store, name)
-        inside.install_kinds(LOAD_BALANCER_CONTROLLER)
+        inside.install_kinds(chart)
         values = {"clusterName": name, "region": self.sandbox.region}
-        about = {"chart": LOAD_BALANCER_CONTROLLER, "name": LOAD_BALANCER_CONTROLLER, "namespace": "kube-system"}
+        about = {"chart": chart, "name": chart, "namespace": "kube-system"}
         release = {**about, "version": "2.13.4", "values": values, "status": {"revision": 1, "status": "deployed"}}
-        inside.put("Release", "kube-system", LOAD_BALANCER_CONTROLLER, release)
+        inside.put("Release", "kube-system", chart, release)
         for namespace in namespaces:
             manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
             inside.put("Namespace", "", namespace, manifest)
@@ -94,7 +94,7 @@ class Brownfield:
         for manifest in yaml.safe_load_all(manifests):
             kind, about = manifest["kind"], manifest["metadata"]
             about["uid"] = str(uuid.uuid4())
-            schemas.validate(KINDS[kind], manifest)
+            schemas.validate(KINDS[manifest["apiVersion"], kind], manifest)
             inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
 
     def withdraw(self, cluster: str, namespace: str, binding: str) -> None:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.bucket import Bucket
-from rehearsal.cloud.kubernetes.cluster import at
+from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, KINDS, at
 from rehearsal.world.controllers import Failed, Queue, annotate, leaving, let_go, place, same, say, seconds
 from rehearsal.world.controllers import connect as connect_to_aws
+from settings.bindings import AUTO_MODE_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from rehearsal.world.controllers import Connect
 
 KIND = "TargetGroupBinding"
+_KINDS = {kind.chart: kind for kind in KINDS.values() if kind.name == KIND}
 CHECKPOINT = "elbv2.k8s.aws/checkpoint"
 FINALIZER = "elbv2.k8s.aws/resources"
 
@@ -129,7 +131,7 @@ class BindingController:
 
     def step(self, release: Props) -> None:
         """Look at every binding once, and work on those that are not as the checkpoint says."""
-        bindings = self._cluster.all(KIND)
+        bindings = self._cluster.of(_KINDS[release["chart"]])
         if not bindings:
             return
         if release != self._started:
@@ -186,7 +188,7 @@ class BindingController:
             say(self._store, self._cluster, binding, "BackendNotFound", f"backend not found: Service {service}")
         try:
             self._bring_about(binding["spec"]["targetGroupARN"], want)
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, Failed) as error:
             self._fail(binding, error)
         annotate(self._cluster, binding, annotations={CHECKPOINT: mark})
         say(self._store, self._cluster, binding, "SuccessfullyReconciled", "Successfully reconciled")
@@ -213,11 +215,20 @@ class BindingController:
         health = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         gone, come = changes(want, health)
         if gone:
+            self._check_tagged(group)
             self._throttle.pause()
             elb.deregister_targets(TargetGroupArn=group, Targets=gone)
         if come:
             self._throttle.pause()
             elb.register_targets(TargetGroupArn=group, Targets=come)
+
+    def _check_tagged(self, group: str) -> None:
+        """Raise Failed where AWS runs the controller, and its role may not take targets out of a group (adoption)."""
+        if self._started["chart"] != AUTO_MODE:
+            return
+        (found,) = self._elb.describe_tags(ResourceArns=[group])["TagDescriptions"]
+        if {"Key": AUTO_MODE_TAG, "Value": self._cluster.name} not in found["Tags"]:
+            raise Failed(f"AccessDenied: not authorized to perform elasticloadbalancing:DeregisterTargets on {group}")
 
     def _fail(self, binding: Props, why: Exception) -> None:
         say(self._store, self._cluster, binding, "FailedReconcile", f"Failed reconcile due to {why}")

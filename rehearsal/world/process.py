@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER
+from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, AUTO_MODE, LOAD_BALANCER_CONTROLLER
 from rehearsal.cloud.session import INTERNAL_AGENT
 from rehearsal.cloud.store import PATH_VARIABLE, Store
 from rehearsal.cloud.targets import Targets
@@ -66,7 +66,12 @@ class World:
         self._balancers = LoadBalancers(store, self._backends, self._meter, home)
         self._workloads = Workloads(store, home, speed)
         self._controllers = Controllers(
-            store, {LOAD_BALANCER_CONTROLLER: BindingController, APP_MESH_CONTROLLER: MeshController}
+            store,
+            {
+                LOAD_BALANCER_CONTROLLER: BindingController,
+                AUTO_MODE: BindingController,
+                APP_MESH_CONTROLLER: MeshController,
+            },
         )
         self._table = RoutingTable()
         self._zones: dict[str, list[str]] = {}

@@ -61,12 +61,13 @@ def _controller_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake
             "missing, and the stack is to install the controller. An unpinned one would change unplanned. Write e.g. "
             "3.5.0",
         )
-    if controller.managed_by == "external" and controller.version is not None:
+    if controller.managed_by != "stack" and controller.version is not None:
+        who = "somebody else" if controller.managed_by == "external" else "AWS"
         yield Mistake(
             "CUT272",
             where,
-            f"{controller.version}, and somebody else installs the controller. Nobody would read it. Leave it out, or "
-            "write managedBy: stack",
+            f"{controller.version}, and {who} installs the controller. Nobody would read it. Leave it out, or write "
+            "managedBy: stack",
         )
     if controller.managed_by == "stack" and cluster.bindings.apply_by == "gitops":
         yield Mistake(

@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from components.binding import Binding, BindingArgs
+from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi
 from tests.conftest import record, settings_of, stand_in
 
 if TYPE_CHECKING:
     from tests.conftest import Recorded
 
 
-def _binding(stack: str = "prod", *, target_group_arn: str = "arn:web-v1-36") -> Recorded:
+def _binding(
+    stack: str = "prod", *, target_group_arn: str = "arn:web-v1-36", api: BindingApi = CONTROLLERS
+) -> Recorded:
     route = settings_of(stack).routes["web"]
 
     def declare() -> None:
         args = BindingArgs(
             route="web",
+            api=api,
             service=route.service,
             target_type=route.target_type,
             target_group_arn=target_group_arn,
@@ -40,6 +44,12 @@ def test_the_five_fields_that_the_webhook_fills_on_creation_are_said() -> None:
         spec = _binding(stack).inputs["spec"]
         assert spec["targetType"] == target_type
         assert (spec["targetGroupProtocol"], spec["ipAddressType"], spec["vpcID"]) == ("HTTP", "ipv4", "vpc-1")
+
+
+def test_the_binding_of_auto_mode_is_of_its_own_kind_and_is_sent_what_that_knows() -> None:
+    binding = _binding(api=AUTO_MODE)
+    assert binding.type == "kubernetes:eks.amazonaws.com/v1:TargetGroupBinding"
+    assert binding.inputs["spec"].keys() == {"serviceRef", "targetGroupARN", "targetType"}
 
 
 def test_rules_of_security_groups_are_left_to_the_stack_and_a_group_is_never_shared_by_clusters() -> None:

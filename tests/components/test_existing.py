@@ -101,6 +101,16 @@ def test_what_the_stack_installs_in_a_cluster_of_others_may_register_in_its_own_
     assert own.items() <= policy["Statement"][1]["Condition"]["StringEquals"].items()
 
 
+def test_in_auto_mode_bindings_are_of_its_kind_and_groups_are_tagged_so_that_it_may_empty_them() -> None:
+    recorder = record_program(_config(loadBalancerController={"managedBy": "autoMode"}))
+    bindings, groups = recorder.of("TargetGroupBinding"), recorder.of("TargetGroup")
+    assert bindings["web-blue"].type == "kubernetes:eks.amazonaws.com/v1:TargetGroupBinding"
+    assert bindings["web-green"].type == "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding"
+    assert groups["web-blue"].inputs["tags"]["eks:eks-cluster-name"] == "prod-blue"
+    assert "eks:eks-cluster-name" not in groups["web-green"].inputs["tags"]
+    assert not recorder.of("Release")
+
+
 def test_where_gitops_applies_the_bindings_there_is_no_way_in_and_groups_have_names_for_good() -> None:
     recorder = record_program(_config(bindings={"applyBy": "gitops"}))
     assert "blue" not in recorder.of("pulumi:providers:kubernetes")

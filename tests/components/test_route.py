@@ -38,6 +38,7 @@ def _recorded(
         places=EVERY_PLACE,
         gives_back=False,
         names={},
+        tags={"v1-35": {"more": "of it"}},
         vpc_id="vpc-1",
     )
 

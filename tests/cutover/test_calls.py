@@ -34,6 +34,7 @@ from cutover.inside.lists import Inside, InsideError
 from cutover.rules.found import TargetGroup
 from cutover.rules.verdict import Unread
 from settings.aws import Aws
+from settings.bindings import CONTROLLERS
 from tests.conftest import ROOT, settings_of
 from tests.cutover.spoiled import PAGE, spoiled
 from tests.cutover.tagged import OWNER, reach
@@ -106,7 +107,7 @@ def test_no_question_ends_in_anything_else(cloud: Cloud, monkeypatch: pytest.Mon
             assert "<" not in str(raised.value)
         assert live.health([GROUP])[GROUP.arn].unreadable
         assert writes.set_weights({"arn:of:a:rule": {GROUP.arn: 1}}).failed
-        assert isinstance(objects.read(account, "dev-v1-35")["identities"], Unread)
+        assert isinstance(objects.read(account, "dev-v1-35", CONTROLLERS)["identities"], Unread)
         assert all(one.unread for one in support.read(account, settings_of("dev")))
         assert leftovers.sweep(account, "dev-v1-35", "https://issuer").unseen
 

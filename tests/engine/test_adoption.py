@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
+from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLLER
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
 from rehearsal.play.brownfield import NAME, PORT, WHO, Brownfield, brownfield
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HOST = "app.example.com"
 _AT_ONCE = {"soakHours": 0}
 OLD, OLD_NAME = "blue", "prod-blue"
+AUTO, AUTO_NAME = "auto", "prod-auto"
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def _standing(
     """Yield what others made, a stack that is about to have rules there, and what stood before it."""
     with Sandbox(engine, PROGRAM, zones=ZONES, world=True) as sandbox, brownfield(sandbox, HOST) as there:
         for name in clusters:
-            there.cluster(name, "1.33", "web")
+            there.cluster(name, "1.33", "web", chart=AUTO_MODE if name == AUTO_NAME else LOAD_BALANCER_CONTROLLER)
         stackfile.edit(sandbox.project, "dev", lambda config: change(there, config))
         names, to = Names(sandbox.store, sandbox.aws("route53")), [Destination("web", HOST, "/")]
         stack = UnderLoad(sandbox, "dev", sandbox.stack("dev"), Load(names, to, rate=60))
@@ -50,9 +52,10 @@ def _on(there: Brownfield, config: Config) -> None:
     config["eks-cutover:routes"] = {"web": {**web, "hosts": [HOST], "live": False}}
     config["eks-cutover:clusters"] = {
         OLD: {"existing": {"name": OLD_NAME}},
+        AUTO: {"existing": {"name": AUTO_NAME}, "loadBalancerController": {"managedBy": "autoMode"}},
         NEW: config["eks-cutover:clusters"][NEW],
     }
-    config["eks-cutover:weights"] = {OLD: 100, NEW: 0}
+    config["eks-cutover:weights"] = {OLD: 100, AUTO: 0, NEW: 0}
     config["eks-cutover:mesh"] = {"kind": "none"}
     del config["eks-cutover:serviceDiscovery"]
 
@@ -64,7 +67,7 @@ def _web(**keys: Any) -> Callable[[Config], None]:
 def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobody_loses_a_request(
     pulumi_engine: Engine,
 ) -> None:
-    with _standing(pulumi_engine, _on, OLD_NAME) as (there, stack, stood):
+    with _standing(pulumi_engine, _on, OLD_NAME, AUTO_NAME) as (there, stack, stood):
         _walk(there, stack, stood)
 
 
@@ -93,11 +96,12 @@ def _walk(there: Brownfield, stack: UnderLoad, stood: dict[str, Any]) -> None:
     assert not lost(answers)
     assert answers[-1].cluster == OLD_NAME
 
-    stack.until_healthy(NEW)
-    with stack.noting("shift") as answers:
-        moved = stack.sandbox.cutover("shift", f"{NEW}=100", "-s", "dev", "--yes")
-    assert moved.returncode == 0, moved.stderr
-    assert not lost(answers)
+    for key in (AUTO, NEW):
+        stack.until_healthy(key)
+        with stack.noting("shift") as answers:
+            moved = stack.sandbox.cutover("shift", f"{key}=100", "-s", "dev", "--yes")
+        assert moved.returncode == 0, moved.stderr
+        assert not lost(answers)
     with stack.noting("rollback") as answers:
         back = stack.sandbox.cutover("rollback", "--to", OLD, "-s", "dev", "--yes", "--reason", "to see it")
     assert back.returncode == 0, back.stderr
@@ -168,9 +172,11 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         stackfile.edit(stack.sandbox.project, "dev", _web(live=False))
         with stack.noting("given back") as answers:
             assert not stack.up().failure
+        assert answers[-1].cluster == WHO
+        with stack.noting("destroyed") as ended:
             gone = watch(stack.stack.destroy)
         assert not gone.failure
-        assert not lost(answers)
+        assert not lost([*answers, *ended])
         assert there.standing() == stood
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, KINDS, LOAD_BALANCER_CONTROLLER, Cluster, at
+from rehearsal.cloud.kubernetes.cluster import (
+    APP_MESH_CONTROLLER,
+    AUTO_MODE,
+    KINDS,
+    LOAD_BALANCER_CONTROLLER,
+    Cluster,
+    at,
+)
 from rehearsal.cloud.refused import Refused
 
 if TYPE_CHECKING:
@@ -44,7 +51,7 @@ def admit(manifest: Props, live: Props | None, cluster: Cluster, target_groups: 
     the controller is down.
     """
     kind = manifest["kind"]
-    chart = KINDS[kind].chart
+    chart = KINDS[manifest["apiVersion"], kind].chart
     release = cluster.release(chart)
     admitted = copy.deepcopy(manifest)
     if release is None:
@@ -58,7 +65,7 @@ def admit(manifest: Props, live: Props | None, cluster: Cluster, target_groups: 
             f'"https://{service}.{release["namespace"]}.svc:443/{path}?timeout=10s": no endpoints available for '
             f'service "{service}"'
         )
-    if chart == LOAD_BALANCER_CONTROLLER:
+    if chart in {LOAD_BALANCER_CONTROLLER, AUTO_MODE}:
         refusal = _admit_binding(admitted, live, cluster, target_groups)
     else:
         refusal = _APP_MESH[kind](admitted, live, cluster)

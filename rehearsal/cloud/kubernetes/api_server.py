@@ -134,7 +134,7 @@ class ApiServers:
             "Service": self._services,
         }
         of_itself = made[kind.name](cluster) if kind.name in made else ()
-        return {_place(one): one for one in (*of_itself, *cluster.all(kind.name))}.values()
+        return {_place(one): one for one in (*of_itself, *cluster.of(kind))}.values()
 
     def _world(self, cluster: Cluster) -> Iterator[tuple[str, str, Props]]:
         """Yield namespace, name and document of every Service that the world has in a cluster."""

@@ -50,15 +50,19 @@ class Kind:
 
 LOAD_BALANCER_CONTROLLER = "aws-load-balancer-controller"
 APP_MESH_CONTROLLER = "appmesh-controller"
+AUTO_MODE = "EKS Auto Mode"
+"""Stands for a chart, and its release, in a cluster where AWS runs the load balancer controller."""
+
 _APP_MESH = "appmesh.k8s.aws/v1beta2"
 
 KINDS = {
-    kind.name: kind
+    (kind.api_version, kind.name): kind
     for kind in (
         Kind("v1", "Namespace", "namespaces", namespaced=False),
         Kind("v1", "ServiceAccount", "serviceaccounts"),
         Kind("v1", "ConfigMap", "configmaps"),
         Kind("elbv2.k8s.aws/v1beta1", "TargetGroupBinding", "targetgroupbindings", chart=LOAD_BALANCER_CONTROLLER),
+        Kind("eks.amazonaws.com/v1", "TargetGroupBinding", "targetgroupbindings", chart=AUTO_MODE),
         Kind(_APP_MESH, "Mesh", "meshes", namespaced=False, chart=APP_MESH_CONTROLLER),
         Kind(_APP_MESH, "VirtualNode", "virtualnodes", chart=APP_MESH_CONTROLLER),
         Kind(_APP_MESH, "VirtualService", "virtualservices", chart=APP_MESH_CONTROLLER),
@@ -95,6 +99,10 @@ class Cluster:
     def delete(self, kind: str, namespace: str, name: str) -> None:
         """Forget an object."""
         self._store.delete(self._place, _key(kind, namespace, name))
+
+    def of(self, kind: Kind) -> list[Props]:
+        """Return every object of a kind, and of no other kind of that name."""
+        return [one for one in self.all(kind.name) if one.get("apiVersion", kind.api_version) == kind.api_version]
 
     def all(self, kind: str) -> list[Props]:
         """Return every object of a kind, in the order of their namespaces and names."""

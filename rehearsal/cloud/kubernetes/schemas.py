@@ -179,18 +179,29 @@ _SPECS: dict[str, Schema] = {
     ),
 }
 
+
+def _auto_mode() -> Schema:
+    """Return the specification of EKS Auto Mode's binding, which knows a target group by its ARN alone."""
+    spec = _SPECS["TargetGroupBinding"]
+    return {**spec, "properties": {name: one for name, one in spec["properties"].items() if name != "targetGroupName"}}
+
+
 _MANIFEST = {"apiVersion": _text(), "kind": _text(), "metadata": _ANY_OBJECT}
 _SCHEMAS: dict[str, Schema] = {
     "Namespace": _object(**_MANIFEST, spec=_ANY_OBJECT),
     "ServiceAccount": _object(**_MANIFEST, automountServiceAccountToken=_YES_OR_NO),
     "ConfigMap": _object(**_MANIFEST, data=_MAP, binaryData=_MAP, immutable=_YES_OR_NO),
     **{name: _object(**_MANIFEST, spec=spec) for name, spec in _SPECS.items()},
+    "targetgroupbindings.eks.amazonaws.com": _object(**_MANIFEST, spec=_auto_mode()),
 }
 
 
 def validate(kind: Kind, manifest: Props) -> None:
     """Raise Refused with all that is wrong with a manifest, in the API server's words."""
-    problems = [*_metadata_problems(kind, manifest), *_schema_problems(_SCHEMAS[kind.name], manifest)]
+    problems = [
+        *_metadata_problems(kind, manifest),
+        *_schema_problems(_SCHEMAS.get(kind.resource) or _SCHEMAS[kind.name], manifest),
+    ]
     if problems:
         group = kind.api_version.rpartition("/")[0]
         named = f"{kind.name}.{group}" if group else kind.name

@@ -308,7 +308,9 @@ class KubernetesProvider:
             raise Refused(f'{failed}: no matches for kind "{kind.name}" in version "{kind.api_version}"')
 
     def _remove(self, kind: str, namespace: str, name: str) -> None:
-        held = kind in KINDS and KINDS[kind].chart
+        live = self._cluster.get(kind, namespace, name) or {}
+        known = KINDS.get((live.get("apiVersion", ""), kind))
+        held = known.chart if known else ""
         end = time.monotonic() + session.PATIENCE_SECONDS
         while held and self._idle(held) and self._cluster.get(kind, namespace, name) is not None:
             if time.monotonic() < end:

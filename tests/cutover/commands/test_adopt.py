@@ -239,12 +239,17 @@ def test_names_that_yaml_takes_for_something_else_stay_names(name: str) -> None:
     listener = _listener(*_rules(1000))
     routes, _ = candidates(listener, {"g": replace(_BEHIND, name=name)})
     text = written(
-        "eu-west-1", replace(listener, load_balancer=f"app/x/{name}"), room(listener, routes), [name, "b"], 200
+        "eu-west-1",
+        replace(listener, load_balancer=f"app/x/{name}"),
+        room(listener, routes),
+        {name: False, "b": True},
+        200,
     )
     read = dialect.shared(text.encode())["config"]
     assert list(read["eks-cutover:clusters"]) == list(read["eks-cutover:weights"]) == [f"r-{name.lower()}", "b"]
     assert read["eks-cutover:clusters"][f"r-{name.lower()}"]["existing"] == {"name": name}
     assert read["eks-cutover:loadBalancers"]["shared"]["existing"] == {"name": name, "port": 443}
     settings = parse(read, PROJECT, "prod")
+    assert settings.existing_clusters["b"].load_balancer_controller.managed_by == "autoMode"
     assert list(settings.routes) == [f"r-{name.lower()}"]
     assert settings.load_balancers["shared"].rule_quota == 200

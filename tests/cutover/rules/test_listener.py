@@ -14,7 +14,7 @@ from cutover.rules.evidence import Unproven
 from cutover.rules.found import Found, TargetGroup
 from cutover.rules.gate import judge
 from cutover.rules.giver import barred, given, givers, unanswered
-from cutover.rules.ground import Ground
+from cutover.rules.ground import Ground, Standing
 from cutover.rules.listener import Listener, Rule
 from cutover.rules.move import Group
 from tests.settings.editing import EXISTING, settings_of
@@ -154,13 +154,24 @@ def test_clusters_and_a_listener_that_stand_in_two_vpcs_are_refused() -> None:
     )
 
     def said(vpc: str, blue: str | None) -> list[tuple[str, str]]:
-        known = Ground(elsewhere={"shared": [replace(_listener(), vpc=vpc)]}, standing={"blue": blue})
+        known = Ground(
+            elsewhere={"shared": [replace(_listener(), vpc=vpc)]}, standing={"blue": Standing(blue) if blue else None}
+        )
         return [(one.code, one.key) for one in ground.mistakes(settings, known)]
 
     assert said(here, here) == []
     assert said(here, there) == [("CUT321", "clusters.blue.existing.name")]
     assert said(there, there) == [("CUT321", "network.vpcId")]
     assert said(here, None) == [("CUT320", "clusters.blue.existing.name")]
+
+
+def test_a_cluster_in_which_auto_mode_registers_nothing_is_refused_where_the_file_relies_on_it() -> None:
+    mode = {"loadBalancerController": {"managedBy": "autoMode"}}
+    clusters = {f"clusters.{key}": {"existing": {"name": key}, **mode} for key in ("blue", "green")}
+    changes = {**clusters, "weights.blue": 0, "weights.green": 0}
+    standing = {"blue": Standing("", automatic=True), "green": Standing("", automatic=False)}
+    (one,) = ground.mistakes(settings_of("dev", changes), Ground(standing=standing))
+    assert (one.code, one.key) == ("CUT322", "clusters.green.loadBalancerController.managedBy")
 
 
 def test_no_listener_at_all_is_told_as_no_load_balancer() -> None:

@@ -31,6 +31,7 @@ from cutover.rules.move import Group
 from cutover.rules.preflight import free_blocks, judge
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
+from settings.bindings import CONTROLLERS
 from settings.operation import Checks
 from settings.owner import STACK_TAG
 from tests.cutover.api_server import ApiServer, serving
@@ -883,7 +884,7 @@ def test_what_cannot_be_listed_hides_nothing_else_that_stands_inside(monkeypatch
         ]
     )
     monkeypatch.setattr(objects, "Inside", _Inside)
-    found = objects.read(aws, f"prod-{NEW}")
+    found = objects.read(aws, f"prod-{NEW}", CONTROLLERS)
     assert found["services"] == [_named("web/web")]
     assert str(found["secrets"]) == "no list of /api/v1/secrets, metadata True"
     assert found["identities"] == [identity]

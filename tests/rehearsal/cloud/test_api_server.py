@@ -26,6 +26,7 @@ from rehearsal.cloud.kubernetes.cluster import (
     set_answering,
     set_reachable,
 )
+from settings.bindings import CONTROLLERS
 from tests.rehearsal.conftest import REGION
 from tests.rehearsal.plugins.test_aws_clusters_and_roles import ASSUME, POD_IDENTITY, ROLE, cluster
 
@@ -112,7 +113,7 @@ def world(inner: Inner, *, ready: bool = True, replicas: int = 2) -> None:
 
 
 def test_an_empty_cluster_is_read_whole_and_has_nothing_but_its_namespaces(inner: Inner) -> None:
-    read = objects.read(inner.session, inner.name)
+    read = objects.read(inner.session, inner.name, CONTROLLERS)
     assert {kind: list(found) if isinstance(found, list) else found for kind, found in read.items()} == {
         kind: [] for kind in read
     }
@@ -138,7 +139,7 @@ def test_where_only_names_are_asked_for_nothing_else_is_told(inner: Inner) -> No
 
 def test_a_route_of_the_world_is_a_service_with_endpoints_and_a_deployment(inner: Inner) -> None:
     world(inner, replicas=3)
-    read: Any = objects.read(inner.session, inner.name)
+    read: Any = objects.read(inner.session, inner.name, CONTROLLERS)
     (service,), (slices,), (deployment,) = (read[kind] for kind in ("services", "endpointslices", "deployments"))
     assert (service["metadata"], service["spec"]["type"]) == ({"namespace": "web", "name": "web"}, "NodePort")
     assert service["spec"]["ports"] == [{"protocol": "TCP", "port": 80, "nodePort": 31000}]
@@ -151,7 +152,7 @@ def test_a_route_of_the_world_is_a_service_with_endpoints_and_a_deployment(inner
 
 def test_pods_that_are_not_ready_are_not_told_as_ready(inner: Inner) -> None:
     world(inner, ready=False)
-    read: Any = objects.read(inner.session, inner.name)
+    read: Any = objects.read(inner.session, inner.name, CONTROLLERS)
     assert [end["conditions"]["ready"] for end in read["endpointslices"][0]["endpoints"]] == [False, False]
     assert read["deployments"][0]["status"]["readyReplicas"] == 0
 
@@ -191,7 +192,7 @@ def test_what_would_be_missed_is_seen_by_a_retirement(inner: Inner) -> None:
 def test_pod_identities_come_with_their_roles(inner: Inner, served: Front) -> None:
     association = {"namespace": "web", "serviceAccount": "web", "roleArn": "arn:aws:iam::123456789012:role/web"}
     served.account.create(POD_IDENTITY, "web", clusterName=inner.name, **association)
-    (found,) = objects.read(inner.session, inner.name)["identities"]  # pyright: ignore[reportGeneralTypeIssues]
+    (found,) = objects.read(inner.session, inner.name, CONTROLLERS)["identities"]  # pyright: ignore[reportGeneralTypeIssues]
     assert found.items() >= association.items()
 
 

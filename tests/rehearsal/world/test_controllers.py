@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import botocore.retries.standard
 import pytest
 
-from rehearsal.cloud.kubernetes.cluster import Cluster, set_answering, set_reachable
+from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, Cluster, set_answering, set_reachable
 from rehearsal.cloud.targets import Targets
 from rehearsal.world.binding_controller import REGISTRATIONS, BindingController, Throttle, changes, wanted
 from rehearsal.world.controllers import EVENT, Controllers, Failed, Queue, connect, seconds
@@ -36,6 +36,7 @@ class Place:
     calls: list[str] = field(default_factory=list[str])
     time: float = 0.0
     values: dict[str, Any] = field(default_factory=dict[str, Any])
+    chart: str = CHART
 
     def __post_init__(self) -> None:
         self.cluster = Cluster(self.cloud.store, f"test-{self.key}")
@@ -52,7 +53,7 @@ class Place:
         client.meta.events.register("before-call", lambda model, **_: self.calls.append(model.name))
         return client
 
-    def bind(self, target_type: str = "instance", name: str = "web") -> None:
+    def bind(self, target_type: str = "instance", name: str = "web", api: str = "elbv2.k8s.aws/v1beta1") -> None:
         """Make a binding of the Service of the same name."""
         spec = {
             "serviceRef": {"name": name, "port": 80},
@@ -61,7 +62,10 @@ class Place:
         }
         metadata = {"name": name, "namespace": "web", "uid": uuid.uuid4().hex}
         self.cluster.put(
-            "TargetGroupBinding", "web", name, {"kind": "TargetGroupBinding", "metadata": metadata, "spec": spec}
+            "TargetGroupBinding",
+            "web",
+            name,
+            {"apiVersion": api, "kind": "TargetGroupBinding", "metadata": metadata, "spec": spec},
         )
 
     def unbind(self, name: str = "web") -> None:
@@ -91,7 +95,7 @@ class Place:
 
     def step(self) -> None:
         """Let the controller look once."""
-        self.controller.step({"version": "3.5.0", "values": {"region": REGION, **self.values}})
+        self.controller.step({"chart": self.chart, "version": "3.5.0", "values": {"region": REGION, **self.values}})
 
     def registered(self, group: str = "") -> set[tuple[str, int]]:
         """Return the targets of the group that are not leaving."""
@@ -224,6 +228,27 @@ def test_a_deleted_binding_takes_its_targets_out_and_waits_for_no_draining(place
     place.step()
     assert not place.bound()
     assert place.cloud.states(place.group) == {node: "draining"}
+
+
+def test_auto_mode_looks_at_bindings_of_its_own_kind_and_empties_a_group_only_that_is_tagged_for_it(
+    place: Place,
+) -> None:
+    place.chart, node = AUTO_MODE, place.node()
+    place.serve("10.0.1.1")
+    place.bind(name="other")
+    place.step()
+    assert place.registered() == set()
+    place.bind(api="eks.amazonaws.com/v1")
+    place.step()
+    assert place.registered() == {(node, 31000)}
+    place.serve("10.0.1.1", node_port=31001)
+    place.step()
+    assert place.registered() == {(node, 31000)}, "nothing leaves, so nothing comes"
+    tag = {"Key": "eks:eks-cluster-name", "Value": place.cluster.name}
+    place.cloud.client("elbv2").add_tags(ResourceArns=[place.group], Tags=[tag])
+    place.time += 3600
+    place.step()
+    assert place.registered() == {(node, 31001)}
 
 
 def test_a_group_deleted_under_a_binding_fails_its_changes_and_not_its_deletion(cloud: Cloud) -> None:

@@ -79,7 +79,8 @@ class Account:
         cluster.put("Release", "kube-system", LOAD_BALANCER_CONTROLLER, release)
         spec = {"serviceRef": {"name": "web", "port": 80}, "targetGroupARN": self.group, "targetType": "ip"}
         metadata = {"name": "web", "namespace": "web", "uid": "1"}
-        binding = {"kind": "TargetGroupBinding", "metadata": metadata, "spec": spec}
+        about = {"apiVersion": "elbv2.k8s.aws/v1beta1", "kind": "TargetGroupBinding"}
+        binding = {**about, "metadata": metadata, "spec": spec}
         cluster.put("TargetGroupBinding", "web", "web", binding)
 
     def rule_does(self, action: dict[str, Any]) -> None:
