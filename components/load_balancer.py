@@ -71,7 +71,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             self.listener_arn = self._listener(balancer, 443, _NOT_FOUND, certificate).arn
         else:
             self.listener_arn = self._listener(balancer, 80, _NOT_FOUND).arn
-        for record in wanted.names:
+        for record in wanted.records:
             aws.route53.Record(
                 f"{name}-{record}",
                 zone_id=args.zone_id,

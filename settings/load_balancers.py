@@ -68,6 +68,17 @@ NamedZone = Annotated[
 ]
 
 
+class Dns(Model):
+    """The DNS records under a load balancer's names."""
+
+    managed_by: Literal["stack", "external"] = Field(
+        default="stack",
+        description="who keeps them: the stack, or somebody else, such as external-dns; then no zone is needed where "
+        "certificateArn is given, and Route 53 and ACM are asked nothing",
+        json_schema_extra=edited("external deletes the records, which is refused while a live route lies on it"),
+    )
+
+
 class LoadBalancer(Model):
     """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
 
@@ -83,9 +94,10 @@ class LoadBalancer(Model):
     )
     names: Several[RecordName] = Field(
         default=(),
-        description="the names that are made to point to it",
+        description="the names that lead to it",
         json_schema_extra=edited("replaces the certificate that is made for them, the new one first"),
     )
+    dns: Dns = Field(default=Dns(), description="the records under the names")
     certificate_arn: CertificateArn | None = Field(
         default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
     )
@@ -98,8 +110,15 @@ class LoadBalancer(Model):
     rule_quota: RuleQuota = Field(default=100, description="the account's quota of rules per load balancer")
 
     @property
+    def records(self) -> tuple[str, ...]:
+        """The names whose records the stack makes."""
+        return self.names if self.dns.managed_by == "stack" else ()
+
+    @property
     def hosted_zone(self) -> Zone | None:
-        """The hosted zone: a public one, unless the file says otherwise."""
+        """The hosted zone: a public one, unless the file says otherwise; none where the stack makes nothing in it."""
+        if self.dns.managed_by == "external" and self.certificate_arn:
+            return None
         return Zone(name=self.zone, private=False) if isinstance(self.zone, str) else self.zone
 
     @property

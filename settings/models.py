@@ -126,7 +126,7 @@ class Settings(Model):
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
         for key, balancer in self.own_load_balancers.items():
-            if balancer.zone and not balancer.names:
+            if balancer.zone and not (balancer.names and balancer.hosted_zone):
                 yield f"loadBalancers.{key}.zone changes nothing: there are no names to make in it."
 
     def _strange_hosts(self) -> Iterator[str]:
@@ -136,7 +136,7 @@ class Settings(Model):
             if balancer is None:
                 continue
             strange = [host for host in route.hosts if not meet(host, balancer.names)]
-            if balancer.names and strange:
+            if balancer.records and strange:
                 unsure = "" if balancer.certificate_arn else ", and the certificate made for them is not valid for it"
                 yield (
                     f"The route {name} has the host {', '.join(strange)}, which loadBalancers.{key}.names has not. No "

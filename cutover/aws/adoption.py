@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from cutover.aws.listeners import listener_of
 from cutover.aws.live import TAGS_PER_CALL, denied_by, gone
+from cutover.aws.records import keeper, targets
 from cutover.aws.session import LiveError
 from cutover.calls import at_once, client, failing_as, pages
 from cutover.rules.adoption import Behind
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 10  # ELB refills as many reads a second, for everybody
 
 _TAGS, _QUOTA = "elasticloadbalancing:DescribeTags", "rules-per-application-load-balancer"
-
-# What external-dns puts before a record's name for the TXT record by which it owns it, unless told otherwise.
-_OWNED = ("", "a-", "aaaa-", "cname-")
 
 
 @dataclass(frozen=True)
@@ -182,12 +180,10 @@ class Adoption:
                     self._route53, "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]
                 ),
             )
-            owned = {one["Name"] for one in sets or [] if one["Type"] == "TXT" and "external-dns" in str(one)}
             for one in sets or []:
-                if wanted in _targets(one):
-                    keeps = any(f"{before}{one['Name']}" in owned for before in _OWNED)
-                    kept = " (kept by external-dns)" if keeps else ""
-                    self.seen.records.append(f"{one['Name'].rstrip('.')}{kept}")
+                if wanted in targets(one):
+                    kept = keeper(one["Name"], sets or [])
+                    self.seen.records.append(f"{one['Name'].rstrip('.')}{f' (kept by {kept})' if kept else ''}")
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
         parts = [arns[start : start + TAGS_PER_CALL] for start in range(0, len(arns), TAGS_PER_CALL)]
@@ -217,13 +213,6 @@ class Adoption:
                 elif not gone(error):
                     raise
                 return None
-
-
-def _targets(record: Mapping[str, Any]) -> list[str]:
-    """Return the names to which a record leads, as an alias or a CNAME."""
-    aliased = record.get("AliasTarget", {}).get("DNSName", "")
-    named = [one["Value"] for one in record.get("ResourceRecords", ()) if record["Type"] == "CNAME"]
-    return [name.lower().rstrip(".").removeprefix("dualstack.") for name in [aliased, *named]]
 
 
 def _balancer(described: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> Balancer:

@@ -31,7 +31,7 @@ def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
         yield from _limit_mistakes(settings, key, balancer)
     for key, balancer in settings.load_balancers.items():
         yield from _rule_mistakes(settings, key, balancer)
-    names = Counter(name for balancer in settings.own_load_balancers.values() for name in balancer.names)
+    names = Counter(name for balancer in settings.own_load_balancers.values() for name in balancer.records)
     for name in (name for name, count in names.items() if count > 1):
         yield Mistake(
             "CUT211",
@@ -44,7 +44,14 @@ def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
 @as_far_as_known
 def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     where, zone = f"loadBalancers.{key}", balancer.hosted_zone
-    if balancer.names and zone is None:
+    if balancer.names and zone is None and balancer.dns.managed_by == "external" and not balancer.certificate_arn:
+        yield Mistake(
+            "CUT278",
+            f"{where}.certificateArn",
+            f"missing, and so is a zone, while names has {', '.join(balancer.names)}. Without a zone nobody could "
+            "prove to ACM that the names are yours. Give a certificate that is valid for them, or the zone",
+        )
+    if balancer.records and zone is None:
         yield Mistake(
             "CUT212",
             f"{where}.zone",

@@ -63,7 +63,7 @@ def joined_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 def _records(balancer: LoadBalancer) -> Iterator[tuple[str, str]]:
     """Yield the name behind its key of each record that a load balancer has, and what it is."""
-    yield from ((name, name) for name in balancer.names)
+    yield from ((name, name) for name in balancer.records)
     if balancer.certificate_arn is None:
         for domain in dict.fromkeys(name.removeprefix("*.") for name in balancer.names):
             yield f"validation-{domain}", f"the validation of {domain}"

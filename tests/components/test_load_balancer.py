@@ -88,6 +88,19 @@ def test_every_name_is_an_alias_of_the_load_balancer() -> None:
         }
 
 
+def test_records_that_others_keep_are_not_made_and_clients_are_told_the_names_all_the_same() -> None:
+    recorder = _named(dns={"managedBy": "external"})
+    assert set(recorder.of("Record")) == {
+        "public-validation-app.example.com",
+        "public-validation-grpc.example.com",
+    }
+    assert "443" in "".join(recorder.of("Listener"))
+    given = _named(
+        dns={"managedBy": "external"}, certificateArn="arn:aws:acm:ap-northeast-1:123456789012:certificate/1"
+    )
+    assert not given.of("Record")
+
+
 def test_only_the_ranges_that_are_named_may_connect_on_both_ports() -> None:
     rules = _named(ingress=("10.0.0.0/8", "192.0.2.0/24")).of("SecurityGroupIngressRule").values()
     assert {(rule.inputs["cidrIpv4"], rule.inputs["fromPort"], rule.inputs["toPort"]) for rule in rules} == {

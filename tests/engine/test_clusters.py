@@ -96,6 +96,30 @@ def test_a_public_endpoint_is_one_change_of_the_cluster_in_place(standing: Stand
 
 
 @only_dev
+def test_a_name_that_has_a_record_already_ends_the_preview_and_records_that_serve_are_not_given_away(
+    standing: Standing,
+) -> None:
+    route53 = standing.sandbox.aws("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    record = {"Name": "new.example.com", "Type": "CNAME", "TTL": 60, "ResourceRecords": [{"Value": "old.example.net"}]}
+
+    def change(action: str) -> None:
+        changes = [{"Action": action, "ResourceRecordSet": record}]
+        route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+
+    change("CREATE")
+    taken = standing.preview(
+        lambda config: config["eks-cutover:loadBalancers"]["public"]["names"].append(record["Name"])
+    )
+    change("DELETE")
+    assert "new.example.com has a record already (CNAME to old.example.net)" in taken.failure
+    given = standing.preview(
+        lambda config: config["eks-cutover:loadBalancers"]["public"].update(dns={"managedBy": "external"})
+    )
+    assert "protected" in given.failure
+
+
+@only_dev
 def test_a_cluster_with_a_share_in_one_route_only_is_refused_to_leave(standing: Standing) -> None:
     route = sorted(standing.config["eks-cutover:routes"])[0]
 

@@ -1,0 +1,78 @@
+"""A hook on the DNS records that the program makes: one that stands there already ends the preview, not the update.
+
+Owns when that is asked: of a record that the engine would create, and only then, since one that the stack has is its
+own whatever somebody has made of it. What cannot be read is not said. Refuses to own the words (rules/records.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pulumi
+from botocore.exceptions import BotoCoreError, ClientError
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
+
+from cutover.aws.records import standing
+from cutover.aws.session import session
+from cutover.calls import OutsideError
+from cutover.rules.records import taken
+
+if TYPE_CHECKING:
+    import boto3
+    from pulumi import ResourceHookArgs, ResourceTransformArgs
+
+    from cutover.rules.records import Record
+    from settings import Settings
+
+_RECORD = "aws:route53/record:Record"
+
+
+class TakenError(Exception):
+    """A name has a record already. The engine shows the text under the record, and ends the preview."""
+
+
+def install(settings: Settings) -> None:
+    """Put the hook on every record of this program that leads clients to a load balancer."""
+    asked = RecordHooks(settings)
+    also_in_previews = ResourceHookOptions(on_dry_run=True)
+    create = ResourceHook("eks-cutover-record-create", asked.before_create, also_in_previews)
+    hooks = ResourceOptions(hooks=ResourceHookBinding(before_create=[create]))
+
+    def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != _RECORD or args.props.get("allowOverwrite"):
+            return None
+        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, hooks))
+
+    pulumi.runtime.register_resource_transform(bind)
+
+
+class RecordHooks:
+    """What is asked of the records of one run."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        # One of its own, as the gate has: and a session must not make clients in several threads at once.
+        self._thread = ThreadPoolExecutor(1, "records")
+
+    async def before_create(self, args: ResourceHookArgs) -> None:
+        """End a run that would make a record where there is one."""
+        wanted = args.new_inputs or {}
+        zone, name = wanted.get("zoneId"), wanted.get("name")
+        if not isinstance(zone, str) or not isinstance(name, str):
+            return
+        there = await asyncio.get_running_loop().run_in_executor(self._thread, self._standing, zone, name)
+        if there:
+            raise TakenError(taken(there))
+
+    def _standing(self, zone: str, name: str) -> Record | None:
+        try:
+            return standing(self._account, zone, name)
+        except (OutsideError, ClientError, BotoCoreError):
+            return None
+
+    @cached_property
+    def _account(self) -> boto3.Session:
+        return session(self._settings.aws)
