@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cutover.commands import adopt, guard, manifests, promote, release, retire, rollback, shift, status
+from cutover.commands import adopt, disown, guard, manifests, promote, release, retire, rollback, shift, status
 from cutover.commands.terminal import Code, results, say
 from settings.version import VERSION
 
@@ -45,6 +45,7 @@ app.command()(retire.retire)
 app.command()(guard.guard)
 app.command()(manifests.manifests)
 app.command()(adopt.adopt)
+app.command()(disown.disown)
 
 
 def run() -> None:

@@ -14,13 +14,14 @@ from functools import cached_property
 from subprocess import CalledProcessError
 from typing import TYPE_CHECKING, Any
 
-from pulumi.automation import ConfigValue, LocalWorkspace, Stack
+from pulumi.automation import ConfigValue, Deployment, LocalWorkspace, Stack
 from pulumi.automation.errors import InvalidVersionError
 
 from cutover.engine import lock
 from cutover.engine.cli import Cli
 from cutover.engine.run import watch
 from cutover.engine.stack_file import EngineError, ProjectError, StackFile, asking
+from cutover.rules.disown import without
 from cutover.rules.history import Update
 from settings import files
 
@@ -209,8 +210,21 @@ class Project(StackFile):
 
         :raises ProjectError: the state cannot be read
         """
+        return self._state()[1].get("resources", [])
+
+    def forget(self, urns: Sequence[str]) -> None:
+        """Take resources out of the state, and leave what they stand for as it is.
+
+        :raises ProjectError: the state cannot be read or written
+        """
+        version, state = self._state()
+        with asking("stack import"):
+            self._automation.import_stack(Deployment(version, without(state, urns)))
+
+    def _state(self) -> tuple[int | None, Mapping[str, Any]]:
         with asking("stack export"):
-            return (self._automation.export_stack().deployment or {}).get("resources", [])
+            exported = self._automation.export_stack()
+        return exported.version, exported.deployment or {}
 
     def _watch(self, operation: Callable[..., Any], **options: Any) -> Run:
         return watch(operation, self._keys, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from rehearsal.play import stackfile
 from rehearsal.play.brownfield import NAME, PORT, WHO, Brownfield, brownfield
 from rehearsal.play.load import Destination, Load, Names, ask
 from rehearsal.world.workloads import WORKLOAD
+from tests.cutover.documents import as_documented
 from tests.engine.under_load import NEW, UnderLoad, lost, until
 
 if TYPE_CHECKING:
@@ -169,15 +171,34 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         assert moved[-1].cluster == "prod-green"
         assert stack.sandbox.cutover("rollback", "-s", "dev", "--yes", "--reason", "to see it").returncode == 2
         _retire_blue(there, stack)
-        stackfile.edit(stack.sandbox.project, "dev", _web(live=False))
-        with stack.noting("given back") as answers:
-            assert not stack.up().failure
-        assert answers[-1].cluster == WHO
-        with stack.noting("destroyed") as ended:
-            gone = watch(stack.stack.destroy)
-        assert not gone.failure
-        assert not lost([*answers, *ended])
+        _give_away(stack)
         assert there.standing() == stood
+
+
+def _give_away(stack: UnderLoad) -> None:
+    """See that the stack forgets a route that is live, and then all, and that AWS and clients do not notice."""
+    before, rules = stack.stack.export_stack().deployment, stack.rules()
+    refused = stack.sandbox.cutover("disown", "green", "-s", "dev", "--yes")
+    assert "A cluster goes by cutover retire green" in " ".join(refused.stderr.split())
+    with stack.noting("disowned") as answers:
+        said = stack.sandbox.cutover("disown", "web", "-s", "dev", "--yes")
+    assert said.returncode == 0, said.stderr
+    left = stack.stack.export_stack().deployment
+    assert before
+    assert left
+    gone = {one["urn"].rpartition("::")[2] for one in before["resources"]} - {
+        one["urn"].rpartition("::")[2] for one in left["resources"]
+    }
+    assert {"web", "web-weighted", "web-green", "web-green-preview"} <= gone
+    assert any(name.startswith("green-from-shared") for name in gone)
+    assert not stack.preview().steps, "nothing that serves is deleted by the next update"
+    whole = stack.sandbox.cutover("disown", "-s", "dev", "--yes", "--json")
+    assert whole.returncode == 0, whole.stderr
+    as_documented("disown", json.loads(whole.stdout))
+    assert not (stack.stack.export_stack().deployment or {}).get("resources")
+    assert stack.rules() == rules
+    assert not lost(answers)
+    assert answers[-1].cluster == "prod-green"
 
 
 def _retire_blue(there: Brownfield, stack: UnderLoad) -> None:

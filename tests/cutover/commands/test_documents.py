@@ -23,6 +23,7 @@ COMMANDS = [
     ["retire", "v1-36"],
     ["guard"],
     ["manifests", "blue"],
+    ["disown", "web"],
 ]
 
 
