@@ -1,7 +1,8 @@
 # What people run here. Each target sets up what it needs and asks for nothing.
 STACK ?= dev
 FILE ?=
-WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE))
+SCENE ?=
+WHICH := --stack $(STACK) $(if $(FILE),--file $(FILE)) $(if $(SCENE),--scene $(SCENE))
 PYTHON ?= python3
 RUN := .venv/bin/python
 PYTEST := $(RUN) -m pytest --dist loadgroup --no-loadscope-reorder
@@ -16,6 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "STACK=prod or FILE=path names another stack file for rehearse and shell"
+	@echo "SCENE=existing or SCENE=manifests starts them from what others made"
 
 rehearse: .venv/installed ## play a whole migration of a stack file on this machine
 	$(RUN) -m rehearsal migrate $(WHICH)

@@ -9,9 +9,10 @@ import json
 import os
 import re
 import subprocess
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich import box
@@ -22,7 +23,9 @@ import settings
 from rehearsal.engine import executable
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
-from rehearsal.play.beforehand import make_zones
+from rehearsal.play.acts import live
+from rehearsal.play.beforehand import make_zones, prepare
+from rehearsal.play.elsewhere import listeners, standing
 from rehearsal.play.migration import Rehearsal
 from rehearsal.play.outcome import Outcome
 from rehearsal.play.report import document, render, split, touched
@@ -47,12 +50,19 @@ StackOption = Annotated[str, typer.Option(help="The stack whose file is rehearse
 FileOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="A stack file from anywhere, in place of the stack's own.")
 ]
+_SCENES = {"existing": "Pulumi.next-cluster.yaml", "manifests": "Pulumi.gitops.yaml"}
+SceneOption = Annotated[
+    Literal["existing", "manifests"] | None,
+    typer.Option(help="A start from what exists: an example's stack file, and what it names made beforehand."),
+]
 
 
 @app.command()
 def migrate(
     stack: StackOption = "dev",
     file: FileOption = None,
+    *,
+    scene: SceneOption = None,
     rate: Annotated[float, typer.Option(help="Requests per second, over all routes.")] = 200.0,
     report: Annotated[
         Path | None,
@@ -66,7 +76,7 @@ def migrate(
 
     Exits with 1 where an invariant broke, and with 2 where there is nothing to rehearse.
     """
-    stack, file = _stack_file(stack, file)
+    stack, file = _stack_file(stack, file, scene)
     rehearsed = _sandbox(stack, file)
     report = _writable(report or Path(".rehearsal") / f"report-{stack}.html")
     outcomes: list[Outcome] = []
@@ -105,8 +115,9 @@ def _made(rehearsed: Sandbox) -> str:
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {program}, Pulumi engine {rehearsed.engine.version}"
 
 
-def _stack_file(stack: str, file: Path | None) -> tuple[str, Path]:
+def _stack_file(stack: str, file: Path | None, scene: str | None) -> tuple[str, Path]:
     """Return the name of the stack that is rehearsed, and its file."""
+    file = PROGRAM / "examples" / _SCENES[scene] if scene else file
     if file is None:
         return stack, files.stack_file(PROGRAM, stack)
     named = file.stem.removeprefix("Pulumi.")
@@ -128,6 +139,11 @@ def _checked(stack: str, file: Path) -> Settings:
 def _sandbox(stack: str, file: Path, hosted_zones: Sequence[str] = ()) -> Sandbox:
     """Return a sandbox in the place that a stack file names, where its world goes on."""
     settings = _checked(stack, file)
+    if settings.existing_clusters and not settings.elsewhere:
+        _end(
+            f"{file} cannot be rehearsed: clusters that were made elsewhere are played behind a listener that was made "
+            "elsewhere alone. Write loadBalancers.NAME.existing into a copy."
+        )
     zones = settings.network.zones if isinstance(settings.network, NewNetwork) else ()
     return Sandbox(
         _engine(),
@@ -178,13 +194,21 @@ def _table(title: str, outcomes: list[Outcome]) -> Table:
 
 
 @app.command()
-def shell(stack: StackOption = "dev", file: FileOption = None) -> None:
-    """Open a shell in which plain `pulumi` runs against the emulated AWS, until you leave it."""
-    stack, file = _stack_file(stack, file)
-    with _sandbox(stack, file, ZONES) as sandbox:
-        make_zones(sandbox, stackfile.read(sandbox.project, stack))
+def shell(stack: StackOption = "dev", file: FileOption = None, scene: SceneOption = None) -> None:
+    """Open a shell in which plain `pulumi` runs against the emulated AWS, until you leave it.
+
+    What the stack file names as made elsewhere is made before, and its routes are at live: false.
+    """
+    stack, file = _stack_file(stack, file, scene)
+    with _sandbox(stack, file, ZONES) as sandbox, ExitStack() as stood:
+        config = stackfile.read(sandbox.project, stack)
+        make_zones(sandbox, config)
         for one in [*({"dev", "prod"} - {stack}), stack]:  # the last one is selected
             sandbox.stack(one)
+        if listeners(config):
+            config, _ = prepare(sandbox, stack)
+            stackfile.edit(sandbox.project, stack, live(on=False))
+            stood.enter_context(standing(sandbox, config))
         messages.print(
             f"The emulated AWS answers at {sandbox.endpoint} until you leave this shell.\n"
             f"The stack files here are copies; edit them in {sandbox.project}\n"

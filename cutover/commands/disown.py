@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from cutover.commands.opened import Opened
 
 
+_NO_THINGS = ("pulumi:", "eks-cutover:", "eks:index:")  # providers and components
+
+
 def disown(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="A route or a load balancer; left out: all of the stack.")
@@ -84,5 +87,6 @@ def _keys(here: Opened, name: str) -> list[str]:
 
 def _told(urns: Sequence[str]) -> str:
     kinds = Counter(urn.split("::")[2].rpartition("$")[2] for urn in urns)
-    listed = "\n".join(f"  {count} {kind}" for kind, count in sorted(kinds.items()) if not kind.startswith("pulumi:"))
+    things = sorted((kind, count) for kind, count in kinds.items() if not kind.startswith(_NO_THINGS))
+    listed = "\n".join(f"  {count} {kind}" for kind, count in things)
     return f"Of these the stack will know nothing any more. They stand as they are, and no tool keeps them:\n{listed}"

@@ -121,7 +121,7 @@ class EksApi:
         return answer
 
     def _cluster(self, request: Request, name: str) -> Response:
-        """Return moto's answer with endpoint, authority, issuer, version and Auto Mode as the store has them."""
+        """Return moto's answer with what the store has: the way to it, version, VPC, login, Auto Mode."""
         response = Response.from_app(self._moto, request.environ)
         if own := self._store.get(CLUSTERS, name):
             answer: Any = response.get_json()
@@ -131,6 +131,12 @@ class EksApi:
                     "certificateAuthority": {"data": own["certificateAuthority"]},
                     "identity": {"oidc": {"issuer": own["issuer"]}},
                     "version": own["version"],
+                    "resourcesVpcConfig": {
+                        **answer["cluster"].get("resourcesVpcConfig", {}),
+                        "vpcId": own["vpcId"],
+                        "clusterSecurityGroupId": own["securityGroup"],
+                    },
+                    "accessConfig": {"authenticationMode": own["authenticationMode"]},
                     "computeConfig": {"enabled": own["autoMode"]},
                     "kubernetesNetworkConfig": {
                         **(answer["cluster"].get("kubernetesNetworkConfig") or {}),

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules.judgement import weights_alone
 from cutover.rules.run import LISTENER_RULE, Run
+from rehearsal.play import elsewhere
+from rehearsal.play.brownfield import WHO
+from rehearsal.play.elsewhere import by_gitops
 from rehearsal.play.history import tell_the_past
 from rehearsal.play.waiting import until_healthy
 from rehearsal.world.workloads import WORKLOAD
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.brownfield import Brownfield
     from rehearsal.play.stackfile import Config
 
 _FEW = 2  # pods of a cluster where it is small: as the new one begins, or as autoscalers leave it in the night
@@ -49,7 +53,7 @@ class Act:
 def acts(config: Config) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
     clusters = config["eks-cutover:clusters"]
-    old, *_, new = sorted(clusters, key=version_of)
+    old, *_, new = sorted(clusters, key=order_of)
     shifts = _shifts_only(config)
 
     def shift(share: int, title: str = "", **more: Any) -> Act:
@@ -109,6 +113,99 @@ def acts(config: Config) -> list[Act]:
         shift(100, f"{new} at 100 again"),
         *_unprotected(old, new, clusters),
         Act(title=f"{old} retired", weights={new: 100}, edit=_only(new, {new: 100}), faults=_spares(new)),
+    ]
+
+
+def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Act]:
+    """Return the acts that lead from what others' rules answer to the stack, from cluster to cluster, and back.
+
+    ``there`` is what stood before.
+    """
+    old, *_, new = sorted(config["eks-cutover:clusters"], key=order_of)
+    shifts, many = _shifts_only(config), many_pods(config)
+    theirs = {WHO: 100}
+
+    def shift(share: int, title: str = "", **more: Any) -> Act:
+        weights = {old: 100 - share, new: share}
+        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts)
+        return replace(made, **more)
+
+    def apply(_: Sandbox) -> None:
+        for key in by_gitops(config):
+            elsewhere.apply(there, stack, key)
+
+    def leave(_: Sandbox) -> None:
+        if old in by_gitops(config):
+            elsewhere.withdraw(there, config, old)
+
+    grown = _both(apply, _grow(config, (old, new), many))
+    return [
+        Act(
+            title="the stack beside what answers",
+            weights=theirs,
+            edit=live(on=False),
+            faults=_makes_no_more_than_its_own,
+            before=_both(_behave(config, old, alive=False), _behave(config, new)),
+        ),
+        Act(
+            title="live before anybody is healthy",
+            weights=theirs,
+            edit=live(on=True),
+            refused=f"{old} has 0 healthy targets",
+        ),
+        Act(
+            title=f"{new} by the preview header",
+            weights=theirs,
+            edit=live(on=False),
+            faults=_nothing,
+            before=grown,
+            preview=new,
+        ),
+        Act(title="live", weights={old: 100}, edit=live(on=True), faults=_weighted_rules_alone("create")),
+        # Of a route that has just begun nobody knows what a target can carry: one was enough, in each, for an hour.
+        shift(1, before=_both(_serves_for_an_hour(old, 1), _serves_for_an_hour(new, 1))),
+        shift(0, "back from 1"),
+        shift(50),
+        shift(100),
+        shift(0, "back from 100"),
+        shift(100, f"{new} at 100 again"),
+        *_unprotected(old, new, config["eks-cutover:clusters"]),
+        Act(
+            title=f"{old} let go",
+            weights={new: 100},
+            edit=_only(new, {new: 100}),
+            faults=_spares(new),
+            before=leave,
+        ),
+        Act(title="given back", weights=theirs, edit=live(on=False), faults=_weighted_rules_alone("delete")),
+    ]
+
+
+def live(*, on: bool) -> Callable[[Config], None]:
+    """Return the edit that lets all routes be live, or not."""
+
+    def edit(config: Config) -> None:
+        for route in config["eks-cutover:routes"].values():
+            route["live"] = on
+
+    return edit
+
+
+def _makes_no_more_than_its_own(run: Run) -> list[str]:
+    """Say what a first update touched that is others' to make, or that answers somebody."""
+    theirs = ("aws:lb/loadBalancer:", "aws:lb/listener:", "aws:route53/", "aws:acm/")
+    return [
+        f"the first update touched more than its own: {step}"
+        for step in run.steps
+        if step.op != "create" or step.type.startswith(theirs) or step.name.endswith("-weighted")
+    ]
+
+
+def _weighted_rules_alone(op: str) -> Callable[[Run], list[str]]:
+    return lambda run: [
+        f"more than weighted rules was touched: {step}"
+        for step in run.steps
+        if (step.op, step.type) != (op, LISTENER_RULE) or not step.name.endswith("-weighted")
     ]
 
 

@@ -10,8 +10,9 @@ import copy
 import time
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.play import stackfile
-from settings.values import version_of
+from rehearsal.play import elsewhere, stackfile
+from rehearsal.play.brownfield import land
+from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
     from rehearsal.engine.sandbox import Sandbox
@@ -86,7 +87,7 @@ def played(config: Config) -> tuple[Config, list[str]]:
         sizes.append("gate.override")
     if sizes:
         said.append(f"{', '.join(sizes)}: left out, since all routes move together, to clusters of the same size.")
-    return found, [*said, *_as_two_clusters(found)]
+    return found, [*said, *_as_two_clusters(found), *elsewhere.as_played(found)]
 
 
 def _opened(value: Any) -> Any:
@@ -99,11 +100,15 @@ def _opened(value: Any) -> Any:
 def _as_two_clusters(config: Config) -> list[str]:
     """Leave the oldest and the newest cluster, or make a next one of the only one."""
     clusters = config["eks-cutover:clusters"]
-    old, *others = sorted(clusters, key=version_of)
+    old, *others = sorted(clusters, key=order_of)
     if not others:
-        new = _next(old)
         made = {key: value for key, value in clusters[old].items() if key not in {"name", "meshName"}}
-        clusters[new] = {**made, "version": f"{new.removeprefix('v').replace('-', '.')}"}
+        if "existing" in made:
+            new = f"{old}-b"
+            clusters[new] = {**made, "existing": {"name": new}}
+        else:
+            new = _next(old)
+            clusters[new] = {**made, "version": f"{new.removeprefix('v').replace('-', '.')}"}
         said = [f"{new} is made for the rehearsal, a copy of {old}, which is the only cluster in the file."]
     else:
         *between, new = others
@@ -137,8 +142,11 @@ def _make_certificates(sandbox: Sandbox, config: Config) -> None:
 
 def _make_network(sandbox: Sandbox, config: Config) -> None:
     """Make a VPC with as many subnets as the file names, and name them in their place."""
-    network = config["eks-cutover:network"]
+    network = config.get("eks-cutover:network", {})
     if "vpcId" not in network:
+        return
+    if elsewhere.listeners(config):
+        config["eks-cutover:network"] = land(sandbox).network
         return
     ec2 = sandbox.aws("ec2")
     zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]

@@ -24,17 +24,18 @@ from rehearsal.world.pods import CLUSTER_HEADER
 from settings.owner import STACK_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from rehearsal.engine.sandbox import Sandbox
 
 NAME, PORT = "shared-alb", 443
-CATCH_ALL = 1000
-"""The place of the rule that answers all paths of the host."""
+PLACES = (10, 11, 12, 401, 402, 20, 21, 403, 404, 1000)
+"""Where its ten rules stand; the last answers all paths of the host."""
 
 WHO = "before"
 """What answers there, where the stack's clusters say their keys."""
 
+_HTTP = 80
 _STACK_OF_ENGINE = "pulumi:stack"  # the tag that tells what a stack has made
 _FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
 
@@ -44,9 +45,7 @@ class Brownfield:
     """A load balancer of somebody else with a listener and ten rules, and the VPC that it stands in."""
 
     sandbox: Sandbox
-    vpc: str
-    public: list[str]
-    private: list[str]
+    land: Land
     listener: str
 
     def cluster(self, name: str, version: str, *namespaces: str, chart: str = LOAD_BALANCER_CONTROLLER) -> None:
@@ -55,17 +54,17 @@ class Brownfield:
         trust = '{"Version": "2012-10-17", "Statement": []}'
         role = iam.create_role(RoleName=f"{name}-cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
         made = self.sandbox.aws("eks").create_cluster(
-            name=name, version=version, roleArn=role, resourcesVpcConfig={"subnetIds": self.private}
+            name=name, version=version, roleArn=role, resourcesVpcConfig={"subnetIds": self.land.private}
         )["cluster"]
         group = self.sandbox.aws("ec2").create_security_group(
-            GroupName=f"eks-cluster-sg-{name}", Description="made by EKS", VpcId=self.vpc
+            GroupName=f"eks-cluster-sg-{name}", Description="made by EKS", VpcId=self.land.vpc
         )["GroupId"]
         servers = store.get(API_SERVERS, "") or {"url": "https://127.0.0.1:9", "authority": ""}
         document = {
             "endpoint": f"{servers['url']}/{name}/{name}",
             "certificateAuthority": servers["authority"],
             "issuer": f"https://oidc.eks.{self.sandbox.region}.amazonaws.com/id/{name}",
-            "vpcId": self.vpc,
+            "vpcId": self.land.vpc,
             "securityGroup": group,
             "version": version,
             "authenticationMode": "API",
@@ -97,6 +96,10 @@ class Brownfield:
             schemas.validate(KINDS[manifest["apiVersion"], kind], manifest)
             inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
 
+    def bindings(self, cluster: str) -> int:
+        """Return how many bindings stand in a cluster."""
+        return len(Cluster(self.sandbox.store, cluster).all("TargetGroupBinding"))
+
     def withdraw(self, cluster: str, namespace: str, binding: str) -> None:
         """Take a binding out of a cluster, as GitOps does; its controller lets go of it once its targets are out."""
         inside = Cluster(self.sandbox.store, cluster)
@@ -108,11 +111,6 @@ class Brownfield:
             }
 
         inside.change("TargetGroupBinding", namespace, binding, leaving)
-
-    @property
-    def network(self) -> dict[str, Any]:
-        """The VPC as a stack file names it."""
-        return {"vpcId": self.vpc, "publicSubnetIds": self.public, "privateSubnetIds": self.private}
 
     def standing(self) -> dict[str, Any]:
         """Return all that its maker owns, as AWS describes it: nothing of the stack's is in it."""
@@ -144,49 +142,94 @@ def tags_of(elb: Any, arns: list[str]) -> dict[str, dict[str, str]]:
     return {one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for part in answers for one in part}
 
 
-@contextmanager
-def brownfield(sandbox: Sandbox, host: str) -> Generator[Brownfield]:
-    """Make it: ``host`` is answered by the rule `CATCH_ALL`, nine others answer other hosts and paths."""
-    ec2, elb = sandbox.aws("ec2"), sandbox.aws("elbv2")
+@dataclass(frozen=True)
+class Land:
+    """A VPC with subnets of two kinds in two zones."""
+
+    vpc: str
+    public: list[str]
+    private: list[str]
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The VPC as a stack file names it."""
+        return {"vpcId": self.vpc, "publicSubnetIds": self.public, "privateSubnetIds": self.private}
+
+
+def land(sandbox: Sandbox) -> Land:
+    """Make a VPC."""
+    ec2 = sandbox.aws("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.50.0.0/16")["Vpc"]["VpcId"]
-    zones = [f"{sandbox.region}a", f"{sandbox.region}c"]
+    zones = [one["ZoneName"] for one in ec2.describe_availability_zones()["AvailabilityZones"]][:2]
     subnets = [
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.50.{place * 16}.0/20", AvailabilityZone=zone)["Subnet"]["SubnetId"]
         for place, zone in enumerate(zones * 2)
     ]
-    group = ec2.create_security_group(GroupName="shared", Description="shared", VpcId=vpc)["GroupId"]
+    return Land(vpc, subnets[:2], subnets[2:])
+
+
+@contextmanager
+def brownfield(
+    sandbox: Sandbox,
+    *hosts: str,
+    name: str = NAME,
+    port: int = PORT,
+    places: Sequence[int] = PLACES,
+    at: Land | None = None,
+) -> Generator[Brownfield]:
+    """Make it: the rule at the last of ``places`` answers ``hosts``, or whatever is asked, nine others other requests.
+
+    The load balancer stands ``at`` a VPC that is there, or in one of its own.
+    """
+    ec2, elb, there = sandbox.aws("ec2"), sandbox.aws("elbv2"), at or land(sandbox)
+    group = ec2.create_security_group(GroupName=name, Description="shared", VpcId=there.vpc)["GroupId"]
     balancer = elb.create_load_balancer(
-        Name=NAME,
+        Name=name,
         Scheme="internet-facing",
-        Subnets=subnets[:2],
+        Subnets=there.public,
         SecurityGroups=[group],
         Tags=[{"Key": "made-by", "Value": "terraform"}],
     )["LoadBalancers"][0]
+    tls = {"Protocol": "HTTPS", "Certificates": [{"CertificateArn": _certificate(sandbox)}]}
     listener = elb.create_listener(
         LoadBalancerArn=balancer["LoadBalancerArn"],
-        Port=PORT,
-        Protocol="HTTPS",
-        Certificates=[{"CertificateArn": _certificate(sandbox)}],
+        Port=port,
+        **(tls if port != _HTTP else {"Protocol": "HTTP"}),
         DefaultActions=[_FIXED],
     )["Listeners"][0]["ListenerArn"]
-    with _server(loopback.address(str(sandbox.folder), "before")) as (address, port):
+    with _server(loopback.address(str(sandbox.folder), f"before {name}")) as (address, listens):
         old = elb.create_target_group(
-            Name="before", Protocol="HTTP", Port=80, VpcId=vpc, TargetType="ip", HealthCheckIntervalSeconds=5
+            Name=f"before-{name}"[:32].rstrip("-"),
+            Protocol="HTTP",
+            Port=80,
+            VpcId=there.vpc,
+            TargetType="ip",
+            HealthCheckIntervalSeconds=5,
         )["TargetGroups"][0]["TargetGroupArn"]
-        elb.register_targets(TargetGroupArn=old, Targets=[{"Id": address, "Port": port}])
+        elb.register_targets(TargetGroupArn=old, Targets=[{"Id": address, "Port": listens}])
         forward = {"Type": "forward", "ForwardConfig": {"TargetGroups": [{"TargetGroupArn": old, "Weight": 1}]}}
-        redirect = {
-            "Type": "redirect",
-            "RedirectConfig": {"StatusCode": "HTTP_301", "Host": f"www.{host}", "Protocol": "HTTPS", "Port": "443"},
-        }
-        others = [(place, "host-header", f"team-{place}.example.com", forward) for place in (10, 11, 12, 401, 402)]
-        others += [(20, "host-header", "old.example.com", redirect), (21, "path-pattern", "/robots.txt", _FIXED)]
-        others += [(403, "path-pattern", "/.well-known/*", _FIXED), (404, "host-header", "gone.example.com", _FIXED)]
-        for place, field, value, action in [*others, (CATCH_ALL, "host-header", host, forward)]:
-            conditions = [{"Field": field, "Values": [value]}]
+        for place, (field, values, action) in zip(places, _others(places, hosts, forward), strict=True):
+            conditions = [{"Field": field, "Values": values}]
             elb.create_rule(ListenerArn=listener, Priority=place, Conditions=conditions, Actions=[action])
-        _record(sandbox, host, balancer)
-        yield Brownfield(sandbox, vpc, subnets[:2], subnets[2:], listener)
+        for host in hosts:
+            _record(sandbox, host, balancer)
+        yield Brownfield(sandbox, there, listener)
+
+
+def _others(
+    places: Sequence[int], hosts: Sequence[str], forward: dict[str, Any]
+) -> Iterator[tuple[str, list[str], dict[str, Any]]]:
+    """Yield what each of ten rules asks for, and what it does."""
+    redirect = {
+        "Type": "redirect",
+        "RedirectConfig": {"StatusCode": "HTTP_301", "Host": "www.example.com", "Protocol": "HTTPS", "Port": "443"},
+    }
+    yield from (("host-header", [f"team-{place}.example.com"], forward) for place in places[:5])
+    yield "host-header", ["old.example.com"], redirect
+    yield "path-pattern", ["/robots.txt"], _FIXED
+    yield "path-pattern", ["/.well-known/*"], _FIXED
+    yield "host-header", ["gone.example.com"], _FIXED
+    yield ("host-header", [*hosts], forward) if hosts else ("path-pattern", ["/*"], forward)
 
 
 def _certificate(sandbox: Sandbox) -> str:
@@ -194,14 +237,16 @@ def _certificate(sandbox: Sandbox) -> str:
 
 
 def _record(sandbox: Sandbox, host: str, balancer: Mapping[str, Any]) -> None:
-    route53 = sandbox.aws("route53")
+    """Lead a host to a load balancer, in the hosted zone of its domain, which is made where there is none."""
+    route53, domain = sandbox.aws("route53"), host.partition(".")[2] or host
     alias = {
         "HostedZoneId": balancer["CanonicalHostedZoneId"],
         "DNSName": balancer["DNSName"],
         "EvaluateTargetHealth": False,
     }
     change = {"Action": "CREATE", "ResourceRecordSet": {"Name": host, "Type": "A", "AliasTarget": alias}}
-    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    zones = {one["Name"].rstrip("."): one["Id"] for one in route53.list_hosted_zones()["HostedZones"]}
+    zone = zones.get(domain) or route53.create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
     route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
 
 

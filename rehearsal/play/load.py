@@ -127,7 +127,8 @@ def destinations(config: Config) -> list[Destination]:
         paths = [_CALL] * is_grpc + [_one(path) for path in route.get("paths", ("/*",))]
         asked = [(host, path) for host in hosts for path in paths]
         host, path = next((one for one in asked if rule_for(_request(*one), listener).arn == name), asked[0])
-        found.append(Destination(name, host, path, is_grpc, 1 if is_grpc else 4, balancer=on[name]))
+        called = balancers[on[name]].get("existing", {}).get("name", on[name])
+        found.append(Destination(name, host, path, is_grpc, 1 if is_grpc else 4, balancer=called))
     return found
 
 

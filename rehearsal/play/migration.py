@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 from cutover.engine.run import watch
 from cutover.rules.run import Run
 from rehearsal.play import stackfile
-from rehearsal.play.acts import Act, acts, many_pods
+from rehearsal.play.acts import Act, acts, acts_beside_others, many_pods
 from rehearsal.play.answers import Answer, by_step, tally, telling
 from rehearsal.play.beforehand import prepare
+from rehearsal.play.brownfield import WHO
+from rehearsal.play.elsewhere import standing
 from rehearsal.play.history import tell_the_past
 from rehearsal.play.load import Load, Names, ask, destinations
 from rehearsal.play.outcome import NO_KILL, Outcome, losses, plan_faults, rate_faults, share_faults, unseen
 from rehearsal.play.waiting import until, until_healthy
 from rehearsal.world.process import PROPAGATION_SECONDS
-from settings.values import version_of
+from settings.values import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from rehearsal.engine.sandbox import Sandbox
     from rehearsal.play.answers import Tally
@@ -47,7 +49,7 @@ class Rehearsal:
         self._hold = hold
         self._stack = sandbox.stack(stack)
         self._config, self.otherwise = prepare(sandbox, stack)
-        self._old = min(self._config["eks-cutover:clusters"], key=version_of)
+        self._old = min(self._config["eks-cutover:clusters"], key=order_of)
         self._rate = rate
         self._names = Names(sandbox.store, sandbox.aws("route53"))
         self._to = destinations(self._config)
@@ -63,44 +65,56 @@ class Rehearsal:
 
         Ends after the first act with faults: what would follow would rest on them.
         """
-        first, *others = (act for act in acts(self._config) if act.title not in but)
-        yield (outcome := self._play(first, start := {}))
-        if outcome.faults:
-            return
-        start |= shared_objects(self._sandbox)
-        try:
-            self._await_the_first()
-        except TimeoutError as late:
-            yield replace(outcome, title="the first answers", faults=(str(late),))
-            return
-        self._remember()
-        kills: list[tuple[str, float]] = []
+        with standing(self._sandbox, self._config) as there:
+            if there:
+                self._await_answers(WHO)
+                every = acts_beside_others(self._config, there[0], self._name)
+                yield from self._under_load([act for act in every if act.title not in but])
+                return
+            first, *others = (act for act in acts(self._config) if act.title not in but)
+            yield (outcome := self._play(first, {}))
+            if outcome.faults:
+                return
+            try:
+                until_healthy(self._sandbox, self._config, self._old, many_pods(self._config))
+                self._await_answers(self._old)
+            except TimeoutError as late:
+                yield replace(outcome, title="the first answers", faults=(str(late),))
+                return
+            self._remember()
+            yield from self._under_load(others)
+
+    def _under_load(self, these: Sequence[Act]) -> Iterator[Outcome]:
+        """Play acts while clients ask, and yield how each went, and what was seen of them late."""
+        start, kills = shared_objects(self._sandbox), list[tuple[str, float]]()
+        outcome: Outcome | None = None
         with self._load:
-            for act in others:
+            for act in these:
                 yield (outcome := self._play(act, start))
                 if outcome.faults:
                     return
                 kills.append((act.dying, outcome.began))
+        if outcome is None:
+            return
         if slow := rate_faults(self._load.asked, self._rate):
             yield replace(outcome, title="the rate of requests", faults=tuple(slow))
             return
-        following = zip(others, [*kills[1:], NO_KILL], strict=True)
+        following = zip(these, [*kills[1:], NO_KILL], strict=True)
         if late := [fault for act, kill in following for fault in losses(act, *self._seen(act), kill)]:
             yield replace(outcome, title="answers that came last", faults=tuple(late))
 
-    def _await_the_first(self) -> None:
-        """Wait until the first cluster has its targets and answers every kind of client.
+    def _await_answers(self, of: str) -> None:
+        """Wait until every kind of client is answered.
 
-        :raises TimeoutError: it does not. The text says what is wrong
+        :raises TimeoutError: one is not. The text says what is wrong
         """
-        until_healthy(self._sandbox, self._config, self._old, many_pods(self._config))
         failed: list[Answer] = []
 
         def answer() -> bool:
             failed[:] = [one for one in (ask(self._names, to) for to in self._to) if one.failed]
             return not failed
 
-        until(f"{self._old} answers", answer, lambda: "; ".join(one.told for one in failed))
+        until(f"{of} answers", answer, lambda: "; ".join(one.told for one in failed))
 
     def _remember(self) -> None:
         """Let CloudWatch know what the old cluster carried by day: it is a quiet hour now."""

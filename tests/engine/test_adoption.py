@@ -46,7 +46,7 @@ def _standing(
 
 
 def _on(there: Brownfield, config: Config) -> None:
-    config["eks-cutover:network"] = there.network
+    config["eks-cutover:network"] = there.land.network
     config["eks-cutover:loadBalancers"] = {
         "shared": {"existing": {"name": NAME, "port": PORT}, "rulePriorities": {"min": 100, "max": 300}}
     }

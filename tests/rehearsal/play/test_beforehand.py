@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from rehearsal.play import stackfile
+from cutover.rules.run import LISTENER_RULE, Run, Step
+from rehearsal.play import elsewhere, stackfile
+from rehearsal.play.acts import acts_beside_others
 from rehearsal.play.beforehand import make_zones, played, prepare
 from settings import dialect
 from tests.conftest import ROOT
-from tests.rehearsal.emulated import running
+from tests.rehearsal.emulated import REGION, running
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.brownfield import Brownfield
     from rehearsal.play.stackfile import Config
 
 PROGRAM = ROOT
@@ -101,3 +104,57 @@ def test_the_stack_files_that_ship_are_played_as_they_stand_but_for_who_may_ask(
         [],
         ["preview.sourceCidrs: the rehearsal's own clients."],
     ]
+
+
+def _example(name: str) -> Config:
+    return dialect.load((PROGRAM / "examples" / f"Pulumi.{name}.yaml").read_bytes())["config"]
+
+
+def test_what_was_made_elsewhere_is_played_from_what_the_file_names(tmp_path: Path) -> None:
+    config = _example("shared-listener")
+    listener = (
+        "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/edge/0123456789abcdef/0123456789abcdef"
+    )
+    config["eks-cutover:loadBalancers"]["shared"]["existing"] = {"listenerArn": listener}
+    found, said = played(config)
+    assert any("its listener on 443 stands for it" in one for one in said)
+    assert list(elsewhere.clusters(found)) == ["blue", "green"]
+    with running(tmp_path) as cloud:
+        account = cast("Sandbox", SimpleNamespace(aws=cloud.client, region=REGION, store=cloud.store, folder=tmp_path))
+        with elsewhere.standing(account, found) as (there,):
+            elb = cloud.client("elbv2")
+            (edge,) = elb.describe_load_balancers(Names=["edge"])["LoadBalancers"]
+            (listens,) = elb.describe_listeners(LoadBalancerArn=edge["LoadBalancerArn"])["Listeners"]
+            rules = elb.describe_rules(ListenerArn=there.listener)["Rules"]
+            assert set(cloud.client("eks").list_clusters()["clusters"]) >= {"blue", "green"}
+    places = [int(rule["Priority"]) for rule in rules if not rule["IsDefault"]]
+    assert listens["Port"] == 443
+    assert len(places) == 10
+    assert min(places) > found["eks-cutover:loadBalancers"]["shared"]["rulePriorities"]["max"]
+
+
+def test_a_start_from_one_cluster_of_others_gets_a_second_and_grpc_is_left_to_nobody() -> None:
+    config = _example("gitops")
+    config["eks-cutover:clusters"].pop("green")
+    config["eks-cutover:routes"]["calls"] = {**config["eks-cutover:routes"]["web"], "protocolVersion": "GRPC"}
+    found, said = played(config)
+    assert list(found["eks-cutover:clusters"]) == ["blue", "blue-b"]
+    assert list(found["eks-cutover:routes"]) == ["web"]
+    assert "routes.calls: left out" in " ".join(said)
+
+
+def test_a_start_from_what_exists_begins_and_ends_with_who_answers_today() -> None:
+    found, _ = played(_example("next-cluster"))
+    every = acts_beside_others(found, cast("Brownfield", None), "next")
+    assert [act.weights for act in (every[0], every[-1])] == [{"before": 100}, {"before": 100}]
+    first = dict(found)
+    every[0].edit(first)
+    assert not any(route["live"] for route in first["eks-cutover:routes"].values())
+    made = Step("create", LISTENER_RULE, "web-blue-preview")
+    assert every[0].faults(Run((made,), (), 0.0)) == []
+    for step in (
+        Step("create", LISTENER_RULE, "web-weighted"),
+        Step("create", "aws:route53/record:Record", "app"),
+        Step("update", "aws:lb/targetGroup:TargetGroup", "web-blue"),
+    ):
+        assert every[0].faults(Run((step,), (), 0.0)), step

@@ -1,0 +1,109 @@
+"""What a stack file says was made elsewhere: made by plain calls, as its maker would, before the stack is there.
+
+Owns what a file with such things is played with. Refuses to own how they are made (brownfield.py), and the acts.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLLER
+from rehearsal.play.brownfield import PLACES, PORT, Brownfield, Land, brownfield
+from rehearsal.play.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from rehearsal.engine.sandbox import Sandbox
+    from rehearsal.play.stackfile import Config
+
+_BALANCERS, _CLUSTERS, _ROUTES = (f"eks-cutover:{key}" for key in ("loadBalancers", "clusters", "routes"))
+_PORTS = (80, 443)
+_VERSION = "1.33"
+_ROOM = 100  # behind the stack's last place stands the rule that answers its hosts: room for two routes before it
+
+
+def listeners(config: Config) -> dict[str, Any]:
+    """Return the load balancers of a stack file that were made elsewhere."""
+    return {key: one for key, one in config[_BALANCERS].items() if "existing" in one}
+
+
+def clusters(config: Config) -> dict[str, Any]:
+    """Return the clusters of a stack file that were made elsewhere."""
+    return {key: one for key, one in config[_CLUSTERS].items() if "existing" in one}
+
+
+def by_gitops(config: Config) -> list[str]:
+    """Return the clusters whose bindings GitOps applies."""
+    return [key for key, one in clusters(config).items() if one.get("bindings", {}).get("applyBy") == "gitops"]
+
+
+def as_played(config: Config) -> list[str]:
+    """Edit what of such a file cannot be played as it is, and return what is played otherwise, as sentences."""
+    if not listeners(config):
+        return []
+    said: list[str] = []
+    for key, one in listeners(config).items():
+        there = one["existing"]
+        port = there.get("port", PORT)
+        if "listenerArn" in there or port not in _PORTS:
+            name = there.get("name") or there["listenerArn"].split("/")[2]
+            one["existing"] = {"name": name, "port": port if port in _PORTS else PORT}
+            said.append(f"loadBalancers.{key}.existing: its listener on {one['existing']['port']} stands for it.")
+    for key, one in clusters(config).items():
+        one["existing"] = {"name": key}  # by which its pods answer, as the stack's own do
+    routes = config[_ROUTES]
+    if grpc := [name for name, route in routes.items() if route.get("protocolVersion") == "GRPC"]:
+        for name in grpc:
+            del routes[name]
+        said.append(f"routes.{', '.join(grpc)}: left out, since what answers before them is played for HTTP alone.")
+    for route in routes.values():
+        route["live"] = True  # once it is: the first acts say otherwise
+    return said
+
+
+@contextmanager
+def standing(sandbox: Sandbox, config: Config) -> Generator[list[Brownfield]]:
+    """Make what a stack file names as made elsewhere, if it names any, and let it answer for the length of a block."""
+    network = config.get("eks-cutover:network", {})
+    at = Land(network["vpcId"], network["publicSubnetIds"], network["privateSubnetIds"]) if "vpcId" in network else None
+    with ExitStack() as stood:
+        made: list[Brownfield] = []
+        for key, one in listeners(config).items():
+            behind = one["rulePriorities"]["max"]
+            places = [*range(behind + 1, behind + len(PLACES)), behind + _ROOM]
+            hosts = [host for route in _on(config, key) for host in route.get("hosts", ())]
+            name, port = one["existing"]["name"], one["existing"]["port"]
+            made.append(
+                stood.enter_context(
+                    brownfield(sandbox, *dict.fromkeys(hosts), name=name, port=port, places=places, at=at)
+                )
+            )
+            at = made[0].land
+        namespaces = {route["service"]["namespace"] for route in config[_ROUTES].values()}
+        for key, one in clusters(config).items() if made else ():
+            automatic = one.get("loadBalancerController", {}).get("managedBy") == "autoMode"
+            chart = AUTO_MODE if automatic else LOAD_BALANCER_CONTROLLER
+            made[0].cluster(key, _VERSION, *sorted(namespaces), chart=chart)
+        yield made
+
+
+def apply(there: Brownfield, stack: str, cluster: str) -> None:
+    """Apply what `cutover manifests` prints for a cluster, as GitOps does."""
+    said = there.sandbox.cutover("manifests", cluster, "-s", stack)
+    if said.returncode:
+        raise TimeoutError(f"cutover manifests {cluster}: {said.stderr}")
+    there.apply(cluster, said.stdout)
+
+
+def withdraw(there: Brownfield, config: Config, cluster: str) -> None:
+    """Take a cluster's bindings out, as GitOps does, and wait until they are."""
+    for name, route in config[_ROUTES].items():
+        there.withdraw(cluster, route["service"]["namespace"], name)
+    until(f"the bindings of {cluster} are gone", lambda: not there.bindings(cluster), str)
+
+
+def _on(config: Config, balancer: str) -> list[Mapping[str, Any]]:
+    first = next(iter(config[_BALANCERS]))
+    return [route for route in config[_ROUTES].values() if route.get("loadBalancer", first) == balancer]
