@@ -51,7 +51,7 @@ class Judged:
     to nothing. ``leaving`` is by cluster that the plan takes away what speaks against that. ``hold`` is the one that
     stands. ``silent`` are the clusters of whose inside the plan tells nothing. ``blind`` is why nothing tells what is
     true in AWS, and ``unplanned`` whether there is no plan either. ``beside`` has by route on listeners of others their
-    rules that answer without its own.
+    rules that answer without its own, ``emptied`` clusters that have a share and no target.
     """
 
     stack: str
@@ -67,6 +67,7 @@ class Judged:
     blind: str = ""
     unplanned: bool = False
     beside: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
+    emptied: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
 
     @property
     def violations(self) -> list[Violation]:
@@ -107,6 +108,7 @@ def markdown(judged: Judged) -> str:
         f"## {judged.stack}: {'no plan' if judged.unplanned else judged.change}",
         _verdict(judged),
         *_hold(judged),
+        *_emptied(judged),
         *_weights_table(judged),
         *_passing(judged),
         *_pages(judged),
@@ -183,6 +185,15 @@ def _passing(judged: Judged) -> Iterator[str]:
                 if takes
                 else f"**{route}** gives its requests back to {who} of the listener."
             )
+
+
+def _emptied(judged: Judged) -> Iterator[str]:
+    if judged.emptied:
+        lost = listed([f"{route} ({', '.join(clusters)})" for route, clusters in judged.emptied.items()])
+        yield (
+            f"**Requests are lost now**: there is a share and not one target in {lost}. See whether the binding "
+            "stands, which GitOps may have taken away, and whether the controller works. This change is not the cause."
+        )
 
 
 def _pages(judged: Judged) -> Iterator[str]:
@@ -292,6 +303,7 @@ def document(judged: Judged) -> dict[str, Any]:
             key: [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in reasons]
             for key, reasons in judged.leaving.items()
         },
+        "emptied": {route: list(clusters) for route, clusters in judged.emptied.items()},
         "hold": judged.hold and asdict(judged.hold),
         "warnings": list(judged.run.warnings),
         "silent": list(judged.silent),

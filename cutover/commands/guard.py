@@ -86,6 +86,7 @@ def _judged(here: Opened, settings: Settings) -> Judged:
         hold=found.hold,
         silent=silent,
         beside=beside(settings, found),
+        emptied=found.emptied(here.live.health(found.sharing)),
     )
 
 

@@ -42,8 +42,9 @@ def status(
 ) -> None:
     """Show what is live beside what is wanted, and whether a rollback would land.
 
-    Changes nothing. With KEY, checks too whether that cluster is ready to serve,
-    with exit code 1 where it is not, and 7 where that could not all be read.
+    Changes nothing. Exit code 1 where a cluster has a share and no target. With
+    KEY, checks too whether that cluster is ready to serve, with exit code 1 where
+    it is not, and 7 where that could not all be read.
 
     Example: cutover status v1-36 -s prod
     JSON: docs/json.md
@@ -83,12 +84,12 @@ def status(
                 show_checks(key, rows)
         for text in idle(rows, settings.checks.ignore, preflight.CHECKS) if key else ():
             say(text, "yellow")
-    _end(rows)
+    _end(rows, lost=bool(state.emptied))
 
 
-def _end(rows: Sequence[Row]) -> None:
+def _end(rows: Sequence[Row], *, lost: bool) -> None:
     verdicts = {row.verdict for row in rows if not row.ignored}
-    if Verdict.BAD in verdicts:
+    if lost or Verdict.BAD in verdicts:
         raise typer.Exit(Code.REFUSED)
     if Verdict.UNKNOWN in verdicts:
         raise typer.Exit(Code.UNREAD)

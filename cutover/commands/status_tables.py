@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cutover.rules.verdict import Row
 
 
+_RED = "no target"
 _WIDEST = 1000  # than which no table is wider
 _NAME = 12  # columns into which a longer route is folded at the narrowest
 _SUPPORT = 62  # columns, with fewer of which what is known of a version is left out
@@ -44,7 +45,7 @@ def show(known: Project, state: Status, today: date) -> None:
     notes.add_column(no_wrap=True)
     notes.add_column(overflow="fold")
     for kind, text in _notes(known, state):
-        notes.add_row(kind, Text(text))
+        notes.add_row(kind, Text(text, "bold red" if kind == _RED else ""))
     results.print(notes, soft_wrap=False)
 
 
@@ -145,6 +146,12 @@ def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
     yield "rollback", _back(known, state)
     if state.back and state.back.empty:
         yield "empty", _emptied(known, state, state.back)
+    for route, clusters in state.emptied.items():
+        yield (
+            _RED,
+            f"{route}: {', '.join(clusters)} has a share and not one target, so what goes there is answered 503. See "
+            "whether its binding stands, which GitOps may have taken away, and whether its controller works",
+        )
     if one := state.unconfirmed:
         yield (
             "unconfirmed",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cutover.rules.listener import Listener
-    from cutover.rules.move import Hold
+    from cutover.rules.move import Group, Hold
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,28 @@ class Found:
         return dict.fromkeys(own, rule.load_balancer) if rule else {}
 
     @property
+    def sharing(self) -> list[TargetGroup]:
+        """The stack's target groups that have a weight above 0 in the rule of their route."""
+        return [
+            self.groups[arn]
+            for rule in self.rules.values()
+            for arn, weight in rule.weights.items()
+            if weight > 0 and arn in self.groups
+        ]
+
+    def emptied(self, health: Mapping[str, Group]) -> dict[str, list[str]]:
+        """Return by route the clusters that have a share and not one target, to which every request is a 503.
+
+        Whose health could not be read is not known to be one.
+        """
+        found: dict[str, list[str]] = {}
+        for group in self.sharing:
+            seen = health.get(group.arn)
+            if seen and not seen.registered and not seen.unreadable:
+                found.setdefault(group.route, []).append(group.cluster)
+        return found
+
+    @property
     def instead(self) -> list[str]:
         """Say of every rule that forwards to nothing what it does, and by which route."""
         return [f"{route} ({rule.instead})" for route, rule in sorted(self.rules.items()) if rule.instead]
@@ -76,5 +98,4 @@ class Found:
     @property
     def serving(self) -> set[str]:
         """The clusters that get requests: those with a weight above 0 in a weighted rule."""
-        weights = [item for rule in self.rules.values() for item in rule.weights.items()]
-        return {self.groups[arn].cluster for arn, weight in weights if weight > 0 and arn in self.groups}
+        return {group.cluster for group in self.sharing}

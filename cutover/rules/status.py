@@ -87,8 +87,8 @@ class Status:
     move together and give different shares. ``back`` is None where a rollback would not know where to go.
     ``strangers`` are routes that are live in AWS and not in the file, ``missing`` is what only the file has,
     ``instead`` what rules do, by route, that forward to nothing. ``own_errors`` are the load balancers' own 5xx
-    per second. ``unheld`` is why nothing tells whether there is a hold, and empty where that is known. ``unconfirmed``
-    is what a killed command has left in the file.
+    per second. ``emptied`` are by route clusters with a share and no target. ``unheld`` is why nothing tells whether
+    there is a hold, and empty where that is known. ``unconfirmed`` is what a killed command has left in the file.
     """
 
     stack: str
@@ -105,6 +105,7 @@ class Status:
     instead: Mapping[str, str]
     beside: Mapping[str, Sequence[str]]
     shadows: Sequence[str]
+    emptied: Mapping[str, Sequence[str]]
     unconfirmed: Unconfirmed | None = None
 
 
@@ -130,6 +131,7 @@ def judge(
         instead={route: rule.instead for route, rule in found.rules.items() if rule.instead},
         beside=beside(settings, found),
         shadows=[*elsewhere.shadows(settings, elsewhere.by_load_balancer(settings, found))],
+        emptied=found.emptied(account.health),
         missing=missing(settings, found, stack),
         strangers=sorted(found.rules.keys() - settings.routes.keys()),
         hold=found.hold,
@@ -187,6 +189,7 @@ def document(status: Status, today: date) -> dict[str, Any]:
         "rulesWithoutForward": dict(status.instead),
         "besideOthers": {route: list(rules) for route, rules in status.beside.items()},
         "shadows": list(status.shadows),
+        "emptied": {route: list(clusters) for route, clusters in status.emptied.items()},
         "routesNotInFile": list(status.strangers),
         "missing": [str(one) for one in status.missing],
         "hold": status.hold

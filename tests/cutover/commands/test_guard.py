@@ -48,6 +48,8 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Tagged]:
     with running(tmp_path) as cloud, tagged(cloud, ["web", "grpc-api"], {OLD: 99, NEW: 1}) as made:
         reach(cloud, monkeypatch)
         monkeypatch.setattr(Project, "settings", lambda _: settings_of("dev"))
+        for cluster in (OLD, NEW):
+            made.heal(cluster, 1)
         yield made
 
 
@@ -378,4 +380,11 @@ def test_a_pull_request_says_from_whose_rule_a_route_takes_and_to_whose_it_gives
     assert said in markdown(judged)
     assert "## dev: shift" in markdown(judged)
     assert document(judged)[key] == {"web": rules}
+    assert not judged.refused
+
+
+def test_a_pull_request_says_that_requests_are_lost_now_and_does_not_blame_the_change() -> None:
+    judged = Judged(stack="dev", named="dev", run=Run((), (), 0.0), live=LIVE, serving={OLD}, emptied={"web": [OLD]})
+    assert f"**Requests are lost now**: there is a share and not one target in web ({OLD})" in markdown(judged)
+    assert document(judged)["emptied"] == {"web": [OLD]}
     assert not judged.refused

@@ -17,7 +17,7 @@ from cutover.aws.hold import hold_name
 from cutover.aws.session import LiveError
 from cutover.commands import status as command
 from cutover.commands.app import app
-from cutover.commands.terminal import results
+from cutover.commands.terminal import Code, results
 from cutover.engine.project import Project
 from cutover.rules import preflight
 from cutover.rules.support import Support
@@ -288,6 +288,19 @@ def test_a_cluster_below_what_its_share_needs_is_named(stack: Tagged) -> None:
     stack.heal(OLD, 3, "web")
     assert "web: v1-35 has 3 healthy of the 5 that 90% needs" in _run().stdout
     assert "grpc-api: v1-35 has" not in _run().stdout
+
+
+def test_a_cluster_that_has_a_share_and_not_one_target_is_told_last_but_for_the_hold_and_ends_with_1(
+    stack: Tagged,
+) -> None:
+    assert (_run().exit_code, _json()["emptied"]) == (Code.DONE, {})
+    stack.heal(NEW, 0, "web")
+    said = _run(columns=300)
+    assert "web: v1-36 has a share and not one target, so what goes there is answered 503" in said.stdout
+    assert said.exit_code == Code.REFUSED
+    assert json.loads(_run("--json").stdout)["emptied"] == {"web": [NEW]}
+    stack.set_weights("web", {OLD: 100, NEW: 0})
+    assert "not one target" not in _run(columns=300).stdout
 
 
 def test_no_shift_is_advised_that_names_the_group_of_a_stranger(stack: Tagged) -> None:
