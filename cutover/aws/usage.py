@@ -15,9 +15,10 @@ from cutover.aws.session import LiveError
 from cutover.calls import client, failing_as
 from cutover.inside.lists import Inside, InsideError
 from cutover.rules.retire import Case, Requests, Word, soak
+from settings.bindings import AUTO_MODE, CONTROLLERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from datetime import timedelta
 
     import boto3
@@ -128,7 +129,7 @@ def case(
     unreachable, eks = "", None if stays else usage.cluster(eks_name)
     if eks is not None and eks["status"] != "DELETING":
         try:
-            left |= inside(Inside(account, eks_name))
+            left |= inside(Inside(account, eks_name), seen.found.groups)
         except InsideError as error:
             unreachable = str(error)
     # What EC2 tells is true too where the cluster does not answer, or has forgotten them.
@@ -146,25 +147,29 @@ def case(
     )
 
 
-def inside(cluster: Inside) -> dict[Word, list[str]]:
+def inside(cluster: Inside, groups: Collection[str]) -> dict[Word, list[str]]:
     """Return the names of what runs in a cluster and would be missed, or would outlive it.
+
+    ``groups`` are the stack's target groups, by ARN: what is bound to others is somebody else's to miss.
 
     :raises InsideError: the cluster could not be asked
     """
     with failing_as(InsideError):
-        return _inside(cluster)
+        return _inside(cluster, groups)
 
 
-def _inside(cluster: Inside) -> dict[Word, list[str]]:
+def _inside(cluster: Inside, groups: Collection[str]) -> dict[Word, list[str]]:
     jobs = [job for job in cluster.list("/apis/batch/v1/jobs") if job.get("status", {}).get("active")]
     crons = [cron for cron in cluster.list("/apis/batch/v1/cronjobs") if not cron["spec"].get("suspend")]
     services = cluster.list("/api/v1/services")
     volumes = cluster.list("/api/v1/persistentvolumes")
+    bindings = [*cluster.list(CONTROLLERS.path), *cluster.list(AUTO_MODE.path)]
     return {
         Word.KARPENTER: _names(cluster.list("/apis/karpenter.sh/v1/nodeclaims")),
         Word.LOAD_BALANCERS: _names([one for one in services if one["spec"].get("type") == "LoadBalancer"]),
         Word.VOLUMES: _names([one for one in volumes if one.get("status", {}).get("phase") == "Bound"]),
         Word.JOBS: _names([*jobs, *crons]),
+        Word.BINDINGS: _names([one for one in bindings if one["spec"].get("targetGroupARN") not in groups]),
     }
 
 

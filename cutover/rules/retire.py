@@ -40,6 +40,7 @@ class Word(StrEnum):
     LOAD_BALANCERS = "load-balancers"
     VOLUMES = "volumes"
     JOBS = "jobs"
+    BINDINGS = "bindings"
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,11 @@ _LEFT = {
         "Jobs that run, or CronJobs that are not suspended",
         "they would end with it",
         "Let the Jobs end, suspend the CronJobs, and see that another cluster runs them",
+    ),
+    Word.BINDINGS: (
+        "TargetGroupBindings of groups that are not this stack's",
+        "what another stack, an Ingress or a Gateway sends there would be answered by nobody",
+        "Have their owners move their traffic, then delete them: kubectl get targetgroupbindings -A",
     ),
 }
 

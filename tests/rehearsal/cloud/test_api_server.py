@@ -118,8 +118,8 @@ def test_an_empty_cluster_is_read_whole_and_has_nothing_but_its_namespaces(inner
         kind: [] for kind in read
     }
     assert inner.names("/api/v1/namespaces") == ["default", "kube-node-lease", "kube-public", "kube-system"]
-    assert usage.inside(Inside(inner.session, inner.name)) == {
-        word: [] for word in (Word.KARPENTER, Word.LOAD_BALANCERS, Word.VOLUMES, Word.JOBS)
+    assert usage.inside(Inside(inner.session, inner.name), ()) == {
+        word: [] for word in (Word.KARPENTER, Word.LOAD_BALANCERS, Word.VOLUMES, Word.JOBS, Word.BINDINGS)
     }
 
 
@@ -181,11 +181,16 @@ def test_what_would_be_missed_is_seen_by_a_retirement(inner: Inner) -> None:
     inner.put("Service", "shop", spec={"type": "LoadBalancer"})
     inner.put("Job", "nightly", status={"active": 1})
     inner.objects.put("PersistentVolume", "", "pv-1", {"metadata": {"name": "pv-1"}, "status": {"phase": "Bound"}})
-    assert usage.inside(Inside(inner.session, inner.name)) == {
+    world(inner)
+    for name, arn in (("own", "arn:own"), ("of-another-stack", "arn:theirs")):
+        inner.put("TargetGroupBinding", name, spec={"serviceRef": {"name": name, "port": 80}, "targetGroupARN": arn})
+    inner.objects.delete("TargetGroupBinding", "web", "web")
+    assert usage.inside(Inside(inner.session, inner.name), {"arn:own"}) == {
         Word.KARPENTER: [],
         Word.LOAD_BALANCERS: ["web/shop"],
         Word.VOLUMES: ["pv-1"],
         Word.JOBS: ["web/nightly"],
+        Word.BINDINGS: ["web/of-another-stack"],
     }
 
 
