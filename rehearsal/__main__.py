@@ -117,6 +117,8 @@ def _made(rehearsed: Sandbox) -> str:
 
 def _stack_file(stack: str, file: Path | None, scene: str | None) -> tuple[str, Path]:
     """Return the name of the stack that is rehearsed, and its file."""
+    if scene and file:
+        _end(f"SCENE={scene} has a stack file of its own, and FILE names {file}. Nothing was played. Leave one out.")
     file = PROGRAM / "examples" / _SCENES[scene] if scene else file
     if file is None:
         return stack, files.stack_file(PROGRAM, stack)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.aws import MAX_TAGS
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 from settings.values import KEY_FORM, slot
 
@@ -22,6 +23,7 @@ def existing_cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each cluster that others made, and keys that would get one place on a listener."""
     for key, cluster in settings.existing_clusters.items():
         yield from _controller_mistakes(key, cluster)
+        yield from _tag_mistakes(settings, key)
         yield from _name_mistakes(settings, key)
     free = [key for key in settings.clusters if not KEY_FORM.fullmatch(key)]
     for key, first in alike({key: slot(key) for key in settings.clusters}):
@@ -75,6 +77,18 @@ def _controller_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake
             f"clusters.{key}.loadBalancerController.managedBy",
             "stack, and bindings.applyBy is gitops. To install the controller the stack would need the Kubernetes API "
             "that gitops is to spare it. Let GitOps install it too (external), or the stack apply both",
+        )
+
+
+@as_far_as_known
+def _tag_mistakes(settings: Settings, key: str) -> Iterator[Mistake]:
+    tags = settings.aws.default_tags.tags if settings.aws.default_tags else {}
+    if settings.group_tags(key) and len(tags) == MAX_TAGS:
+        yield Mistake(
+            "CUT279",
+            "aws:defaultTags",
+            f"{MAX_TAGS} tags, and the target groups of {key} need one more, so that EKS Auto Mode may empty them. AWS "
+            "takes 50, and the update would stop halfway. Leave one out",
         )
 
 
