@@ -46,6 +46,7 @@ class Brownfield:
 
     sandbox: Sandbox
     land: Land
+    name: str
     listener: str
 
     def cluster(self, name: str, version: str, *namespaces: str, chart: str = LOAD_BALANCER_CONTROLLER) -> None:
@@ -115,12 +116,13 @@ class Brownfield:
     def standing(self) -> dict[str, Any]:
         """Return all that its maker owns, as AWS describes it: nothing of the stack's is in it."""
         elb = self.sandbox.aws("elbv2")
-        (balancer,) = elb.describe_load_balancers(Names=[NAME])["LoadBalancers"]
+        (balancer,) = elb.describe_load_balancers(Names=[self.name])["LoadBalancers"]
         arn = balancer["LoadBalancerArn"]
         rules = elb.describe_rules(ListenerArn=self.listener)["Rules"]
         groups = elb.describe_target_groups()["TargetGroups"]
         tags = tags_of(elb, [arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
-        zone = self.sandbox.aws("route53").list_hosted_zones()["HostedZones"][0]["Id"]
+        route53 = self.sandbox.aws("route53")
+        zones = [one["Id"] for one in route53.list_hosted_zones()["HostedZones"]]
         eks = self.sandbox.aws("eks")
         clusters = [eks.describe_cluster(name=name)["cluster"] for name in eks.list_clusters()["clusters"]]
         return {
@@ -131,7 +133,7 @@ class Brownfield:
             "rules": [one for one in rules if STACK_TAG not in tags.get(one["RuleArn"], {})],
             "groups": [one for one in groups if STACK_TAG not in tags.get(one["TargetGroupArn"], {})],
             "tags": {arn: had for arn, had in tags.items() if STACK_TAG not in had},
-            "records": self.sandbox.aws("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"],
+            "records": [route53.list_resource_record_sets(HostedZoneId=one)["ResourceRecordSets"] for one in zones],
         }
 
 
@@ -213,7 +215,7 @@ def brownfield(
             elb.create_rule(ListenerArn=listener, Priority=place, Conditions=conditions, Actions=[action])
         for host in hosts:
             _record(sandbox, host, balancer)
-        yield Brownfield(sandbox, there, listener)
+        yield Brownfield(sandbox, there, name, listener)
 
 
 def _others(

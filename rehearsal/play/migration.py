@@ -69,7 +69,12 @@ class Rehearsal:
             if there:
                 self._await_answers(WHO)
                 every = acts_beside_others(self._config, there[0], self._name)
-                yield from self._under_load([act for act in every if act.title not in but])
+                stood, last = [one.standing() for one in there], None
+                for last in self._under_load([act for act in every if act.title not in but]):
+                    yield last
+                if last and not last.faults and [one.standing() for one in there] != stood:
+                    changed = "what others own is not what it was: load balancer, rules, groups, records or clusters"
+                    yield replace(last, title="what stood before", faults=(changed,))
                 return
             first, *others = (act for act in acts(self._config) if act.title not in but)
             yield (outcome := self._play(first, {}))

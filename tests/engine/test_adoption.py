@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 HOST = "app.example.com"
 _AT_ONCE = {"soakHours": 0}
+_ENOUGH = {"replicas": 6}  # whatever CloudWatch has counted by then, of which a busy machine makes more
 OLD, OLD_NAME = "blue", "prod-blue"
 AUTO, AUTO_NAME = "auto", "prod-auto"
 
@@ -75,6 +76,8 @@ def test_a_route_takes_from_the_rule_that_answers_today_and_gives_back_and_nobod
 
 def _walk(there: Brownfield, stack: UnderLoad, stood: dict[str, Any]) -> None:
     stack.sandbox.store.put(WORKLOAD, f"{OLD_NAME}|web", {"alive": False})
+    for cluster in (AUTO_NAME, NEW):
+        stack.sandbox.store.put(WORKLOAD, f"{cluster}|web", _ENOUGH)
     with stack.noting("first") as answers:
         first = stack.up()
     assert not first.failure
@@ -100,10 +103,11 @@ def _walk(there: Brownfield, stack: UnderLoad, stood: dict[str, Any]) -> None:
 
     for key in (AUTO, NEW):
         stack.until_healthy(key)
-        with stack.noting("shift") as answers:
-            moved = stack.sandbox.cutover("shift", f"{key}=100", "-s", "dev", "--yes")
-        assert moved.returncode == 0, moved.stderr
-        assert not lost(answers)
+    with stack.noting("shift") as answers:
+        moved = stack.sandbox.cutover("shift", f"{OLD}=0", f"{AUTO}=50", f"{NEW}=50", "-s", "dev", "--yes")
+    assert moved.returncode == 0, moved.stderr
+    assert not lost(answers)
+    assert {AUTO_NAME, NEW} <= {one.cluster for one in answers}
     with stack.noting("rollback") as answers:
         back = stack.sandbox.cutover("rollback", "--to", OLD, "-s", "dev", "--yes", "--reason", "to see it")
     assert back.returncode == 0, back.stderr
@@ -138,6 +142,7 @@ def _with_gitops(there: Brownfield, config: Config) -> None:
 
 def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_engine: Engine) -> None:
     with _standing(pulumi_engine, _with_gitops, "prod-blue", "prod-green") as (there, stack, stood):
+        stack.sandbox.store.put(WORKLOAD, "prod-green|web", _ENOUGH)
         printed = {key: stack.sandbox.cutover("manifests", key, "-s", "dev") for key in ("blue", "green")}
         assert not [said.stderr for said in printed.values() if said.returncode]
         asked = ("--listener", f"{NAME}:{PORT}", "--clusters", "prod-blue,prod-green", "--region", stack.sandbox.region)

@@ -50,7 +50,9 @@ def test_clusters_of_others_behind_a_load_balancer_of_the_stack_are_not_played_a
     text = (ROOT / "examples" / "Pulumi.next-cluster.yaml").read_text()
     begin, end = text.index("      existing: {name: shared-alb"), text.index("  eks-cutover:clusters:")
     text = text[:begin].replace("    shared:\n", f"    shared: {own}\n") + text[end:]
-    file.write_text(text.replace("privateSubnetIds", "publicSubnetIds: [subnet-0a1b2c3d, subnet-1a1b2c3d]\n    privateSubnetIds"))
+    file.write_text(
+        text.replace("privateSubnetIds", "publicSubnetIds: [subnet-0a1b2c3d, subnet-1a1b2c3d]\n    privateSubnetIds")
+    )
     answer = CliRunner().invoke(app, ["migrate", "--file", str(file)])
     assert answer.exit_code == 2
     assert "played behind a listener that was made elsewhere alone" in " ".join(answer.stderr.split()), answer.stderr
