@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,12 @@ OLD, NEW = "v1-35", "v1-36"
 ROUTES = ("web", "grpc-api")
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 NEVER = 10_000
+
+
+@cache
+def _settings(old: int, new: int) -> Settings:
+    rollout = {"steps": [10, 100], "hold": 180, "metrics": {"minRequests": 5}}
+    return settings_of("dev", {"rollout": rollout, "weights": {OLD: old, NEW: new}})
 
 
 @dataclass
@@ -66,13 +73,7 @@ class World:
 
     def settings(self) -> Settings:
         """Return what the stack file says."""
-        return settings_of(
-            "dev",
-            {
-                "rollout": {"steps": [10, 100], "hold": 180, "metrics": {"minRequests": 5}},
-                "weights": dict(self.weights),
-            },
-        )
+        return _settings(self.weights[OLD], self.weights[NEW])
 
     def find(self) -> Found:
         """Find the rule."""
