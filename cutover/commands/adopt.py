@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cutover.rules.adoption import Behind
     from cutover.rules.listener import Listener, Rule
 
+_PARTS = 5  # of a listener's ARN, between its slashes; the third is the load balancer's name
 _SHOWN = 50  # load balancers, beyond which a table is no help
 
 
@@ -88,11 +89,9 @@ def adopt(
 
 
 def _place(listener: str) -> tuple[str, str]:
-    match listener.split("/"):
-        case [begin, _, name, _, _] if begin.startswith("arn:"):
-            return name, listener
-        case _:
-            pass
+    parts = listener.split("/")
+    if listener.startswith("arn:") and len(parts) == _PARTS:
+        return parts[2], listener
     name, _, port = listener.rpartition(":")
     if not name or not port.isdigit():
         stop(Code.USAGE, f"--listener {listener} names no listener. Nothing was read. Write e.g. my-alb:443")
@@ -125,8 +124,8 @@ def _write(file: Path, region: str, seen: Seen, found: Room) -> None:
         stop(
             Code.REFUSED,
             "Nothing was written: without DescribeTags nothing tells whether a controller keeps "
-            f"{seen.listener.named[0]}. It would delete every rule that it has not made. Have the statement above "
-            "granted, and ask again",
+            f"{seen.listener.named[0]}. It would delete every rule that it has not made. Have "
+            "elasticloadbalancing:DescribeTags granted, and ask again",
         )
     file.write_text(
         written(region, seen.listener, found, {one.name: one.automatic for one in seen.clusters}, seen.rule_quota)

@@ -38,7 +38,7 @@ def disown(
     """Give a route, a load balancer or the whole stack away, and leave AWS as it is.
 
     Groups, rules, records and bindings stand on and serve; the stack forgets them.
-    With a load balancer go its routes. No AWS call is made.
+    With a load balancer go its routes. No provider is started.
 
     Example: cutover disown web -s prod
     JSON: docs/json.md

@@ -152,6 +152,10 @@ def _notes(known: Project, state: Status) -> Iterator[tuple[str, str]]:
             f"{route}: {', '.join(clusters)} has a share and not one target, so what goes there is answered 503. See "
             "whether its binding stands, which GitOps may have taken away, and whether its controller works",
         )
+        yield (
+            "",
+            f"-> away from it at once: `cutover rollback -s {known.named}`; there: kubectl get targetgroupbindings -A",
+        )
     if one := state.unconfirmed:
         yield (
             "unconfirmed",

@@ -27,6 +27,9 @@ _LONGEST_ROUTE, _LONGEST_KEY = 11, 12
 _NO_NAMES = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
+_NO_ROOM = "there are no free places before it"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Behind:
     """A target group of others as ELB describes it: what a route in its place is to be like.
@@ -141,9 +144,6 @@ def written(region: str, listener: Listener, found: Room, clusters: Mapping[str,
     """
     quota = [f"      ruleQuota: {rule_quota}"] if rule_quota else []
     return "\n".join([*_head(region, listener, found), *quota, *_clusters(clusters), *_routes(found.routes)]) + "\n"
-
-
-_NO_ROOM = "there are no free places before it"
 
 
 def _why_not(rule: Rule, groups: Mapping[str, Behind]) -> str:

@@ -74,7 +74,7 @@ def _ways(before: Settings, after: Settings) -> list[tuple[str, str]]:
     return [
         (key, f"-from-{balancer}-{first}-{last}")
         for key in before.clusters
-        for balancer in after.load_balancers
+        for balancer in before.load_balancers
         for first, last in before.target_ports(balancer, key).keys() - after.target_ports(balancer, key).keys()
     ]
 

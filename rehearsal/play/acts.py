@@ -54,12 +54,7 @@ def acts(config: Config) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
     clusters = config["eks-cutover:clusters"]
     old, *_, new = sorted(clusters, key=order_of)
-    shifts = _shifts_only(config)
-
-    def shift(share: int, title: str = "", **more: Any) -> Act:
-        weights = {old: 100 - share, new: share}
-        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts)
-        return replace(made, **more)
+    shift = _shifts(config, old, new)
 
     def refused(live: int, share: int, title: str, *, healthy: int, **more: Any) -> Act:
         """Ask for a share that the gate must refuse, which leaves what is live."""
@@ -122,13 +117,8 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
     ``there`` is what stood before.
     """
     old, *_, new = sorted(config["eks-cutover:clusters"], key=order_of)
-    shifts, many = _shifts_only(config), many_pods(config)
+    shift, many = _shifts(config, old, new), many_pods(config)
     theirs = {WHO: 100}
-
-    def shift(share: int, title: str = "", **more: Any) -> Act:
-        weights = {old: 100 - share, new: share}
-        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=shifts)
-        return replace(made, **more)
 
     def apply(_: Sandbox) -> None:
         for key in by_gitops(config):
@@ -179,6 +169,18 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
         ),
         Act(title="given back", weights=theirs, edit=live(on=False), faults=_weighted_rules_alone("delete")),
     ]
+
+
+def _shifts(config: Config, old: str, new: str) -> Callable[..., Act]:
+    """Return what makes the act that gives ``new`` a share, with a title and more of its own."""
+    faults = _shifts_only(config)
+
+    def shift(share: int, title: str = "", **more: Any) -> Act:
+        weights = {old: 100 - share, new: share}
+        made = Act(title=title or f"{new} at {share}", weights=weights, edit=_weights(weights), faults=faults)
+        return replace(made, **more)
+
+    return shift
 
 
 def live(*, on: bool) -> Callable[[Config], None]:

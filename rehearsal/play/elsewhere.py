@@ -90,7 +90,10 @@ def standing(sandbox: Sandbox, config: Config) -> Generator[list[Brownfield]]:
 
 
 def apply(there: Brownfield, stack: str, cluster: str) -> None:
-    """Apply what `cutover manifests` prints for a cluster, as GitOps does."""
+    """Apply what `cutover manifests` prints for a cluster, as GitOps does.
+
+    :raises TimeoutError: it prints none, and an act that waits for the bindings would never begin
+    """
     said = there.sandbox.cutover("manifests", cluster, "-s", stack)
     if said.returncode:
         raise TimeoutError(f"cutover manifests {cluster}: {said.stderr}")

@@ -67,8 +67,12 @@ class Rehearsal:
         """
         with standing(self._sandbox, self._config) as there:
             if there:
-                self._await_answers(WHO)
                 every = acts_beside_others(self._config, there[0], self._name)
+                try:
+                    self._await_answers(WHO)
+                except TimeoutError as late:
+                    yield self._stopped(every[0], time.time(), str(late))
+                    return
                 stood, last = [one.standing() for one in there], None
                 for last in self._under_load([act for act in every if act.title not in but]):
                     yield last

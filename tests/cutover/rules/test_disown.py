@@ -52,29 +52,25 @@ def _given(*gone: str) -> list[str]:
     return [urn.rpartition("::")[2] for urn in urns]
 
 
+OF_ORDERS = ["v1-36-from-private-8080-8080", "orders", "orders-weighted", "orders-v1-36", "orders", "v1-36-orders"]
+
+
+def test_the_way_from_a_listener_of_others_goes_along_although_nothing_of_it_is_in_the_state() -> None:
+    state = [_resource(WAY, "v1-36-from-private-8080-8080"), _resource(WAY, "v1-36-from-public-8080-8080")]
+    before = settings_of("prod")
+    balancers = {name: one for name, one in before.load_balancers.items() if name != "private"}
+    routes = {name: one for name, one in before.routes.items() if name != "orders"}
+    after = before.model_copy(update={"routes": routes, "load_balancers": balancers})
+    assert given(state, before, after) == [state[0]["urn"]]
+
+
 def test_a_route_goes_with_all_that_rests_on_it_and_what_was_made_for_it_alone() -> None:
-    assert _given("routes.orders") == [
-        "v1-36-from-private-8080-8080",
-        "orders",
-        "orders-weighted",
-        "orders-v1-36",
-        "orders",
-        "v1-36-orders",
-    ]
+    assert _given("routes.orders") == OF_ORDERS
     assert _given("routes.web") == ["v1-36-from-public-8080-8080", "v1-36-web", "web", "web-weighted"]
 
 
 def test_a_load_balancer_goes_with_its_routes_and_the_ways_from_it() -> None:
-    assert _given("loadBalancers.private", "routes.orders") == [
-        "private",
-        "private",
-        "v1-36-from-private-8080-8080",
-        "orders",
-        "orders-weighted",
-        "orders-v1-36",
-        "orders",
-        "v1-36-orders",
-    ]
+    assert _given("loadBalancers.private", "routes.orders") == ["private", "private", *OF_ORDERS]
     assert _given() == []
 
 
