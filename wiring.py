@@ -30,12 +30,14 @@ from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network
 from components.route import Route, RouteArgs
 from components.service_discovery import SharedNamespace, SharedNamespaceArgs
+from settings.aws import account_of
 from settings.owner import CLUSTER_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from settings import Settings
+    from settings.existing_clusters import AnyCluster
     from settings.load_balancers import Zone
 
 _T = TypeVar("_T")
@@ -69,15 +71,24 @@ def shared_layer(settings: Settings, cloud: aws.Provider) -> SharedLayer:
 
 def _own_load_balancer(settings: Settings, name: str, network: Network, cloud: aws.Provider) -> SharedLoadBalancer:
     wanted = settings.own_load_balancers[name]
+    zones = _in_role(settings, f"aws-{name}-zone", wanted.dns.assume_role, cloud)
     args = SharedLoadBalancerArgs(
         load_balancer=wanted,
         vpc_id=network.vpc_id,
         subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
         ingress_cidrs=settings.ingress_cidrs(name),
-        zone_id=_zone_id(wanted.hosted_zone, cloud) if wanted.hosted_zone else None,
+        zone_id=_zone_id(wanted.hosted_zone, zones) if wanted.hosted_zone else None,
+        zones=zones,
     )
     protect = wanted.deletion_protection or settings.carries(name)
     return SharedLoadBalancer(name, args, ResourceOptions(providers=[cloud], protect=protect))
+
+
+def _in_role(settings: Settings, name: str, role: str | None, cloud: aws.Provider) -> aws.Provider:
+    """Return the provider of what stands in another account, or the stack's own where no role leads there."""
+    if role is None:
+        return cloud
+    return aws.Provider(name, **settings.aws.elsewhere(role).provider_arguments(pulumi.get_project(), settings.stack))
 
 
 def _existing_listener(settings: Settings, name: str, cloud: aws.Provider) -> ExistingListener:
@@ -170,14 +181,15 @@ class _Layers:
     def existing(self, key: str) -> ExistingCluster:
         """Declare what the stack has in a cluster that somebody else made."""
         wanted = self.settings.existing_clusters[key]
+        cloud = _in_role(self.settings, f"aws-{key}", wanted.role, self.cloud)
         args = ExistingClusterArgs(
             cluster=wanted,
             region=self.settings.aws.region,
-            login=self.settings.aws.login,
+            login=self.settings.aws.elsewhere(wanted.role).login,
             load_balancers=self._access(key),
-            cloud=self.cloud,
+            cloud=cloud,
         )
-        cluster = ExistingCluster(key, args, ResourceOptions(providers=[self.cloud]))
+        cluster = ExistingCluster(key, args, ResourceOptions(providers=[cloud]))
         if cluster.kubernetes:
             version, protect = wanted.load_balancer_controller.version, self.settings.serving(key)
             inside = ResourceOptions(providers=[self.cloud, cluster.kubernetes], protect=protect)
@@ -186,9 +198,12 @@ class _Layers:
         return cluster
 
     def _access(self, key: str) -> dict[str, LoadBalancerAccess]:
+        wanted = self.settings.clusters[key]
         return {
             name: LoadBalancerAccess(
-                security_group_id=balancer.security_group_id, ports=self.settings.target_ports(name, key)
+                security_group_id=_as_seen_from(wanted, balancer),
+                ports=self.settings.target_ports(name, key),
+                cidrs=wanted.let_in,
             )
             for name, balancer in self.shared.load_balancers.items()
         }
@@ -226,6 +241,7 @@ class _Layers:
                     target_type=settings.routes[name].target_type,
                     target_group_arn=route.target_group_arns[key],
                     vpc_id=self.shared.load_balancers[settings.load_balancer_of(name)].vpc_id,
+                    registers_as=settings.clusters[key].registers_as,
                     after=[route.preview_rules[key], *after, *made],
                     deleted_with=cluster.eks,
                 ),
@@ -262,6 +278,19 @@ class _Layers:
             # Virtual nodes are replaced when their attributes change.
             ResourceOptions(providers=[self.cloud, cluster.kubernetes]),
         )
+
+
+def _as_seen_from(cluster: AnyCluster, balancer: SharedLoadBalancer | ExistingListener) -> pulumi.Output[str]:
+    """Return a load balancer's security group as EC2 names it in the account of a cluster: another's with its own."""
+    role = cluster.role
+    if role is None or cluster.let_in:
+        return balancer.security_group_id
+
+    def named(both: list[str]) -> str:
+        listener, group = both
+        return group if account_of(role) == account_of(listener) else f"{account_of(listener)}/{group}"
+
+    return pulumi.Output.all(balancer.listener_arn, balancer.security_group_id).apply(named)
 
 
 def _zone_id(zone: Zone, cloud: aws.Provider) -> pulumi.Output[str]:

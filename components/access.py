@@ -7,6 +7,7 @@ group its targets have, and whence its kubeconfig comes (cluster.py, existing_cl
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pulumi
@@ -15,7 +16,7 @@ import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 # Longer than the 10 s that an API server gives a webhook, whose failure it then tells. Alone, the client waits 30 s.
 _CLIENT_SECONDS = 12
@@ -25,11 +26,13 @@ _CLIENT_SECONDS = 12
 class LoadBalancerAccess:
     """A load balancer's security group, and the (first, last) port ranges on which it reaches targets.
 
-    ``ports`` says of each range whether requests go through it now.
+    ``ports`` says of each range whether requests go through it now. Where there are ``cidrs``, the load balancer is let
+    in by these and not by its group, which counts in its own VPC alone.
     """
 
     security_group_id: pulumi.Input[str]
     ports: Mapping[tuple[int, int], bool]
+    cidrs: Sequence[str] = ()
 
 
 def let_in(
@@ -40,15 +43,17 @@ def let_in(
 ) -> None:
     """Let load balancers into a security group of a cluster's targets."""
     for balancer, access in load_balancers.items():
-        for (first, last), served in access.ports.items():
+        for ((first, last), served), cidr in product(access.ports.items(), access.cidrs or [None]):
             aws.vpc.SecurityGroupIngressRule(
-                f"{name}-from-{balancer}-{first}-{last}",
+                f"{name}-from-{balancer}-{first}-{last}{f'-{cidr}' if cidr else ''}",
                 security_group_id=group_id,
-                referenced_security_group_id=access.security_group_id,
+                referenced_security_group_id=None if cidr else access.security_group_id,
+                cidr_ipv4=cidr,
                 ip_protocol="tcp",
                 from_port=first,
                 to_port=last,
-                opts=ResourceOptions(parent=parent, protect=served),
+                # Beside one of another provider, which a role that is named later is, its like is a duplicate to EC2.
+                opts=ResourceOptions(parent=parent, protect=served, delete_before_replace=True),
             )
 
 

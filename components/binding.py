@@ -14,7 +14,7 @@ import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from settings.bindings import BindingApi
     from settings.routes import Service
@@ -27,8 +27,9 @@ _IMMUTABLE = ("targetGroupARN", "targetType", "ipAddressType", "vpcID")
 class BindingArgs:
     """A Service and a target group of one cluster.
 
-    ``after`` are the preview rule, which attaches the group so that it is health-checked, the controller, whose webhook
-    takes the object, and the namespace where the stack makes it.
+    ``registers_as`` names the role in which the controller registers, where it needs one. ``after`` are the preview
+    rule, which attaches the group so that it is health-checked, the controller, whose webhook takes the object, and the
+    namespace where the stack makes it.
     """
 
     route: str
@@ -37,6 +38,7 @@ class BindingArgs:
     target_type: str
     target_group_arn: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
+    registers_as: Mapping[str, str]
     after: Sequence[pulumi.Resource]
     deleted_with: pulumi.Resource | None
 
@@ -59,6 +61,7 @@ class Binding(pulumi.ComponentResource):
                 targetGroupProtocol="HTTP",
                 ipAddressType="ipv4",
                 vpcID=args.vpc_id,
+                **args.registers_as,
             ),
             # The webhook refuses a change of these. A replacement empties the group, so it may happen where nothing is
             # served only: the caller protects a binding that serves.

@@ -26,13 +26,17 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 @dataclass(frozen=True, kw_only=True)
 class SharedLoadBalancerArgs:
-    """What a load balancer stands on. ``zone_id`` is the hosted zone of its names, where it has names."""
+    """What a load balancer stands on.
+
+    ``zone_id`` is the hosted zone of its names, where it has names, and ``zones`` the provider that writes there.
+    """
 
     load_balancer: LoadBalancer
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     ingress_cidrs: Sequence[str]
     zone_id: pulumi.Input[str] | None
+    zones: aws.Provider
 
 
 class SharedLoadBalancer(pulumi.ComponentResource):
@@ -78,7 +82,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
                 name=record,
                 type="A",
                 aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
-                opts=self._child,
+                opts=ResourceOptions(parent=self, provider=args.zones),
             )
         scheme = "https" if wanted.https else "http"
         self.urls = [pulumi.Output.concat(scheme, "://", host) for host in wanted.names or [balancer.dns_name]]
@@ -145,7 +149,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             records=[option.resource_record_value],
             ttl=300,
             allow_overwrite=True,  # a certificate that another stack has for the name left the same record
-            opts=self._replaceable,
+            opts=ResourceOptions(parent=self, protect=False, provider=args.zones),
         )
 
     def _listener(

@@ -141,11 +141,6 @@ def _checked(stack: str, file: Path) -> Settings:
 def _sandbox(stack: str, file: Path, hosted_zones: Sequence[str] = ()) -> Sandbox:
     """Return a sandbox in the place that a stack file names, where its world goes on."""
     settings = _checked(stack, file)
-    if settings.existing_clusters and not settings.elsewhere:
-        _end(
-            f"{file} cannot be rehearsed: clusters that were made elsewhere are played behind a listener that was made "
-            "elsewhere alone. Write loadBalancers.NAME.existing into a copy."
-        )
     zones = settings.network.zones if isinstance(settings.network, NewNetwork) else ()
     return Sandbox(
         _engine(),

@@ -145,6 +145,12 @@ ExternalId = Annotated[
     ),
 ]
 
+
+def account_of(arn: str) -> str:
+    """Return the account that an ARN names."""
+    return arn.split(":")[4]
+
+
 _PARTITIONS = {  # by how the names of their regions begin
     "cn-": "aws-cn",
     "us-gov-": "aws-us-gov",
@@ -180,6 +186,14 @@ class Aws(Model):
     assume_roles: tuple[AssumedRole, ...] = Field(default=(), description="the role to assume")
     allowed_account_ids: Several[AccountId] = Field(default=(), description="refuse to run in any other account")
     default_tags: DefaultTags | None = Field(default=None, description="tags of every resource")
+
+    def elsewhere(self, role_arn: str | None) -> Aws:
+        """Return what a provider and a session elsewhere use: one role, assumed by whom the profile names."""
+        if role_arn is None:
+            return self
+        return self.model_copy(
+            update={"assume_roles": (AssumedRole.model_validate({"roleArn": role_arn}),), "allowed_account_ids": ()}
+        )
 
     @property
     def partition(self) -> str:

@@ -31,7 +31,18 @@ class BindingApi:
 
 CONTROLLERS = BindingApi(
     "elbv2.k8s.aws/v1beta1",
-    frozenset({"targetGroupARN", "targetGroupName", "targetType", "targetGroupProtocol", "ipAddressType", "vpcID"}),
+    frozenset(
+        {
+            "targetGroupARN",
+            "targetGroupName",
+            "targetType",
+            "targetGroupProtocol",
+            "ipAddressType",
+            "vpcID",
+            "iamRoleArnToAssume",
+            "assumeRoleExternalId",
+        }
+    ),
 )
 
 # It refuses targetGroupName (aws/containers-roadmap #2621) and fills in the rest, in the cluster's own VPC alone.

@@ -288,6 +288,21 @@ class Cluster(Model):
         return CONTROLLERS
 
     @property
+    def role(self) -> None:
+        """The role by which the stack reaches it: its own."""
+        return
+
+    @property
+    def let_in(self) -> tuple[str, ...]:
+        """The ranges from which load balancers come, in place of their security groups: none, the VPC is theirs."""
+        return ()
+
+    @property
+    def registers_as(self) -> dict[str, str]:
+        """What its bindings say of another role in which its controller registers targets: nothing."""
+        return {}
+
+    @property
     def named_groups(self) -> bool:
         """Whether its target groups have names that are known before they are made: a replacement could not be."""
         return False

@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
+from settings.aws import AssumableRoleArn, ExternalId
 from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi
 from settings.clusters import ChartVersion, Cluster
 from settings.kinds import WITH, WITHOUT, told_by
-from settings.values import Model, Several, edited, rule, text
+from settings.values import Cidr, Model, Several, edited, rule, text
 
 EksName = Annotated[
     str,
@@ -48,6 +49,18 @@ class ExistingEks(Model):
         description="the groups of what is registered, where that is not the cluster security group: nodes of a "
         "launch template or of Karpenter, pods with groups of their own",
     )
+    assume_role: AssumableRoleArn | None = Field(
+        default=None,
+        description="the role by which the stack reads the cluster and writes what it has there, where that is in "
+        "another account; the stack itself is in the account of its load balancers",
+        json_schema_extra=edited("replaces the security group rules, which is refused while they serve"),
+    )
+    load_balancer_cidrs: Several[Cidr] = Field(
+        default=(),
+        description="ranges that are let in in place of the load balancers' security groups: those of their subnets, "
+        "for a cluster in another VPC",
+        json_schema_extra=edited("other rules, which is refused while they serve"),
+    )
 
 
 class Controller(Model):
@@ -60,6 +73,17 @@ class Controller(Model):
         json_schema_extra=edited("replaces the cluster's bindings, which is refused while they serve"),
     )
     version: ChartVersion | None = Field(default=None, description="the chart's version, where the stack installs it")
+    iam_role_arn_to_assume: AssumableRoleArn | None = Field(
+        default=None,
+        description="the role in the load balancers' account in which it registers targets, where the cluster is in "
+        "another; its bindings name it",
+        json_schema_extra=edited("in place, in each binding"),
+    )
+    assume_role_external_id: ExternalId | None = Field(
+        default=None,
+        description="the external id that the trust of that role asks for",
+        json_schema_extra=edited("in place, in each binding"),
+    )
 
 
 class Bindings(Model):
@@ -94,6 +118,22 @@ class ExistingCluster(Model):
     def binding_api(self) -> BindingApi:
         """Of which kind its TargetGroupBindings are."""
         return AUTO_MODE if self.load_balancer_controller.managed_by == "autoMode" else CONTROLLERS
+
+    @property
+    def role(self) -> str | None:
+        """The role by which the stack reaches it; None where that is in the stack's own account."""
+        return self.existing.assume_role
+
+    @property
+    def let_in(self) -> tuple[str, ...]:
+        """The ranges from which load balancers come, in place of their security groups."""
+        return self.existing.load_balancer_cidrs
+
+    @property
+    def registers_as(self) -> dict[str, str]:
+        """What its bindings say of the role in which its controller registers targets, by their own names."""
+        names = {"iam_role_arn_to_assume", "assume_role_external_id"}
+        return self.load_balancer_controller.model_dump(by_alias=True, exclude_none=True, include=names)
 
     @property
     def named_groups(self) -> bool:

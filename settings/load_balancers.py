@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from settings.aws import AssumableRoleArn
 from settings.priorities import EVERY_PLACE, Places
 from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, text, whole
 
@@ -76,6 +77,11 @@ class Dns(Model):
         description="who keeps them: the stack, or somebody else, such as external-dns; then no zone is needed where "
         "certificateArn is given, and Route 53 and ACM are asked nothing",
         json_schema_extra=edited("external deletes the records, which is refused while a live route lies on it"),
+    )
+    assume_role: AssumableRoleArn | None = Field(
+        default=None,
+        description="the role that writes them, where the zone is in another account than the load balancer",
+        json_schema_extra=edited("replaces the records, which is refused while a live route lies on it"),
     )
 
 

@@ -126,8 +126,13 @@ class Settings(Model):
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
         for key, balancer in self.own_load_balancers.items():
-            if balancer.zone and not (balancer.names and balancer.hosted_zone):
-                yield f"loadBalancers.{key}.zone changes nothing: there are no names to make in it."
+            if balancer.names and balancer.hosted_zone:
+                continue
+            for what in [
+                *(["zone"] if balancer.zone else []),
+                *(["dns.assumeRole"] if balancer.dns.assume_role else []),
+            ]:
+                yield f"loadBalancers.{key}.{what} changes nothing: there are no names to make in a zone."
 
     def _strange_hosts(self) -> Iterator[str]:
         for name, route in self.routes.items():

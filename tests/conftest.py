@@ -273,6 +273,7 @@ class Recorder(MockMonitor):
         return [(kind, name) for (kind, _, name), count in counts.items() if count > 1]
 
 
+LISTENER = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener/app/shared-alb/1/1"
 # What others made, as the provider finds it.
 _LOOKED_UP: dict[str, dict[str, Any]] = {
     "aws:lb/getLoadBalancer:getLoadBalancer": {
@@ -282,7 +283,7 @@ _LOOKED_UP: dict[str, dict[str, Any]] = {
         "dnsName": "shared.elb.test",
     },
     "aws:lb/getListener:getListener": {
-        "arn": "arn:listener",
+        "arn": LISTENER,
         "loadBalancerArn": "arn:shared",
         "protocol": "HTTPS",
         "port": 443,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cutover.aws import existing_network, places
-from cutover.aws.session import session
+from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, at_once, client, pages, threads
-from cutover.rules.ground import Ground, Standing, pinned
+from cutover.rules.apart import Standing
+from cutover.rules.ground import Ground, pinned
+from settings.aws import account_of
 from settings.network import NewNetwork
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ def read(settings: Settings) -> Ground:
         account = session(settings.aws)
     except OutsideError:
         return Ground()
+    sessions = Sessions(settings, account)
     asks: dict[str, Callable[[], Any]] = {
-        "hosted": lambda: _read_hosted(settings, account),
+        "hosted": lambda: _read_hosted(settings, sessions),
         "zones": lambda: _read_zones(settings, account),
         "subnets": lambda: _read_subnets(settings, account),
         "addons": lambda: _read_addons(settings, account),
@@ -44,8 +47,9 @@ def read(settings: Settings) -> Ground:
         "ranges": lambda: _read_ranges(settings, account),
         "places": lambda: places.read(settings, account),
         "elsewhere": lambda: places.elsewhere(settings, account),
-        "standing": lambda: _read_standing(settings, account),
+        "standing": lambda: _read_standing(settings, sessions),
         "given": lambda: existing_network.read(settings, account),
+        "account": lambda: _read_account(settings, account),
     }
     with threads(len(asks)) as pool:
         asked = {name: pool.submit(ask) for name, ask in asks.items()}
@@ -55,14 +59,13 @@ def read(settings: Settings) -> Ground:
     return Ground(**answers, entries=entries, callers=callers)
 
 
-def _read_hosted(settings: Settings, account: boto3.Session) -> dict[str, list[bool]]:
-    zones = (balancer.hosted_zone for balancer in settings.own_load_balancers.values())
-    wanted = {zone.name for zone in zones if zone}
-    found: dict[str, list[bool]] = {name: [] for name in wanted}
-    if wanted:
-        for zone in pages(client(account, "route53"), "list_hosted_zones", "HostedZones"):
-            if (name := zone["Name"].rstrip(".")) in wanted:
-                found[name].append(zone["Config"]["PrivateZone"])
+def _read_hosted(settings: Settings, sessions: Sessions) -> dict[str, list[bool]]:
+    """Return by load balancer of what kinds the hosted zones are that have the name of its own."""
+    found: dict[str, list[bool]] = {}
+    for key, balancer in settings.own_load_balancers.items():
+        if wanted := balancer.hosted_zone:
+            zones = pages(client(sessions.of_zone(key), "route53"), "list_hosted_zones", "HostedZones")
+            found[key] = [one["Config"]["PrivateZone"] for one in zones if one["Name"].rstrip(".") == wanted.name]
     return found
 
 
@@ -139,16 +142,29 @@ def _read_entries(
     return entries, callers
 
 
-def _read_standing(settings: Settings, account: boto3.Session) -> dict[str, Standing | None]:
-    """Return each cluster that others made; None is one that does not stand."""
-    eks = client(account, "eks")
-    clusters = {key: _described(eks, settings.eks_name(key)) for key in settings.existing_clusters}
-    return {key: _standing(one["cluster"]) if one else None for key, one in clusters.items()}
+def _read_standing(settings: Settings, sessions: Sessions) -> dict[str, Standing | None]:
+    """Return each cluster that others made, None where one does not stand; what may not be read is left out."""
+    found: dict[str, Standing | None] = {}
+    for key in settings.existing_clusters:
+        with suppress(OutsideError, ClientError):
+            told = _described(client(sessions.of(key), "eks"), settings.eks_name(key))
+            found[key] = _standing(told["cluster"]) if told else None
+    return found
 
 
 def _standing(cluster: dict[str, Any]) -> Standing:
     balancing = cluster.get("kubernetesNetworkConfig", {}).get("elasticLoadBalancing", {})
-    return Standing(cluster["resourcesVpcConfig"].get("vpcId", ""), automatic=bool(balancing.get("enabled")))
+    return Standing(
+        cluster["resourcesVpcConfig"].get("vpcId", ""),
+        automatic=bool(balancing.get("enabled")),
+        account=account_of(cluster["arn"]),
+    )
+
+
+def _read_account(settings: Settings, account: boto3.Session) -> str:
+    """Return the stack's account, where a cluster may stand in another."""
+    apart = any(one.role for one in settings.existing_clusters.values())
+    return client(account, "sts").get_caller_identity()["Account"] if apart else ""
 
 
 def _read_ranges(settings: Settings, account: boto3.Session) -> dict[str, str]:

@@ -39,12 +39,14 @@ def keeper(name: str, records: Sequence[Mapping[str, Any]]) -> str:
     return f"external-dns{f' ({owner[1]})' if owner else ''}" if text else ""
 
 
-def standing(account: boto3.Session, zone: str, name: str) -> Record | None:
+def standing(account: boto3.Session, zones: boto3.Session, zone: str, name: str) -> Record | None:
     """Return the record that answers for the addresses of a name in a hosted zone, by its id; None: there is none.
+
+    ``account`` is that of the load balancers, ``zones`` that of the hosted zone.
 
     :raises ClientError: Route 53 could not be read
     """
-    route53: Any = client(account, "route53")
+    route53: Any = client(zones, "route53")
 
     def named(whole: str) -> list[dict[str, Any]]:
         asked = {"HostedZoneId": zone, "StartRecordName": whole, "MaxItems": _OF_ONE_NAME}

@@ -5,15 +5,18 @@ Refuses to own what is asked.
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cutover.calls import OutsideError, client, failing_as, open_session, waiting
+from settings.aws import account_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import boto3
 
+    from settings import Settings
     from settings.aws import Aws
 
 
@@ -33,6 +36,36 @@ def session(aws: Aws) -> boto3.Session:
             account = client(current, "sts").get_caller_identity()["Account"]
         check_account(aws, [account])
     return current
+
+
+class Sessions:
+    """Sessions in the accounts of a stack's clusters and hosted zones, each role assumed once, from any thread."""
+
+    def __init__(self, settings: Settings, account: boto3.Session) -> None:
+        self._settings = settings
+        self._opened: dict[str | None, boto3.Session] = {None: account}
+        self._opening = Lock()
+
+    def of(self, cluster: str) -> boto3.Session:
+        """Return a session in the account of a cluster.
+
+        :raises LiveError: as `session` does
+        """
+        there = self._settings.clusters.get(cluster)  # what the file has no more is asked for in the stack's own
+        return self._open(there.role if there else None)
+
+    def of_zone(self, load_balancer: str) -> boto3.Session:
+        """Return a session in the account of the hosted zone of a load balancer's names.
+
+        :raises LiveError: as `session` does
+        """
+        return self._open(self._settings.own_load_balancers[load_balancer].dns.assume_role)
+
+    def _open(self, role: str | None) -> boto3.Session:
+        with self._opening:
+            if role not in self._opened:
+                self._opened[role] = session(self._settings.aws.elsewhere(role))
+            return self._opened[role]
 
 
 def own_session(aws: Aws) -> boto3.Session:
@@ -78,11 +111,6 @@ def check_account(aws: Aws, accounts: Iterable[str]) -> None:
                 f"the credentials are of account {', '.join(wrong)}, and aws:{says} {', '.join(right)}. Nothing was "
                 "changed. Use credentials of that account"
             )
-
-
-def account_of(arn: str) -> str:
-    """Return the account that an ARN names."""
-    return arn.split(":")[4]
 
 
 def _check_credentials(current: boto3.Session) -> None:

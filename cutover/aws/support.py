@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cutover.aws.session import Sessions
 from cutover.calls import client, told
 from cutover.rules.support import Support
 
@@ -17,14 +18,15 @@ if TYPE_CHECKING:
 
 def read(account: boto3.Session, settings: Settings) -> list[Support]:
     """Return the support of every cluster of the stack file; what EKS does not tell is left open."""
-    eks: Any = client(account, "eks")
-    return [_read(eks, settings, key) for key in settings.clusters]
+    sessions = Sessions(settings, account)
+    return [_read(sessions, settings, key) for key in settings.clusters]
 
 
-def _read(eks: Any, settings: Settings, key: str) -> Support:
+def _read(sessions: Sessions, settings: Settings, key: str) -> Support:
     own = settings.own_clusters.get(key)
     version, policy = (own.version, own.support_type) if own else ("", "")
     try:
+        eks: Any = client(sessions.of(key), "eks")
         cluster = eks.describe_cluster(name=settings.eks_name(key))["cluster"]
         version = cluster["version"]
         policy = cluster.get("upgradePolicy", {}).get("supportType", policy)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
+from cutover.aws.session import Sessions
 from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.inside import objects
 from cutover.rules import parity
@@ -55,7 +56,8 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
     settings, peer = account.settings, peer_of(account, key)
     reads = Reads(aws, account, key)
     with threads(_AT_ONCE) as pool:
-        here, there = _inside(pool, aws, settings, key), _inside(pool, aws, settings, peer) if peer else None
+        here = _inside(pool, reads.sessions, settings, key)
+        there = _inside(pool, reads.sessions, settings, peer) if peer else None
         subnets = pool.submit(_seen, reads.subnets)
         limits, rules = pool.submit(_seen, reads.limits), pool.submit(_seen, reads.rules)
         processors = pool.submit(_seen, reads.processors)
@@ -82,8 +84,8 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
         )
 
 
-def _inside(pool: Executor, aws: boto3.Session, settings: Settings, key: str) -> Future[Objects]:
-    return pool.submit(objects.read, aws, settings.eks_name(key), settings.clusters[key].binding_api)
+def _inside(pool: Executor, sessions: Sessions, settings: Settings, key: str) -> Future[Objects]:
+    return pool.submit(objects.read, sessions.of(key), settings.eks_name(key), settings.clusters[key].binding_api)
 
 
 def peer_of(account: Account, key: str) -> str | None:
@@ -121,15 +123,18 @@ class Reads:
     def __init__(self, aws: boto3.Session, account: Account, key: str) -> None:
         self._account, self._settings, self._key = account, account.settings, key
         self._name = account.settings.eks_name(key)
-        self._ec2: Any = client(aws, "ec2")
-        self._eks: Any = client(aws, "eks")
+        self.sessions = Sessions(account.settings, aws)
+        there = self.sessions.of(key)
+        self._ec2: Any = client(there, "ec2")
+        both = {key, peer_of(account, key) or key}
+        self._eks: dict[str, Any] = {one: client(self.sessions.of(one), "eks") for one in both}
         self._elb: Any = client(aws, "elbv2")
-        self._iam: Any = client(aws, "iam")
-        self._quotas: Any = client(aws, "service-quotas")
+        self._iam: Any = client(there, "iam")
+        self._quotas: Any = client(there, "service-quotas")
 
     def subnets(self) -> Sequence[Subnet]:
         """Return the subnets in which EKS placed the cluster, where its nodes and pods are too."""
-        cluster = self._eks.describe_cluster(name=self._name)["cluster"]
+        cluster = self._eks[self._key].describe_cluster(name=self._name)["cluster"]
         ids = cluster["resourcesVpcConfig"]["subnetIds"]
         interfaces = pages(
             self._ec2,
@@ -194,23 +199,24 @@ class Reads:
         if not versions:
             return Insights((), fresh=True)
         name = self._settings.eks_name(peer)
-        fresh = self._looked_anew(name)
+        eks = self._eks[peer]
+        fresh = self._looked_anew(eks, name)
         wanted = {"categories": ["UPGRADE_READINESS"], "kubernetesVersions": versions}
-        found = pages(self._eks, "list_insights", "insights", clusterName=name, filter=wanted)
-        return Insights([self._insight(name, one) for one in found], fresh)
+        found = pages(eks, "list_insights", "insights", clusterName=name, filter=wanted)
+        return Insights([self._insight(eks, name, one) for one in found], fresh)
 
     def _minor(self, key: str) -> int:
         """Return the minor version of a cluster; one that others made is asked for its own."""
         if key in self._settings.own_clusters:
             return version_of(key)[1]
-        version = self._eks.describe_cluster(name=self._settings.eks_name(key))["cluster"]["version"]
+        version = self._eks[key].describe_cluster(name=self._settings.eks_name(key))["cluster"]["version"]
         return int(version.split(".")[1])
 
     def trusted(self, roles: set[str]) -> Mapping[str, bool]:
         """Tell of IAM roles whether their trust policies name the cluster's token issuer."""
         if not roles:
             return {}
-        cluster = self._eks.describe_cluster(name=self._name)["cluster"]
+        cluster = self._eks[self._key].describe_cluster(name=self._name)["cluster"]
         issuer = cluster.get("identity", {}).get("oidc", {}).get("issuer", "").removeprefix("https://")
         if not issuer:
             raise Unread(f"EKS tells no token issuer of {self._name}")
@@ -231,13 +237,13 @@ class Reads:
             sizes |= {one["InstanceType"]: one["VCpuInfo"]["DefaultVCpus"] for one in asked["InstanceTypes"]}
         return sizes
 
-    def _looked_anew(self, name: str) -> bool:
+    def _looked_anew(self, eks: Any, name: str) -> bool:
         """Let EKS look again, and tell whether it has finished soon enough to wait for."""
         try:
-            self._eks.start_insights_refresh(clusterName=name)
+            eks.start_insights_refresh(clusterName=name)
             with waiting(f"EKS, which looks at {name} anew"):
                 for _ in range(_REFRESH_SECONDS // _POLL_SECONDS):
-                    status = self._eks.describe_insights_refresh(clusterName=name)["status"]
+                    status = eks.describe_insights_refresh(clusterName=name)["status"]
                     if status != "IN_PROGRESS":
                         return status == "COMPLETED"
                     time.sleep(_POLL_SECONDS)
@@ -245,12 +251,12 @@ class Reads:
             return False
         return False
 
-    def _insight(self, name: str, one: Mapping[str, Any]) -> Insight:
+    def _insight(self, eks: Any, name: str, one: Mapping[str, Any]) -> Insight:
         status = one["insightStatus"]["status"]
         about = {"version": one["kubernetesVersion"], "name": one["name"], "status": status}
         if status == "PASSING":
             return Insight(**about)
-        detail = self._eks.describe_insight(clusterName=name, id=one["id"])["insight"]
+        detail = eks.describe_insight(clusterName=name, id=one["id"])["insight"]
         deprecations = detail.get("categorySpecificSummary", {}).get("deprecationDetails", [])
         return Insight(**about, deprecated=bool(deprecations), recommendation=detail.get("recommendation", ""))
 

@@ -15,7 +15,7 @@ from rich.markdown import Markdown
 from cutover.aws import usage
 from cutover.aws.account import read
 from cutover.aws.live import Live
-from cutover.aws.session import session
+from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError
 from cutover.commands import terminal
 from cutover.commands.comment import Judged, document, listed, markdown
@@ -70,7 +70,8 @@ def guard(*, stack: StackOption = None, cwd: FolderOption = Path(), as_json: Jso
 
 def _judged(here: Opened, settings: Settings) -> Judged:
     project, account, found = here.project, here.account, here.live.find()
-    silent = lists.silent(account, {key: settings.eks_name(key) for key in settings.clusters})
+    sessions = Sessions(settings, account)
+    silent = lists.silent({key: (sessions.of(key), settings.eks_name(key)) for key in settings.clusters})
     but = f", but for what stands inside {listed(silent)}: no answer from there" if silent else ""
     terminal.say(f"Previewing {project.stack}{but}")
     run = project.preview_but(silent)

@@ -18,7 +18,7 @@ import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
 
-from cutover.aws.session import session
+from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, client
 from cutover.inside.lists import Inside
 from cutover.rules import admission
@@ -117,7 +117,7 @@ class ObjectHooks:
 
     def _inside(self, cluster: str) -> Inside:
         with self._opening:
-            return Inside(self._account, self._settings.eks_name(cluster))
+            return Inside(self._sessions.of(cluster), self._settings.eks_name(cluster))
 
     def _exists(self, arn: str) -> bool:
         with self._opening:
@@ -129,6 +129,10 @@ class ObjectHooks:
         except BotoCoreError:
             return True
         return True
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        return Sessions(self._settings, self._account)
 
     @cached_property
     def _account(self) -> boto3.Session:

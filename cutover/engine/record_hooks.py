@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
 
 from cutover.aws.records import standing
-from cutover.aws.session import session
+from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError
 from cutover.rules.records import taken
 
@@ -63,13 +63,17 @@ class RecordHooks:
         zone, name = wanted.get("zoneId"), wanted.get("name")
         if not isinstance(zone, str) or not isinstance(name, str):
             return
-        there = await asyncio.get_running_loop().run_in_executor(self._thread, self._standing, zone, name)
+        balancer = next((key for key, one in self._settings.own_load_balancers.items() if name in one.records), None)
+        if balancer is None:  # it proves the names to ACM, and may stand already
+            return
+        there = await asyncio.get_running_loop().run_in_executor(self._thread, self._standing, balancer, zone, name)
         if there:
             raise TakenError(taken(there))
 
-    def _standing(self, zone: str, name: str) -> Record | None:
+    def _standing(self, load_balancer: str, zone: str, name: str) -> Record | None:
         try:
-            return standing(self._account, zone, name)
+            account = self._account
+            return standing(account, Sessions(self._settings, account).of_zone(load_balancer), zone, name)
         except (OutsideError, ClientError, BotoCoreError):
             return None
 

@@ -30,14 +30,14 @@ _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _TOKEN_SECONDS = 60
 
 
-def silent(account: boto3.Session, eks_names: Mapping[str, str]) -> list[str]:
-    """Return the clusters, of those whose names in EKS are given by key, whose Kubernetes API is silent; asks at once.
+def silent(clusters: Mapping[str, tuple[boto3.Session, str]]) -> list[str]:
+    """Return the clusters whose Kubernetes API is silent, of those given by key: account and name. Asks at once.
 
     :raises OutsideError: what the environment says of AWS is of no use
     """
-    clusters = {key: Inside(account, name) for key, name in eks_names.items()}
-    told_so = at_once(lambda cluster: cluster.silent(), clusters.values(), len(clusters))
-    return [key for key, one in zip(clusters, told_so, strict=True) if one]
+    inside = {key: Inside(account, name) for key, (account, name) in clusters.items()}
+    told_so = at_once(lambda cluster: cluster.silent(), inside.values(), len(inside))
+    return [key for key, one in zip(inside, told_so, strict=True) if one]
 
 
 class InsideError(OutsideError):

@@ -10,16 +10,17 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cutover.rules import elsewhere, existing_network, places
+from cutover.rules import apart, elsewhere, existing_network, places
 from cutover.rules.places import Place
 from settings.bindings import AUTO_MODE
-from settings.network import ExistingNetwork, NewNetwork
+from settings.network import NewNetwork
 from settings.rules.mistake import Mistake
 from settings.subnets import plan_subnets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from cutover.rules.apart import Standing
     from cutover.rules.existing_network import Subnet
     from cutover.rules.listener import Listener
     from settings import Settings
@@ -34,24 +35,17 @@ _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A cluster that was made elsewhere: its VPC, and whether EKS Auto Mode registers targets there."""
-
-    vpc: str
-    automatic: bool = False
-
-
-@dataclass(frozen=True)
 class Ground:
     """What was asked and answered; what could not be read is left out.
 
-    ``hosted`` has by name whether each hosted zone of that name is private, ``zones`` the ids of the region's zones by
-    name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has, by cluster that
-    does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this stack has not
-    made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of Services by
-    cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a VPC that was
-    made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
-    ``standing`` each cluster that was to exist, None where one does not.
+    ``hosted`` has by load balancer whether each hosted zone of its name is private, ``zones`` the ids of the region's
+    zones by name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has, by
+    cluster that does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this
+    stack has not made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of
+    Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a
+    VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
+    ``standing`` each cluster that was to exist, None where one does not, ``account`` that of the stack, where one may
+    be in another.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -65,11 +59,12 @@ class Ground:
     given: Mapping[str, Subnet] | None = None
     standing: Mapping[str, Standing | None] = field(default_factory=dict[str, "Standing | None"])
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
+    account: str = ""
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     """Return what the stack file takes for granted and AWS does not have, or has already."""
-    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent, _automatic, _apart)
+    rules = (_hosted_zones, _zones, _subnets, _addons, _entries, _absent, _automatic, apart.mistakes)
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
@@ -80,22 +75,23 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
 def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for key, balancer in settings.own_load_balancers.items():
         zone = balancer.hosted_zone
-        if zone is None or zone.name not in ground.hosted:
+        if zone is None or key not in ground.hosted:
             continue
-        kinds = ground.hosted[zone.name]
+        kinds = ground.hosted[key]
         where, right = f"loadBalancers.{key}.zone", kinds.count(zone.private)
+        account = "the account of dns.assumeRole" if balancer.dns.assume_role else "this account"
         if right > 1:
             yield Mistake(
                 "CUT300",
                 where,
-                f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in this account. The provider "
+                f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in {account}. The provider "
                 "would not know which one is meant. Delete those that no registrar points to",
             )
         elif not right and kinds:
             yield Mistake(
                 "CUT301",
                 where,
-                f"the hosted zone {zone.name} in this account is {_kind(not zone.private)}. The records would be made "
+                f"the hosted zone {zone.name} in {account} is {_kind(not zone.private)}. The records would be made "
                 f"nowhere. Write {{name: {zone.name}, private: {'false' if zone.private else 'true'}}} if it is meant, "
                 "or make the other",
             )
@@ -103,14 +99,14 @@ def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
             yield Mistake(
                 "CUT302",
                 where,
-                f"this account has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, "
-                "make the zone, or use the credentials of its account",
+                f"{account} has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, make "
+                "the zone, or name a role of its account in dns.assumeRole",
             )
         elif balancer.scheme == "internal" and isinstance(balancer.zone, str) and len(set(kinds)) > 1:
             yield Mistake(
                 "CUT303",
                 where,
-                f"this account has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
+                f"{account} has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
                 "Inside a VPC with the private one nobody would find names of the public one. Say which one is meant: "
                 f"{{name: {zone.name}, private: true}}, or private: false",
             )
@@ -203,8 +199,9 @@ def _absent(settings: Settings, ground: Ground) -> Iterator[Mistake]:
         yield Mistake(
             "CUT320",
             f"clusters.{key}.existing.name",
-            f"this account has no cluster {settings.eks_name(key)} in {settings.aws.region}. Nothing could be bound in "
-            "it. Take a name of `aws eks list-clusters`, or use the credentials of its account",
+            f"{'the account of existing.assumeRole' if settings.clusters[key].role else 'this account'} has no cluster "
+            f"{settings.eks_name(key)} in {settings.aws.region}. Nothing could be bound in it. Take a name of `aws eks "
+            "list-clusters`, or name a role of its account in existing.assumeRole",
         )
 
 
@@ -220,24 +217,6 @@ def _automatic(settings: Settings, ground: Ground) -> Iterator[Mistake]:
             )
 
 
-def _apart(settings: Settings, ground: Ground) -> Iterator[Mistake]:
-    """Yield clusters that stand in another VPC than a listener that others made: its targets would lie out of reach."""
-    network = settings.network.vpc_id if isinstance(settings.network, ExistingNetwork) else ""
-    clusters = {f"clusters.{key}.existing.name": one.vpc for key, one in ground.standing.items() if one}
-    clusters |= {"network.vpcId": network} if settings.own_clusters else {}
-    for balancer, listeners in ground.elsewhere.items():
-        theirs = next((one.vpc for one in listeners if one.vpc), "")
-        for where, vpc in clusters.items():
-            if vpc and theirs and vpc != theirs:
-                yield Mistake(
-                    "CUT321",
-                    where,
-                    f"that is in {vpc}, and the load balancer of {balancer} in {theirs}. Security groups of one VPC "
-                    "are refused in the other, and the update would stop halfway. Take what stands in one VPC: several "
-                    "are not supported",
-                )
-
-
 def warnings(settings: Settings, ground: Ground) -> list[str]:
     """Return what is a mistake only if whoever previews this is who applies it, and what an edit does not do."""
     kept = [
@@ -248,6 +227,7 @@ def warnings(settings: Settings, ground: Ground) -> list[str]:
     ]
     return [
         *kept,
+        *apart.warnings(settings, ground),
         *elsewhere.shadows(settings, ground.elsewhere),
         *(
             f"clusters.{key}.accessEntries.{name}: you are "

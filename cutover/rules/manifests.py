@@ -22,6 +22,8 @@ _SINCE = {  # by field, the version of the controller that brought it (its relea
     "ipAddressType": (2, 4),
     "vpcID": (2, 8),
     "targetGroupName": (2, 11),
+    "iamRoleArnToAssume": (2, 12),  # its pull request #4026
+    "assumeRoleExternalId": (2, 12),
     "targetGroupProtocol": (3, 0),
 }
 # Argo CD would delete a binding that a change of its source leaves out, and the load balancer would lose every target.
@@ -62,6 +64,7 @@ def bindings(
             targetGroupProtocol="HTTP",
             ipAddressType="ipv4",
             vpcID=vpcs.get(settings.load_balancer_of(name)),
+            **settings.clusters[key].registers_as,
         )
         documents.append(
             {

@@ -25,23 +25,21 @@ import threading
 import time
 import uuid
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 from xml.etree import ElementTree
 
 from moto.core import responses, utils
 from moto.elbv2.models import elbv2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from werkzeug.wrappers import Request, Response
+from werkzeug.wrappers import Response
 
-from rehearsal.cloud import cloudwatch, longest_delay, quotas
+from rehearsal.cloud import cloudwatch, longest_delay, quotas, trust
 from rehearsal.cloud.asked import Asked
 from rehearsal.cloud.bucket import Bucket
+from rehearsal.cloud.call import Call, Refusal, call_of
 from rehearsal.cloud.eks_api import EksApi
-from rehearsal.cloud.session import INTERNAL_AGENT, OUTSIDE_AGENT, PROVIDER_AGENT
 from rehearsal.cloud.targets import DESCRIPTIONS, Target, Targets
 
 if TYPE_CHECKING:
@@ -63,8 +61,6 @@ Controller sets itself by default so that AWS will not have to."""
 _ELB = "elbv2"
 _FIRST_OF_SERVER = 500
 _NAMESPACE = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
-_BOTO_NAMES = {"elasticloadbalancing": _ELB, "monitoring": "cloudwatch"}
-_SCOPE = re.compile(r"Credential=[^/]+/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 _GROUP_ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:(?P<region>[^:]+):(?P<account>\d{12}):targetgroup/.+")
 _MEMBER = re.compile(r"Targets\.member\.(?P<index>\d+)\.(?P<field>\w+)")
 _GONE = {
@@ -76,29 +72,6 @@ _GONE = {
 _backend_for_host = cache(DomainDispatcherApplication.get_backend_for_host)
 _methods = cache(utils.method_names_from_class)
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,17}")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One API request: service as boto3 names it, region, action, and the parameters of the query protocol."""
-
-    service: str
-    region: str
-    action: str
-    parameters: Mapping[str, str]
-    json: bool
-    limited: bool
-    faulty: bool
-    noted: bool
-
-
-class Refusal(Exception):  # noqa: N818 - it is an answer of AWS
-    """An error as AWS answers it."""
-
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.code = code
-        self.status = status
 
 
 def complete_moto() -> None:
@@ -139,7 +112,7 @@ class Api:
             return self._respond(environ, start_response)
 
     def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        call = _call(environ)
+        call = call_of(environ)
         if call is None:
             return self._moto(environ, start_response)
         if call.noted:
@@ -147,6 +120,7 @@ class Api:
         try:
             self._limit(call)
             self._play_fault(call)
+            _refuse_stranger(call)
             if call.service == "eks":
                 return self._eks(environ, start_response)
             if call.service != _ELB or call.action not in self._answers:
@@ -249,29 +223,9 @@ class Api:
             self._targets.forget(call.parameters.get("TargetGroupArn", ""))
 
 
-def _call(environ: WSGIEnvironment) -> Call | None:
-    request = Request(environ)
-    scope = _SCOPE.search(request.headers.get("Authorization", ""))
-    if scope is None:
-        return None
-    parameters: dict[str, str] = {}
-    if request.mimetype == "application/x-www-form-urlencoded":
-        body = request.get_data(cache=False)
-        environ["wsgi.input"] = BytesIO(body)
-        environ["CONTENT_LENGTH"] = str(len(body))
-        parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
-    target = request.headers.get("X-Amz-Target", "")
-    service, agent = scope["service"], request.user_agent.string
-    return Call(
-        service=_BOTO_NAMES.get(service, service),
-        region=scope["region"],
-        action=parameters.get("Action", target.rpartition(".")[2]),
-        parameters=parameters,
-        json=bool(target),
-        limited=INTERNAL_AGENT not in agent and PROVIDER_AGENT not in agent,
-        faulty=INTERNAL_AGENT not in agent,
-        noted=INTERNAL_AGENT not in agent and OUTSIDE_AGENT not in agent,
-    )
+def _refuse_stranger(call: Call) -> None:
+    if (call.service, call.action) == ("sts", "AssumeRole") and (why := trust.refusal(call.account, call.parameters)):
+        raise Refusal("AccessDenied", why, 403)
 
 
 def _group(call: Call) -> FakeTargetGroup:
@@ -279,6 +233,12 @@ def _group(call: Call) -> FakeTargetGroup:
     parts = _GROUP_ARN.fullmatch(arn)
     if parts is None:
         raise Refusal("ValidationError", f"'{arn}' is not a valid target group ARN")
+    if parts["account"] != call.account:
+        raise Refusal(
+            "AccessDenied",
+            f"User: {call.account} is not authorized to perform: elasticloadbalancing:{call.action} on resource: {arn}",
+            403,
+        )
     group = elbv2_backends[parts["account"]][call.region].target_groups.get(arn)
     if group is None:
         raise Refusal("TargetGroupNotFound", f"Target groups '{arn}' not found")

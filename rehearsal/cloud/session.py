@@ -42,7 +42,13 @@ OUTSIDE_AGENT = "rehearsal-outside"
 """The user agents by which the emulated API (api.py) knows the provider, the parts of AWS itself, and whoever has a
 role of its own: the clusters' controllers, and what a test does to the account."""
 
-_KEY = "rehearsal"
+_OWN = {"aws_access_key_id": "rehearsal", "aws_secret_access_key": "rehearsal"}
+ACCOUNT = "account"
+"""Documents by the id of each account beside the rehearsal's own."""
+
+ORGANIZATION_ROLE = "OrganizationAccountAccessRole"
+"""What AWS Organizations makes in each account, for the account that manages them: the rehearsal's own."""
+
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
 
 
@@ -61,15 +67,20 @@ class AwsError(Exception):
 
 
 class Aws:
-    """The emulated account as one provider sees it: a region, default tags, the API and what the API has not."""
+    """The emulated account as one provider sees it: a region, default tags, the API and what the API has not.
 
-    def __init__(self, region: str, default_tags: dict[str, str]) -> None:
+    With ``role`` it is the account of that.
+    """
+
+    def __init__(self, region: str, default_tags: dict[str, str], role: str = "") -> None:
         self.region = region
+        self._role = role
         self.default_tags = default_tags
         self.store = Store.of_this_rehearsal()
         self.judging = threading.RLock()  # held while a limit is judged and the thing that counts against it is made
         self._endpoint = os.environ["AWS_ENDPOINT_URL"]  # without it a call would go to a real account
         self._clients: dict[str, Any] = {}
+        self._lent: dict[str, str] = {}
         self._making = threading.Lock()
 
     @property
@@ -81,6 +92,11 @@ class Aws:
     def account(self) -> str:
         """The account's id."""
         return self.ask("sts", "get_caller_identity")["Account"]
+
+    def everywhere(self) -> list[Aws]:
+        """Return this account and all others, for what is one in all of them, such as DNS."""
+        others = (Aws(self.region, {}, organization_role(account)) for account in self.store.all(ACCOUNT))
+        return [self, *others]
 
     def ask(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
         """Call ``operation`` (in boto3's spelling) and return its answer.
@@ -136,18 +152,20 @@ class Aws:
         import boto3  # noqa: PLC0415 - it takes as long to load as all the rest, and a preview does without it
         from botocore.config import Config  # noqa: PLC0415
 
+        def made(of: str, credentials: dict[str, Any]) -> Any:
+            return boto3.client(  # pyright: ignore[reportUnknownMemberType]
+                of,  # pyright: ignore[reportArgumentType]
+                region_name=self.region,
+                endpoint_url=self._endpoint,
+                **credentials,
+                config=Config(retries={"max_attempts": 0}, max_pool_connections=32, user_agent_extra=PROVIDER_AGENT),
+            )
+
         with self._making:
+            if self._role and not self._lent:
+                self._lent = lent(made("sts", _OWN), self._role)
             if service not in self._clients:
-                self._clients[service] = boto3.client(  # pyright: ignore[reportUnknownMemberType]
-                    service,
-                    region_name=self.region,
-                    endpoint_url=self._endpoint,
-                    aws_access_key_id=_KEY,
-                    aws_secret_access_key=_KEY,
-                    config=Config(
-                        retries={"max_attempts": 0}, max_pool_connections=32, user_agent_extra=PROVIDER_AGENT
-                    ),
-                )
+                self._clients[service] = made(service, self._lent or _OWN)
             return self._clients[service]
 
 
@@ -168,6 +186,22 @@ def _in_aws_words(service: str) -> Generator[None]:
             status=about.get("HTTPStatusCode", 400),
             request=about.get("RequestId", ""),
         ) from error
+
+
+def lent(sts: Any, role: str, external_id: str = "") -> dict[str, str]:
+    """Return what boto3 makes a client of, in a role that the client of STS may assume."""
+    more = {"ExternalId": external_id} if external_id else {}
+    credentials = sts.assume_role(RoleArn=role, RoleSessionName="rehearsal", **more)["Credentials"]
+    return {
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
+    }
+
+
+def organization_role(account: str) -> str:
+    """Return the role in an account that is for the rehearsal's own."""
+    return f"arn:aws:iam::{account}:role/{ORGANIZATION_ROLE}"
 
 
 def pairs(tags: dict[str, str]) -> list[dict[str, str]]:

@@ -26,7 +26,7 @@ from pulumi import automation
 from pulumi.automation.errors import create_command_error
 
 from rehearsal.cloud.regions import REGION, ZONE
-from rehearsal.cloud.session import OUTSIDE_AGENT
+from rehearsal.cloud.session import ACCOUNT, OUTSIDE_AGENT, lent, organization_role
 from rehearsal.cloud.store import PATH_VARIABLE, Store
 from rehearsal.engine.executable import LANGUAGE_HOST_VARIABLE
 from rehearsal.world.process import SPEED_VARIABLE
@@ -86,7 +86,7 @@ class Sandbox:
         self._stack_file = stack_file
         self._world = world
         self._speed = {SPEED_VARIABLE: str(speed)} if speed else {}
-        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients: dict[tuple[str, str, str], Any] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -143,23 +143,36 @@ class Sandbox:
             PATH_VARIABLE: str(self.folder / "store.sqlite"),
         }
 
-    def aws(self, service: str, region: str = "") -> Any:
-        """Return the boto3 client of the emulated AWS; it is made once, since that takes longer than most calls."""
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts that there are: the stack's own, whose name here is empty, and those that were asked for."""
+        return ["", *self.store.all(ACCOUNT)]
+
+    def aws(self, service: str, region: str = "", account: str = "") -> Any:
+        """Return the boto3 client of the emulated AWS; it is made once, since that takes longer than most calls.
+
+        In another ``account`` than the stack's own it has all rights too.
+        """
         region = region or self.region
-        if (service, region) not in self._clients:
+        if (service, region, account) not in self._clients:
             # A session made like this reads neither the caller's profile nor a configuration file.
             session = boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_CONFIGURATION))
-            self._clients[service, region] = session.client(  # pyright: ignore[reportCallIssue]
+            self._clients[service, region, account] = session.client(  # pyright: ignore[reportCallIssue]
                 service,  # pyright: ignore[reportArgumentType]
                 region_name=region,
                 endpoint_url=self.endpoint,
-                aws_access_key_id=_KEY,
-                aws_secret_access_key=_KEY,
+                **self._credentials(account),
                 config=botocore.config.Config(
                     proxies={}, ignore_configured_endpoint_urls=True, user_agent_extra=OUTSIDE_AGENT
                 ),
             )
-        return self._clients[service, region]
+        return self._clients[service, region, account]
+
+    def _credentials(self, account: str) -> dict[str, Any]:
+        if not account:
+            return {"aws_access_key_id": _KEY, "aws_secret_access_key": _KEY}
+        self.store.put(ACCOUNT, account, {})
+        return lent(self.aws("sts"), organization_role(account))
 
     def stack(self, name: str) -> automation.Stack:
         """Return the stack of the project in the backend of this rehearsal, made if it is not there yet."""

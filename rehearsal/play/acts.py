@@ -122,11 +122,11 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
 
     def apply(_: Sandbox) -> None:
         for key in by_gitops(config):
-            elsewhere.apply(there, stack, key)
+            elsewhere.apply(there.sandbox, stack, key)
 
     def leave(_: Sandbox) -> None:
         if old in by_gitops(config):
-            elsewhere.withdraw(there, config, old)
+            elsewhere.withdraw(there.sandbox, config, old)
 
     grown = _both(apply, _grow(config, (old, new), many))
     return [

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.play import elsewhere, stackfile
-from rehearsal.play.brownfield import land
+from rehearsal.play.foreign_cluster import land
 from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
@@ -56,12 +56,17 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
 
 def make_zones(sandbox: Sandbox, config: Config) -> None:
     """Make the hosted zones that a stack file names, where they are not there yet."""
-    route53, ec2 = sandbox.aws("route53"), sandbox.aws("ec2")
-    zones = route53.list_hosted_zones()["HostedZones"]
-    known = {(zone["Name"].rstrip("."), zone["Config"]["PrivateZone"]) for zone in zones}
-    named = [balancer["zone"] for balancer in config["eks-cutover:loadBalancers"].values() if "zone" in balancer]
-    wanted = {(zone, False) if isinstance(zone, str) else (zone["name"], zone["private"]) for zone in named}
-    for name, private in sorted(wanted - known):
+    wanted: set[tuple[str, str, bool]] = set()
+    for balancer in config["eks-cutover:loadBalancers"].values():
+        account = elsewhere.account_of_role(sandbox, balancer.get("dns", {}).get("assumeRole", ""))
+        if "zone" in balancer:
+            zone = balancer["zone"]
+            wanted.add((account, zone, False) if isinstance(zone, str) else (account, zone["name"], zone["private"]))
+    for account, name, private in sorted(wanted):
+        route53, ec2 = sandbox.aws("route53", account=account), sandbox.aws("ec2", account=account)
+        zones = route53.list_hosted_zones()["HostedZones"]
+        if (name, private) in {(one["Name"].rstrip("."), one["Config"]["PrivateZone"]) for one in zones}:
+            continue
         more: dict[str, Any] = {}
         if private:  # such a zone is made for a VPC, and that of the stack does not stand yet
             vpc = ec2.create_vpc(CidrBlock=_RANGE)["Vpc"]["VpcId"]

@@ -1,24 +1,18 @@
-"""What stood before the stack: a VPC, clusters, a load balancer and its listener, made by plain calls of the API.
+"""What stood before the stack: a load balancer and its listener, made by plain calls of the API.
 
-Owns making it, the servers behind it, and telling whether anything of it was changed. Refuses to own what the stack
-makes there.
+Owns making it, the servers behind it, and telling whether anything of others was changed. Refuses to own clusters
+(foreign_cluster.py), and what the stack makes there.
 """
 
 from __future__ import annotations
 
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from rehearsal.cloud.eks_documents import CLUSTERS
-from rehearsal.cloud.kubernetes import admission, schemas
-from rehearsal.cloud.kubernetes.cluster import API_SERVERS, AUTO_MODE, KINDS, LOAD_BALANCER_CONTROLLER, Cluster
+from rehearsal.play.foreign_cluster import Land, clusters_of_others, land
 from rehearsal.world import loopback
 from rehearsal.world.pods import CLUSTER_HEADER
 from settings.owner import STACK_TAG
@@ -36,7 +30,6 @@ WHO = "before"
 """What answers there, where the stack's clusters say their keys."""
 
 _HTTP = 80
-_STACK_OF_ENGINE = "pulumi:stack"  # the tag that tells what a stack has made
 _FIXED = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"}}
 
 
@@ -49,70 +42,6 @@ class Brownfield:
     name: str
     listener: str
 
-    def cluster(self, name: str, version: str, *namespaces: str, chart: str = LOAD_BALANCER_CONTROLLER) -> None:
-        """Make a cluster with a load balancer controller in it: as eksctl and Helm would, or one of Auto Mode."""
-        iam, store = self.sandbox.aws("iam"), self.sandbox.store
-        trust = '{"Version": "2012-10-17", "Statement": []}'
-        role = iam.create_role(RoleName=f"{name}-cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        made = self.sandbox.aws("eks").create_cluster(
-            name=name, version=version, roleArn=role, resourcesVpcConfig={"subnetIds": self.land.private}
-        )["cluster"]
-        group = self.sandbox.aws("ec2").create_security_group(
-            GroupName=f"eks-cluster-sg-{name}", Description="made by EKS", VpcId=self.land.vpc
-        )["GroupId"]
-        servers = store.get(API_SERVERS, "") or {"url": "https://127.0.0.1:9", "authority": ""}
-        document = {
-            "endpoint": f"{servers['url']}/{name}/{name}",
-            "certificateAuthority": servers["authority"],
-            "issuer": f"https://oidc.eks.{self.sandbox.region}.amazonaws.com/id/{name}",
-            "vpcId": self.land.vpc,
-            "securityGroup": group,
-            "version": version,
-            "authenticationMode": "API",
-            "deletionProtection": False,
-            "autoMode": chart == AUTO_MODE,
-        }
-        store.put(CLUSTERS, made["name"], document)
-        inside = Cluster(store, name)
-        inside.install_kinds(chart)
-        values = {"clusterName": name, "region": self.sandbox.region}
-        about = {"chart": chart, "name": chart, "namespace": "kube-system"}
-        release = {**about, "version": "2.13.4", "values": values, "status": {"revision": 1, "status": "deployed"}}
-        inside.put("Release", "kube-system", chart, release)
-        for namespace in namespaces:
-            manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-            inside.put("Namespace", "", namespace, manifest)
-
-    def apply(self, cluster: str, manifests: str) -> None:
-        """Apply manifests in a cluster, as GitOps does: the API server and the controller's webhook look at them."""
-        elb, inside = self.sandbox.aws("elbv2"), Cluster(self.sandbox.store, cluster)
-
-        def found(arn: str, name: str) -> dict[str, Any]:
-            asked = {"TargetGroupArns": [arn]} if arn else {"Names": [name]}
-            return elb.describe_target_groups(**asked)["TargetGroups"][0]
-
-        for manifest in yaml.safe_load_all(manifests):
-            kind, about = manifest["kind"], manifest["metadata"]
-            about["uid"] = str(uuid.uuid4())
-            schemas.validate(KINDS[manifest["apiVersion"], kind], manifest)
-            inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
-
-    def bindings(self, cluster: str) -> int:
-        """Return how many bindings stand in a cluster."""
-        return len(Cluster(self.sandbox.store, cluster).all("TargetGroupBinding"))
-
-    def withdraw(self, cluster: str, namespace: str, binding: str) -> None:
-        """Take a binding out of a cluster, as GitOps does; its controller lets go of it once its targets are out."""
-        inside = Cluster(self.sandbox.store, cluster)
-
-        def leaving(live: dict[str, Any] | None) -> dict[str, Any] | None:
-            return live and {
-                **live,
-                "metadata": {**live["metadata"], "deletionTimestamp": f"{datetime.now(UTC):%FT%TZ}"},
-            }
-
-        inside.change("TargetGroupBinding", namespace, binding, leaving)
-
     def standing(self) -> dict[str, Any]:
         """Return all that its maker owns, as AWS describes it: nothing of the stack's is in it."""
         elb = self.sandbox.aws("elbv2")
@@ -123,10 +52,8 @@ class Brownfield:
         tags = tags_of(elb, [arn, *(one["RuleArn"] for one in rules), *(one["TargetGroupArn"] for one in groups)])
         route53 = self.sandbox.aws("route53")
         zones = [one["Id"] for one in route53.list_hosted_zones()["HostedZones"]]
-        eks = self.sandbox.aws("eks")
-        clusters = [eks.describe_cluster(name=name)["cluster"] for name in eks.list_clusters()["clusters"]]
         return {
-            "clusters": [one for one in clusters if _STACK_OF_ENGINE not in one.get("tags", {})],
+            "clusters": clusters_of_others(self.sandbox),
             "balancer": balancer,
             "attributes": elb.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"],
             "listeners": elb.describe_listeners(LoadBalancerArn=arn)["Listeners"],
@@ -142,32 +69,6 @@ def tags_of(elb: Any, arns: list[str]) -> dict[str, dict[str, str]]:
     parts = [arns[start : start + 20] for start in range(0, len(arns), 20)]
     answers = [elb.describe_tags(ResourceArns=part)["TagDescriptions"] for part in parts]
     return {one["ResourceArn"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for part in answers for one in part}
-
-
-@dataclass(frozen=True)
-class Land:
-    """A VPC with subnets of two kinds in two zones."""
-
-    vpc: str
-    public: list[str]
-    private: list[str]
-
-    @property
-    def network(self) -> dict[str, Any]:
-        """The VPC as a stack file names it."""
-        return {"vpcId": self.vpc, "publicSubnetIds": self.public, "privateSubnetIds": self.private}
-
-
-def land(sandbox: Sandbox) -> Land:
-    """Make a VPC."""
-    ec2 = sandbox.aws("ec2")
-    vpc = ec2.create_vpc(CidrBlock="10.50.0.0/16")["Vpc"]["VpcId"]
-    zones = [one["ZoneName"] for one in ec2.describe_availability_zones()["AvailabilityZones"]][:2]
-    subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.50.{place * 16}.0/20", AvailabilityZone=zone)["Subnet"]["SubnetId"]
-        for place, zone in enumerate(zones * 2)
-    ]
-    return Land(vpc, subnets[:2], subnets[2:])
 
 
 @contextmanager

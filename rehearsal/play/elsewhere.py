@@ -9,7 +9,9 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLLER
-from rehearsal.play.brownfield import PLACES, PORT, Brownfield, Land, brownfield
+from rehearsal.play import foreign_cluster
+from rehearsal.play.brownfield import PLACES, PORT, Brownfield, brownfield
+from rehearsal.play.foreign_cluster import OWN_ACCOUNT, Land, land
 from rehearsal.play.waiting import until
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 _BALANCERS, _CLUSTERS, _ROUTES = (f"eks-cutover:{key}" for key in ("loadBalancers", "clusters", "routes"))
 _PORTS = (80, 443)
-_VERSION = "1.33"
+_PLAYED_OF_CLUSTERS = {"assumeRole", "loadBalancerCidrs"}
+_OTHER_ACCOUNT = "210987654321"
+_SECOND_VPC = 60  # of the range of a VPC beside the load balancer's
 _ROOM = 100  # behind the stack's last place stands the rule that answers its hosts: room for two routes before it
 
 
@@ -41,9 +45,9 @@ def by_gitops(config: Config) -> list[str]:
 
 def as_played(config: Config) -> list[str]:
     """Edit what of such a file cannot be played as it is, and return what is played otherwise, as sentences."""
+    said = _accounts_as_played(config)
     if not listeners(config):
-        return []
-    said: list[str] = []
+        return said
     for key, one in listeners(config).items():
         there = one["existing"]
         port = there.get("port", PORT)
@@ -51,8 +55,6 @@ def as_played(config: Config) -> list[str]:
             name = there.get("name") or there["listenerArn"].split("/")[2]
             one["existing"] = {"name": name, "port": port if port in _PORTS else PORT}
             said.append(f"loadBalancers.{key}.existing: its listener on {one['existing']['port']} stands for it.")
-    for key, one in clusters(config).items():
-        one["existing"] = {"name": key}  # by which its pods answer, as the stack's own do
     routes = config[_ROUTES]
     if grpc := [name for name, route in routes.items() if route.get("protocolVersion") == "GRPC"]:
         for name in grpc:
@@ -81,30 +83,71 @@ def standing(sandbox: Sandbox, config: Config) -> Generator[list[Brownfield]]:
                 )
             )
             at = made[0].land
-        namespaces = {route["service"]["namespace"] for route in config[_ROUTES].values()}
-        for key, one in clusters(config).items() if made else ():
-            automatic = one.get("loadBalancerController", {}).get("managedBy") == "autoMode"
-            chart = AUTO_MODE if automatic else LOAD_BALANCER_CONTROLLER
-            made[0].cluster(key, _VERSION, *sorted(namespaces), chart=chart)
+        _make_clusters(sandbox, config, at)
         yield made
 
 
-def apply(there: Brownfield, stack: str, cluster: str) -> None:
+def _make_clusters(sandbox: Sandbox, config: Config, at: Land | None) -> None:
+    """Make what others' clusters a stack file names: ``at`` a VPC that is there, or in one of each account's own."""
+    namespaces, lands = {route["service"]["namespace"] for route in config[_ROUTES].values()}, {"": at}
+    for key, one in clusters(config).items():
+        account = account_of_role(sandbox, one["existing"].get("assumeRole", ""))
+        there = lands.get(account) or land(sandbox, account, f"10.{_SECOND_VPC + len(lands)}")
+        lands[account] = there
+        controller = one.get("loadBalancerController", {})
+        if to := controller.get("iamRoleArnToAssume"):
+            foreign_cluster.role(sandbox, to, account, controller.get("assumeRoleExternalId", ""))
+        chart = AUTO_MODE if controller.get("managedBy") == "autoMode" else LOAD_BALANCER_CONTROLLER
+        foreign_cluster.cluster(sandbox, there, key, sorted(namespaces), chart)
+
+
+def apply(sandbox: Sandbox, stack: str, cluster: str) -> None:
     """Apply what `cutover manifests` prints for a cluster, as GitOps does.
 
     :raises TimeoutError: it prints none, and an act that waits for the bindings would never begin
     """
-    said = there.sandbox.cutover("manifests", cluster, "-s", stack)
+    said = sandbox.cutover("manifests", cluster, "-s", stack)
     if said.returncode:
         raise TimeoutError(f"cutover manifests {cluster}: {said.stderr}")
-    there.apply(cluster, said.stdout)
+    foreign_cluster.apply(sandbox, cluster, said.stdout)
 
 
-def withdraw(there: Brownfield, config: Config, cluster: str) -> None:
+def withdraw(sandbox: Sandbox, config: Config, cluster: str) -> None:
     """Take a cluster's bindings out, as GitOps does, and wait until they are."""
     for name, route in config[_ROUTES].items():
-        there.withdraw(cluster, route["service"]["namespace"], name)
-    until(f"the bindings of {cluster} are gone", lambda: not there.bindings(cluster), str)
+        foreign_cluster.withdraw(sandbox, cluster, route["service"]["namespace"], name)
+    until(f"the bindings of {cluster} are gone", lambda: not foreign_cluster.bindings(sandbox, cluster), str)
+
+
+def _accounts_as_played(config: Config) -> list[str]:
+    """Edit what clusters and zones in other accounts are played as, and return what is otherwise, as sentences."""
+    said: list[str] = []
+    for key, one in clusters(config).items():
+        kept = {field: value for field, value in one["existing"].items() if field in _PLAYED_OF_CLUSTERS}
+        one["existing"] = {**kept, "name": key}  # by which its pods answer, as the stack's own do
+        controller = one.get("loadBalancerController", {})
+        if to := controller.get("iamRoleArnToAssume"):
+            controller["iamRoleArnToAssume"] = _in_account(to, OWN_ACCOUNT)
+            said.append(f"clusters.{key}: its targets are registered in {OWN_ACCOUNT}, which stands for your account.")
+        if role := kept.get("assumeRole"):
+            apart = _OTHER_ACCOUNT if f":{OWN_ACCOUNT}:" in role else role.split(":")[4]
+            one["existing"]["assumeRole"] = _in_account(role, apart if to else OWN_ACCOUNT)
+            if to and one.get("securityGroupRules") != "none" and "loadBalancerCidrs" not in kept:
+                one["securityGroupRules"] = "none"
+                said.append(f"clusters.{key}.securityGroupRules: none, since a shared VPC is played as one of its own.")
+    return said
+
+
+def account_of_role(sandbox: Sandbox, role: str) -> str:
+    """Return the account of a role, which is made where it is not there: empty for the stack's own, as for no role."""
+    account = role.split(":")[4].replace(OWN_ACCOUNT, "") if role else ""
+    if role:
+        foreign_cluster.role(sandbox, role, "")
+    return account
+
+
+def _in_account(role: str, account: str) -> str:
+    return ":".join([*role.split(":")[:4], account, *role.split(":")[5:]])
 
 
 def _on(config: Config, balancer: str) -> list[Mapping[str, Any]]:

@@ -24,7 +24,7 @@ from rehearsal.world.balancer import ENDPOINT, GROUP_HEADER
 from rehearsal.world.pods import CLUSTER_HEADER, STREAM_METHOD
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from rehearsal.cloud.store import Store
     from rehearsal.play.stackfile import Config
@@ -66,7 +66,7 @@ class Destination:
 class Names:
     """A resolver: the emulated Route 53 gives the load balancer's DNS name, and the store tells where that listens."""
 
-    def __init__(self, store: Store, route53: Any) -> None:
+    def __init__(self, store: Store, *route53: Any) -> None:
         self._store = store
         self._route53 = route53
 
@@ -98,13 +98,18 @@ class Names:
 
     def _alias(self, host: str) -> str | None:
         wildcard = f"*.{host.partition('.')[2]}"
-        for zone in self._route53.list_hosted_zones()["HostedZones"]:
-            for record in self._route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
-                # Route 53 answers with the asterisk as an escape.
-                name = record["Name"].rstrip(".").replace("\\052", "*")
-                if "AliasTarget" in record and name in {host, wildcard}:
-                    return record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.").lower()
+        for record in (record for one in self._route53 for record in records(one)):
+            # Route 53 answers with the asterisk as an escape.
+            name = record["Name"].rstrip(".").replace("\\052", "*")
+            if "AliasTarget" in record and name in {host, wildcard}:
+                return record["AliasTarget"]["DNSName"].rstrip(".").removeprefix("dualstack.").lower()
         return None
+
+
+def records(route53: Any) -> Iterator[Mapping[str, Any]]:
+    """Yield the records of all hosted zones of an account."""
+    for zone in route53.list_hosted_zones()["HostedZones"]:
+        yield from route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
 
 
 def destinations(config: Config) -> list[Destination]:

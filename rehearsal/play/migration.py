@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cutover.engine.run import watch
 from cutover.rules.run import Run
@@ -20,7 +20,7 @@ from rehearsal.play.beforehand import prepare
 from rehearsal.play.brownfield import WHO
 from rehearsal.play.elsewhere import standing
 from rehearsal.play.history import tell_the_past
-from rehearsal.play.load import Load, Names, ask, destinations
+from rehearsal.play.load import Load, Names, ask, destinations, records
 from rehearsal.play.outcome import NO_KILL, Outcome, losses, plan_faults, rate_faults, share_faults, unseen
 from rehearsal.play.waiting import until, until_healthy
 from rehearsal.world.process import PROPAGATION_SECONDS
@@ -51,7 +51,7 @@ class Rehearsal:
         self._config, self.otherwise = prepare(sandbox, stack)
         self._old = min(self._config["eks-cutover:clusters"], key=order_of)
         self._rate = rate
-        self._names = Names(sandbox.store, sandbox.aws("route53"))
+        self._names = Names(sandbox.store, *_dns(sandbox))
         self._to = destinations(self._config)
         self._load = Load(self._names, self._to, rate=rate)
 
@@ -216,9 +216,11 @@ def shared_objects(sandbox: Sandbox) -> dict[str, str]:
     """Return what clients know of the stack, by name: load balancer ARNs, and where each DNS name points."""
     balancers = sandbox.aws("elbv2").describe_load_balancers()["LoadBalancers"]
     found: dict[str, str] = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in balancers}
-    route53 = sandbox.aws("route53")
-    for zone in route53.list_hosted_zones()["HostedZones"]:
-        for record in route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
-            if "AliasTarget" in record:
-                found[record["Name"]] = record["AliasTarget"]["DNSName"]
+    for record in (record for one in _dns(sandbox) for record in records(one)):
+        if "AliasTarget" in record:
+            found[record["Name"]] = record["AliasTarget"]["DNSName"]
     return found
+
+
+def _dns(sandbox: Sandbox) -> list[Any]:
+    return [sandbox.aws("route53", account=account) for account in sandbox.accounts]

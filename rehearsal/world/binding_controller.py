@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rehearsal.cloud.kubernetes.cluster import Cluster
     from rehearsal.cloud.refused import Props
     from rehearsal.cloud.store import Store
-    from rehearsal.world.controllers import Connect
+    from rehearsal.world.controllers import Connect, Role
 
 KIND = "TargetGroupBinding"
 _KINDS = {kind.chart: kind for kind in KINDS.values() if kind.name == KIND}
@@ -44,17 +44,19 @@ Wanted = frozenset[tuple[str, int, str]]
 """Targets: (id, port, zone), the zone empty for nodes."""
 
 
-def wanted(binding: Props, service: Props | None, nodes: Iterable[str]) -> Wanted | None:
+def wanted(binding: Props, service: Props | None, nodes: Iterable[str], vpc: str = "") -> Wanted | None:
     """Return the targets that a binding's group should have, or None where the controller does nothing.
 
     ``service`` is the document of the Service, or None when it is missing; ``nodes`` are the instance ids of the
-    cluster. Node targets of a missing Service are none at all, pod targets are left as they are. Raises Failed.
+    cluster, which is in ``vpc``. Node targets of a missing Service are none at all, pod targets are left as they are.
+    Those of another VPC or account have the zone ``all`` (aws-load-balancer-controller #4831). Raises Failed.
     """
     if binding["spec"]["targetType"] == "ip":
         if service is None:
             return None
         ready = (endpoint for endpoint in service["endpoints"] if endpoint["ready"])
-        return frozenset((endpoint["address"], endpoint["port"], endpoint["zone"]) for endpoint in ready)
+        beyond = "iamRoleArnToAssume" in binding["spec"] or (vpc and binding["spec"].get("vpcID", vpc) != vpc)
+        return frozenset((one["address"], one["port"], "all" if beyond else one["zone"]) for one in ready)
     if service is None:
         return frozenset()
     if service["type"] not in {"NodePort", "LoadBalancer"}:
@@ -86,6 +88,11 @@ def checkpoint(binding: Props, wanted: Wanted) -> str:
     """Return what the controller writes on a binding once its group has what it wants."""
     said = json.dumps([binding["spec"], sorted(wanted)], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def controller_role(account: str, cluster: str) -> str:
+    """Return the role that the controller of a cluster has in an account that is not the rehearsal's own."""
+    return f"arn:aws:iam::{account}:role/{cluster}-controller"
 
 
 class Throttle:
@@ -125,7 +132,7 @@ class BindingController:
         self._key = key
         self._connect = connect
         self._started: Props = {}
-        self._elb: Any = None
+        self._clients: dict[tuple[Role, ...], Any] = {}
         self._throttle = Throttle()
         self._queue = queue or Queue()
 
@@ -147,7 +154,7 @@ class BindingController:
             namespace, service = binding["metadata"]["namespace"], binding["spec"]["serviceRef"]["name"]
             found = services.get(f"{self._key}|{namespace}|{service}")
             try:
-                want = wanted(binding, found, nodes)
+                want = wanted(binding, found, nodes, self._cluster.vpc)
             except Failed as failed:
                 self._queue.offer(
                     name, str(failed), longest_wait, lambda binding=binding, why=failed: self._fail(binding, why)
@@ -172,8 +179,17 @@ class BindingController:
 
     def _start(self, release: Props) -> None:
         self._started = release
-        agent = f"elbv2.k8s.aws/v{release['version']}"
-        self._elb = self._connect("elbv2", self._setting("region", ""), agent, self._setting("awsMaxRetries", _RETRIES))
+        self._clients.clear()
+
+    def _elb(self, binding: Props) -> Any:
+        """Return a client in the account of a binding's target group, as far as it names a role there."""
+        agent, retries = f"elbv2.k8s.aws/v{self._started['version']}", self._setting("awsMaxRetries", _RETRIES)
+        named, account = binding["spec"].get("iamRoleArnToAssume"), self._cluster.account
+        own = [(controller_role(account, self._cluster.name), "")] if account else []
+        roles = (*own, *([(named, binding["spec"].get("assumeRoleExternalId", ""))] if named else []))
+        if roles not in self._clients:
+            self._clients[roles] = self._connect("elbv2", self._setting("region", ""), agent, retries, *roles)
+        return self._clients[roles]
 
     def _setting(self, name: str, default: Any) -> Any:
         return self._started.get("values", {}).get(name, default)
@@ -187,7 +203,7 @@ class BindingController:
             service = f"{binding['metadata']['namespace']}/{binding['spec']['serviceRef']['name']}"
             say(self._store, self._cluster, binding, "BackendNotFound", f"backend not found: Service {service}")
         try:
-            self._bring_about(binding["spec"]["targetGroupARN"], want)
+            self._bring_about(binding, want)
         except (ClientError, BotoCoreError, Failed) as error:
             self._fail(binding, error)
         annotate(self._cluster, binding, annotations={CHECKPOINT: mark})
@@ -198,7 +214,7 @@ class BindingController:
         if self._live(binding) is None:
             return
         try:
-            self._bring_about(binding["spec"]["targetGroupARN"], frozenset())
+            self._bring_about(binding, frozenset())
         except (ClientError, BotoCoreError) as error:
             if not _says(error, "TargetGroupNotFound"):
                 say(self._store, self._cluster, binding, "FailedCleanup", f"Failed cleanup due to {error}")
@@ -210,23 +226,23 @@ class BindingController:
         live = self._cluster.get(KIND, *place(binding))
         return live if live and same(live, binding) else None
 
-    def _bring_about(self, group: str, want: Wanted) -> None:
-        elb = self._elb
+    def _bring_about(self, binding: Props, want: Wanted) -> None:
+        elb, group = self._elb(binding), binding["spec"]["targetGroupARN"]
         health = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         gone, come = changes(want, health)
         if gone:
-            self._check_tagged(group)
+            self._check_tagged(elb, group)
             self._throttle.pause()
             elb.deregister_targets(TargetGroupArn=group, Targets=gone)
         if come:
             self._throttle.pause()
             elb.register_targets(TargetGroupArn=group, Targets=come)
 
-    def _check_tagged(self, group: str) -> None:
+    def _check_tagged(self, elb: Any, group: str) -> None:
         """Raise Failed where AWS runs the controller, and its role may not take targets out of a group (adoption)."""
         if self._started["chart"] != AUTO_MODE:
             return
-        (found,) = self._elb.describe_tags(ResourceArns=[group])["TagDescriptions"]
+        (found,) = elb.describe_tags(ResourceArns=[group])["TagDescriptions"]
         if {"Key": AUTO_MODE_TAG, "Value": self._cluster.name} not in found["Tags"]:
             raise Failed(f"AccessDenied: not authorized to perform elasticloadbalancing:DeregisterTargets on {group}")
 

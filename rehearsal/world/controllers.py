@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.kubernetes.cluster import Cluster, at
-from rehearsal.cloud.session import OUTSIDE_AGENT
+from rehearsal.cloud.session import OUTSIDE_AGENT, lent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,11 +47,15 @@ class Failed(Exception):  # noqa: N818 - it is what a controller tells of an obj
     """Why an object could not be reconciled."""
 
 
+Role = tuple[str, str]
+"""The ARN of a role, and the external id that is said to it, which may be empty."""
+
+
 class Connect(Protocol):
     """How a controller comes by a client of AWS that retries a failed call so many times."""
 
-    def __call__(self, service: str, region: str, agent: str, retries: int) -> Any:
-        """Return a boto3 client."""
+    def __call__(self, service: str, region: str, agent: str, retries: int, *roles: Role) -> Any:
+        """Return a boto3 client, in the last of the roles, each of which assumes the next."""
         ...
 
 
@@ -154,22 +158,28 @@ class Queue:
             job.failures += 1
 
 
-def connect(service: str, region: str, agent: str, retries: int) -> Any:
-    """Return a client of the emulated AWS that retries much as the Go SDK does.
+def connect(service: str, region: str, agent: str, retries: int, *roles: Role) -> Any:
+    """Return a client of the emulated AWS, in the last of the roles, that retries much as the Go SDK does.
 
     Waits double up to 20 seconds; after an error of the server they begin at 50 ms, where Go begins at a second. It has
     a role of its own, so that what it asks for is none of the program's.
     """
-    return boto3.client(
-        service,  # pyright: ignore[reportArgumentType]
-        region_name=region,
-        endpoint_url=os.environ["AWS_ENDPOINT_URL"],  # without it a call would go to a real account
-        aws_access_key_id=_KEY,
-        aws_secret_access_key=_KEY,
-        config=Config(
-            retries={"mode": "standard", "max_attempts": retries}, user_agent_extra=f"{agent} {OUTSIDE_AGENT}"
-        ),
-    )
+
+    def made(of: str, credentials: Mapping[str, Any]) -> Any:
+        return boto3.client(
+            of,  # pyright: ignore[reportArgumentType]
+            region_name=region,
+            endpoint_url=os.environ["AWS_ENDPOINT_URL"],  # without it a call would go to a real account
+            **credentials,
+            config=Config(
+                retries={"mode": "standard", "max_attempts": retries}, user_agent_extra=f"{agent} {OUTSIDE_AGENT}"
+            ),
+        )
+
+    credentials = {"aws_access_key_id": _KEY, "aws_secret_access_key": _KEY}
+    for arn, external_id in roles:
+        credentials = lent(made("sts", credentials), arn, external_id)
+    return made(service, credentials)
 
 
 def say(store: Store, cluster: Cluster, manifest: Props, reason: str, message: str) -> None:

@@ -17,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from rehearsal.cloud.eks_documents import CLUSTERS
 from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, AUTO_MODE, LOAD_BALANCER_CONTROLLER
 from rehearsal.cloud.session import INTERNAL_AGENT
 from rehearsal.cloud.store import PATH_VARIABLE, Store
@@ -114,7 +115,9 @@ class World:
 
     def _zones_by_cluster(self) -> dict[str, list[str]]:
         names: list[str] = self._eks.list_clusters()["clusters"]
-        return {name: self._zones.get(name) or self._zones_of(name) for name in names}
+        here = {name: self._zones.get(name) or self._zones_of(name) for name in names}
+        elsewhere = {name: one["zones"] for name, one in self._store.all(CLUSTERS).items() if one.get("account")}
+        return {**here, **elsewhere}
 
     def _zones_of(self, cluster: str) -> list[str]:
         subnets = self._eks.describe_cluster(name=cluster)["cluster"]["resourcesVpcConfig"]["subnetIds"]

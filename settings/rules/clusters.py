@@ -99,9 +99,15 @@ def partition_mistakes(settings: Settings) -> Iterator[Mistake]:
     for key, balancer in settings.own_load_balancers.items():
         if balancer.certificate_arn:
             arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
+        if balancer.dns.assume_role:
+            arns[f"loadBalancers.{key}.dns.assumeRole"] = balancer.dns.assume_role
     for key, cluster in settings.own_clusters.items():
         for name, entry in cluster.access_entries.items():
             arns[f"clusters.{key}.accessEntries.{name}.principalArn"] = entry.principal_arn
+    for key, cluster in settings.existing_clusters.items():
+        registers = cluster.load_balancer_controller.iam_role_arn_to_assume
+        roles = {"existing.assumeRole": cluster.role, "loadBalancerController.iamRoleArnToAssume": registers}
+        arns |= {f"clusters.{key}.{where}": arn for where, arn in roles.items() if arn}
     partition = settings.aws.partition
     for key, arn in arns.items():
         if not arn.startswith(f"arn:{partition}:"):
@@ -136,7 +142,8 @@ def security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
         (settings.load_balancer_of(name), route.target_type == "instance" or route.service.target_port)
         for name, route in settings.routes.items()
     }
-    rules = len(ports) + 1  # by which EKS lets nodes and control plane talk
+    ranges = [len(cluster.existing.load_balancer_cidrs) for cluster in settings.existing_clusters.values()]
+    rules = len(ports) * max([1, *ranges]) + 1  # by which EKS lets nodes and control plane talk
     if rules > MAX_SECURITY_RULES:
         yield Mistake(
             "CUT244",

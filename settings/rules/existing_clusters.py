@@ -23,6 +23,7 @@ def existing_cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each cluster that others made, and keys that would get one place on a listener."""
     for key, cluster in settings.existing_clusters.items():
         yield from _controller_mistakes(key, cluster)
+        yield from _account_mistakes(key, cluster)
         yield from _tag_mistakes(settings, key)
         yield from _name_mistakes(settings, key)
     free = [key for key in settings.clusters if not KEY_FORM.fullmatch(key)]
@@ -77,6 +78,40 @@ def _controller_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake
             f"clusters.{key}.loadBalancerController.managedBy",
             "stack, and bindings.applyBy is gitops. To install the controller the stack would need the Kubernetes API "
             "that gitops is to spare it. Let GitOps install it too (external), or the stack apply both",
+        )
+
+
+@as_far_as_known
+def _account_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake]:
+    controller, where = cluster.load_balancer_controller, f"clusters.{key}.loadBalancerController"
+    if controller.managed_by == "stack" and cluster.role:
+        yield Mistake(
+            "CUT280",
+            f"{where}.managedBy",
+            f"stack, and the cluster is reached by {cluster.role}. The controller's own role would be made in another "
+            "account than the cluster's, whose pods could not have it. Let its maker install it, and write external",
+        )
+    if controller.managed_by == "autoMode" and cluster.registers_as:
+        yield Mistake(
+            "CUT281",
+            f"{where}.{next(iter(cluster.registers_as))}",
+            "given, and the bindings of EKS Auto Mode know no such field. Nobody would read it. Leave it out",
+        )
+    if len(cluster.registers_as) == 1:
+        (given,) = cluster.registers_as
+        lacking = {"iamRoleArnToAssume", "assumeRoleExternalId"} - {given}
+        yield Mistake(
+            "CUT282",
+            f"{where}.{lacking.pop()}",
+            f"missing, and {given} is given. A controller before 3.3 sends an empty external id for none, which STS "
+            "refuses, so that nothing could be bound (aws-load-balancer-controller #4656). Write both; a trust that "
+            "asks for no external id takes any",
+        )
+    if cluster.existing.load_balancer_cidrs and cluster.security_group_rules == "none":
+        yield Mistake(
+            "CUT283",
+            f"clusters.{key}.existing.loadBalancerCidrs",
+            "given, and securityGroupRules is none. Nobody would let these ranges in. Leave them out, or write manage",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.aws import account_of
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 if TYPE_CHECKING:
@@ -16,20 +17,21 @@ if TYPE_CHECKING:
 @as_far_as_known
 def name_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield clusters and meshes that would have one name."""
-    names = {key: settings.eks_name(key) for key in settings.clusters}
+    roles = {key: cluster.role for key, cluster in settings.clusters.items()}
+    names = {key: (account_of(role) if role else "", settings.eks_name(key)) for key, role in roles.items()}
     for key, first in alike(names):
         if key in settings.existing_clusters:
             yield Mistake(
                 "CUT276",
                 f"clusters.{key}.existing.name",
-                f"{names[key]} is also the cluster of {first}. The bindings of both would have one name there, and the "
-                "second would be refused. Keep one of them",
+                f"{names[key][1]} is also the cluster of {first}. The bindings of both would have one name there, and "
+                "the second would be refused. Keep one of them",
             )
             continue
         yield Mistake(
             "CUT239",
             f"clusters.{key}.name",
-            f"{names[key]} is also the name of {first} in EKS, which has one cluster of a name. It would refuse the "
+            f"{names[key][1]} is also the name of {first} in EKS, which has one cluster of a name. It would refuse the "
             "second halfway through the update. Give each cluster a name of its own",
         )
 

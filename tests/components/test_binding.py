@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def _binding(
-    stack: str = "prod", *, target_group_arn: str = "arn:web-v1-36", api: BindingApi = CONTROLLERS
+    stack: str = "prod",
+    *,
+    target_group_arn: str = "arn:web-v1-36",
+    api: BindingApi = CONTROLLERS,
+    registers_as: dict[str, str] | None = None,
 ) -> Recorded:
     route = settings_of(stack).routes["web"]
 
@@ -25,6 +29,7 @@ def _binding(
             target_type=route.target_type,
             target_group_arn=target_group_arn,
             vpc_id="vpc-1",
+            registers_as=registers_as or {},
             after=[stand_in("preview-rule"), stand_in("controller")],
             deleted_with=stand_in("cluster"),
         )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from settings.priorities import Places
-from tests.conftest import Recorder, record_program, stack_config
+from tests.conftest import LISTENER, Recorder, record_program, stack_config
 
 _OWN_GROUPS = {"sg-00000001", "sg-00000002"}
 _BLUE = {"existing": {"name": "prod-blue"}}
@@ -43,7 +43,7 @@ def test_over_what_exists_the_stack_makes_groups_rules_bindings_and_ways_in_and_
     recorder = record_program(_config())
     assert _made(recorder) == set(_OF_THE_STACK)
     rules = recorder.of("ListenerRule")
-    assert {one.inputs["listenerArn"] for one in rules.values()} == {"arn:listener"}
+    assert {one.inputs["listenerArn"] for one in rules.values()} == {LISTENER}
     assert {one.inputs["vpcId"] for one in recorder.of("TargetGroup").values()} == {"vpc-shared"}
     places = Places(100, 300)
     assert rules["web-weighted"].inputs["priority"] == places.weighted(1)
@@ -120,6 +120,43 @@ def test_where_gitops_applies_the_bindings_there_is_no_way_in_and_groups_have_na
     assert groups["web-blue"].delete_before_replace
     assert "name" not in groups["web-green"].inputs
     assert not groups["web-green"].delete_before_replace
+
+
+_ELSEWHERE: dict[str, Any] = {
+    "existing": {"name": "prod-blue", "assumeRole": "arn:aws:iam::222222222222:role/there"},
+    "loadBalancerController": {
+        "iamRoleArnToAssume": "arn:aws:iam::123456789012:role/targets",
+        "assumeRoleExternalId": "prod",
+    },
+}
+
+
+def test_a_cluster_in_another_account_is_read_and_entered_in_its_role_and_registers_in_that_of_its_bindings() -> None:
+    recorder = record_program(_config(**_ELSEWHERE))
+    there = recorder.of("pulumi:providers:aws")["aws-blue"]
+    assert json.loads(there.inputs["assumeRoles"]) == [{"roleArn": _ELSEWHERE["existing"]["assumeRole"]}]
+    assert {one.name for one in recorder.recorded if "::aws-blue::" in one.provider} == {
+        name for name in recorder.of("SecurityGroupIngressRule") if name.startswith("blue")
+    }
+    config = json.loads(recorder.of("pulumi:providers:kubernetes")["blue"].inputs["kubeconfig"])
+    assert config["users"][0]["user"]["exec"]["args"][-2:] == ["--role-arn", _ELSEWHERE["existing"]["assumeRole"]]
+    bindings = recorder.of("TargetGroupBinding")
+    assert _ELSEWHERE["loadBalancerController"].items() <= bindings["web-blue"].inputs["spec"].items()
+    assert "iamRoleArnToAssume" not in bindings["web-green"].inputs["spec"]
+
+
+def test_in_a_shared_vpc_a_load_balancers_group_is_named_with_its_account_and_in_another_vpc_its_ranges_are() -> None:
+    def peers(**existing: Any) -> set[str | None]:
+        named = {**_ELSEWHERE["existing"], **existing}
+        rules = record_program(_config(existing=named, loadBalancerController=_ELSEWHERE["loadBalancerController"])).of(
+            "SecurityGroupIngressRule"
+        )
+        mine = [one.inputs for name, one in rules.items() if name.startswith("blue")]
+        return {one.get("referencedSecurityGroupId", one.get("cidrIpv4")) for one in mine}
+
+    assert peers() == {"123456789012/sg-a"}
+    assert peers(assumeRole="arn:aws:iam::123456789012:role/there") == {"sg-a"}
+    assert peers(loadBalancerCidrs=["10.0.0.0/20", "10.0.16.0/20"]) == {"10.0.0.0/20", "10.0.16.0/20"}
 
 
 def test_the_version_of_a_cluster_that_others_upgrade_is_read_live() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.load_balancer import TLS_POLICY, SharedLoadBalancer, SharedLoadBalancerArgs
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
 
 def _recorded(protect: bool = False, ingress: tuple[str, ...] = ("0.0.0.0/0",), **wanted: Any) -> Recorder:
     balancer = LoadBalancer.model_validate_json(json.dumps({"scheme": "internet-facing", **wanted}))
-    args = SharedLoadBalancerArgs(
-        load_balancer=balancer, vpc_id="vpc-1", subnet_ids=["s-1", "s-2"], ingress_cidrs=ingress, zone_id="Z-EXAMPLE"
-    )
-    return record(lambda: SharedLoadBalancer("public", args, ResourceOptions(protect=protect)))
+
+    def declare() -> None:
+        args = SharedLoadBalancerArgs(
+            load_balancer=balancer,
+            vpc_id="vpc-1",
+            subnet_ids=["s-1", "s-2"],
+            ingress_cidrs=ingress,
+            zone_id="Z-EXAMPLE",
+            zones=aws.Provider("zones"),
+        )
+        SharedLoadBalancer("public", args, ResourceOptions(protect=protect))
+
+    return record(declare)
 
 
 def _named(**wanted: Any) -> Recorder:
@@ -49,6 +59,13 @@ def test_a_load_balancer_without_a_certificate_speaks_plain_http() -> None:
     assert listeners["public-80"].inputs["defaultActions"][0]["type"] == "fixed-response"
     assert "sslPolicy" not in listeners["public-80"].inputs
     assert list(recorder.of("SecurityGroupIngressRule")) == ["public-80-0.0.0.0/0"]
+
+
+def test_records_are_written_by_the_provider_of_the_zones_account_and_nothing_else_is() -> None:
+    recorder = _named()
+    theirs = {one.name for one in recorder.recorded if "::zones::" in one.provider}
+    assert theirs == set(recorder.of("Record"))
+    assert theirs
 
 
 def test_a_certificate_is_made_for_all_names_and_validated_in_their_zone() -> None:
@@ -123,7 +140,7 @@ def test_requests_with_broken_headers_are_dropped() -> None:
 def test_deletion_protection_covers_what_clients_hold_on_to_and_leaves_names_and_ranges_editable() -> None:
     recorder = _named(protect=True, deletionProtection=True)
     assert recorder.of("LoadBalancer")["public"].inputs["enableDeletionProtection"] is True
-    replaceable = {one.name for one in recorder.recorded if not one.protect}
+    replaceable = {one.name for one in recorder.recorded if not one.protect and one.name != "zones"}
     assert replaceable == {
         "public-certificate",
         "public-validation-app.example.com",

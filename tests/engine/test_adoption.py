@@ -10,8 +10,9 @@ from cutover.engine.run import watch
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLLER
 from rehearsal.engine.sandbox import Sandbox
-from rehearsal.play import stackfile
+from rehearsal.play import foreign_cluster, stackfile
 from rehearsal.play.brownfield import NAME, PORT, WHO, Brownfield, brownfield
+from rehearsal.play.foreign_cluster import land
 from rehearsal.play.load import Destination, Load, Names, ask
 from rehearsal.world.workloads import WORKLOAD
 from tests.cutover.documents import as_documented
@@ -28,6 +29,13 @@ _AT_ONCE = {"soakHours": 0}
 _ENOUGH = {"replicas": 6}  # whatever CloudWatch has counted by then, of which a busy machine makes more
 OLD, OLD_NAME = "blue", "prod-blue"
 AUTO, AUTO_NAME = "auto", "prod-auto"
+ELSEWHERE = "222222222222"  # the account of the old cluster, which has a VPC of its own there
+ROLE = f"arn:aws:iam::{ELSEWHERE}:role/stack/eks-cutover"
+TARGETS = f"arn:aws:iam::{foreign_cluster.OWN_ACCOUNT}:role/targets"
+APART = {
+    "existing": {"name": OLD_NAME, "assumeRole": ROLE, "loadBalancerCidrs": ["10.50.0.0/19"]},
+    "loadBalancerController": {"iamRoleArnToAssume": TARGETS, "assumeRoleExternalId": "prod"},
+}
 
 
 @contextmanager
@@ -37,7 +45,11 @@ def _standing(
     """Yield what others made, a stack that is about to have rules there, and what stood before it."""
     with Sandbox(engine, PROGRAM, zones=ZONES, world=True) as sandbox, brownfield(sandbox, HOST) as there:
         for name in clusters:
-            there.cluster(name, "1.33", "web", chart=AUTO_MODE if name == AUTO_NAME else LOAD_BALANCER_CONTROLLER)
+            chart = AUTO_MODE if name == AUTO_NAME else LOAD_BALANCER_CONTROLLER
+            at = land(sandbox, ELSEWHERE, "10.60") if name == OLD_NAME else there.land
+            foreign_cluster.cluster(sandbox, at, name, ["web"], chart)
+        foreign_cluster.role(sandbox, ROLE, "")
+        foreign_cluster.role(sandbox, TARGETS, ELSEWHERE, "prod")
         stackfile.edit(sandbox.project, "dev", lambda config: change(there, config))
         names, to = Names(sandbox.store, sandbox.aws("route53")), [Destination("web", HOST, "/")]
         stack = UnderLoad(sandbox, "dev", sandbox.stack("dev"), Load(names, to, rate=60))
@@ -52,9 +64,9 @@ def _on(there: Brownfield, config: Config) -> None:
         "shared": {"existing": {"name": NAME, "port": PORT}, "rulePriorities": {"min": 100, "max": 300}}
     }
     web = config["eks-cutover:routes"]["web"]
-    config["eks-cutover:routes"] = {"web": {**web, "hosts": [HOST], "live": False}}
+    config["eks-cutover:routes"] = {"web": {**web, "hosts": [HOST], "live": False, "targetType": "ip"}}
     config["eks-cutover:clusters"] = {
-        OLD: {"existing": {"name": OLD_NAME}},
+        OLD: APART,
         AUTO: {"existing": {"name": AUTO_NAME}, "loadBalancerController": {"managedBy": "autoMode"}},
         NEW: config["eks-cutover:clusters"][NEW],
     }
@@ -135,7 +147,10 @@ def _with_gitops(there: Brownfield, config: Config) -> None:
     _on(there, config)
     del config["eks-cutover:network"]
     gitops = {"bindings": {"applyBy": "gitops"}}
-    config["eks-cutover:clusters"] = {key: {"existing": {"name": f"prod-{key}"}, **gitops} for key in ("blue", "green")}
+    config["eks-cutover:clusters"] = {
+        "blue": {**APART, **gitops},
+        "green": {"existing": {"name": "prod-green"}, **gitops},
+    }
     config["eks-cutover:weights"] = {"blue": 100, "green": 0}
     config["eks-cutover:routes"]["web"]["deregistrationDelay"] = 0
 
@@ -145,7 +160,7 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         stack.sandbox.store.put(WORKLOAD, "prod-green|web", _ENOUGH)
         printed = {key: stack.sandbox.cutover("manifests", key, "-s", "dev") for key in ("blue", "green")}
         assert not [said.stderr for said in printed.values() if said.returncode]
-        asked = ("--listener", f"{NAME}:{PORT}", "--clusters", "prod-blue,prod-green", "--region", stack.sandbox.region)
+        asked = ("--listener", f"{NAME}:{PORT}", "--clusters", "prod-green", "--region", stack.sandbox.region)
         adopted = stack.sandbox.cutover("adopt", *asked, "--write", "new")
         assert adopted.returncode == 0, adopted.stderr
         quiet = watch(stack.sandbox.stack("new").preview)
@@ -156,7 +171,7 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         kinds = {step.type.split("/")[0] for step in first.steps if not step.type.startswith("eks-cutover:")}
         assert kinds == {"pulumi:providers:aws", "aws:lb", "aws:vpc"}
         for key, said in printed.items():
-            there.apply(f"prod-{key}", said.stdout)
+            foreign_cluster.apply(stack.sandbox, f"prod-{key}", said.stdout)
             stack.until_healthy(key)
             written = stack.sandbox.project / f"{key}.yaml"
             written.write_text(said.stdout)
@@ -175,7 +190,7 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         assert not lost([*answers, *moved])
         assert moved[-1].cluster == "prod-green"
         assert stack.sandbox.cutover("rollback", "-s", "dev", "--yes", "--reason", "to see it").returncode == 2
-        _retire_blue(there, stack)
+        _retire_blue(stack)
         _give_away(stack)
         assert there.standing() == stood
 
@@ -206,7 +221,7 @@ def _give_away(stack: UnderLoad) -> None:
     assert answers[-1].cluster == "prod-green"
 
 
-def _retire_blue(there: Brownfield, stack: UnderLoad) -> None:
+def _retire_blue(stack: UnderLoad) -> None:
     """See that GitOps goes first, and that the cluster itself stays."""
     stackfile.edit(stack.sandbox.project, "dev", lambda config: config.update({"eks-cutover:retirement": _AT_ONCE}))
     assert not stack.up().failure
@@ -214,7 +229,7 @@ def _retire_blue(there: Brownfield, stack: UnderLoad) -> None:
     bound = stack.sandbox.cutover(*retire)
     assert bound.returncode == 1
     assert "blue has targets registered in web: its bindings stand" in " ".join(bound.stderr.split())
-    there.withdraw("prod-blue", "web", "web")
+    foreign_cluster.withdraw(stack.sandbox, "prod-blue", "web", "web")
     until("its targets are gone", lambda: not stack.registered("blue"))
     with stack.noting("retired") as answers:
         said = stack.sandbox.cutover(*retire)

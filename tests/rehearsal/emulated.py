@@ -66,8 +66,9 @@ class Cloud:
     balancer: str
     listener: str
 
-    def client(self, service: str, agent: str = INTERNAL_AGENT) -> Any:
+    def client(self, service: str, agent: str = INTERNAL_AGENT, account: str = "") -> Any:
         """Return a client that does not retry; an internal one meets neither limits nor faults."""
+        assert not account, "there is one here"
         return _client(self.endpoint, service, agent)
 
     def group(self, target_type: str = "instance", **changes: Any) -> str:
@@ -143,11 +144,15 @@ def running(folder: Path) -> Generator[Cloud]:
     store = Store(folder / "store.sqlite")
     moto, account = _moto(), f"{random.randrange(10**11, 10**12)}"
 
-    def of_this_account(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return moto({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
+    def in_this_account(app: WSGIApplication) -> WSGIApplication:
+        def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            return app({**environ, "HTTP_X_MOTO_ACCOUNT_ID": account}, start_response)
 
-    with _at_hand(Api(of_this_account, store, lambda: 1000 * time.monotonic())) as endpoint:
-        cloud = Cloud(of_this_account, endpoint, store, "", "", "")
+        return answer
+
+    api = Api(moto, store, lambda: 1000 * time.monotonic())
+    with _at_hand(in_this_account(api)) as endpoint:
+        cloud = Cloud(in_this_account(moto), endpoint, store, "", "", "")
         _furnish(cloud)
         yield cloud
     iam_backends.pop(account, None)  # moto looks for the owner of a key in every account that it has

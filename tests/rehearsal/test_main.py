@@ -8,7 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 from rehearsal.__main__ import app
-from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,17 +41,3 @@ def test_a_scene_has_a_file_of_its_own(tmp_path: Path, command: str, scene: str)
     answer = CliRunner().invoke(app, [command, "--scene", scene, "--file", str(tmp_path / "Pulumi.mine.yaml")])
     assert answer.exit_code == 2
     assert f"SCENE={scene} has a stack file of its own" in " ".join(answer.stderr.split())
-
-
-def test_clusters_of_others_behind_a_load_balancer_of_the_stack_are_not_played_and_it_is_said(tmp_path: Path) -> None:
-    file = tmp_path / "Pulumi.mine.yaml"
-    own = "{scheme: internet-facing}"
-    text = (ROOT / "examples" / "Pulumi.next-cluster.yaml").read_text()
-    begin, end = text.index("      existing: {name: shared-alb"), text.index("  eks-cutover:clusters:")
-    text = text[:begin].replace("    shared:\n", f"    shared: {own}\n") + text[end:]
-    file.write_text(
-        text.replace("privateSubnetIds", "publicSubnetIds: [subnet-0a1b2c3d, subnet-1a1b2c3d]\n    privateSubnetIds")
-    )
-    answer = CliRunner().invoke(app, ["migrate", "--file", str(file)])
-    assert answer.exit_code == 2
-    assert "played behind a listener that was made elsewhere alone" in " ".join(answer.stderr.split()), answer.stderr

@@ -74,11 +74,19 @@ def admit(manifest: Props, live: Props | None, cluster: Cluster, target_groups: 
     return admitted
 
 
+_NOT_TOGETHER = {  # by target type, a field and what the webhook says of both
+    "instance": ("iamRoleArnToAssume", "TargetGroupBinding cannot use an assumed role with TargetType instance"),
+    "ip": ("nodeSelector", "TargetGroupBinding cannot set NodeSelector when TargetType is ip"),
+}
+
+
 def _admit_binding(manifest: Props, live: Props | None, cluster: Cluster, target_groups: TargetGroups) -> str | None:
     spec = manifest["spec"]
     if "targetGroupARN" not in spec and "targetGroupName" not in spec:
         return "must provide either TargetGroupARN or TargetGroupName"
     group = target_groups(spec.get("targetGroupARN", ""), spec.get("targetGroupName", ""))
+    if cluster.account and "iamRoleArnToAssume" not in spec:
+        group = None  # it is in another account, whose groups the controller's own role does not see
     if live is None:
         if group is None:
             return "unable to get target group: TargetGroupNotFound: One or more target groups not found"
@@ -93,8 +101,9 @@ def _admit_binding(manifest: Props, live: Props | None, cluster: Cluster, target
         changed = _changed(spec, live["spec"], "targetGroupARN", "targetType", "ipAddressType", "vpcID")
         if changed:
             return f"TargetGroupBinding update may not change these immutable fields: {changed}"
-    if spec["targetType"] == "ip" and "nodeSelector" in spec:
-        return "TargetGroupBinding cannot set NodeSelector when TargetType is ip"
+    field, why = _NOT_TOGETHER[spec["targetType"]]
+    if field in spec:
+        return why
     return _shared_group(manifest, cluster) or (_mismatch(spec, group) if live is None and group else None)
 
 

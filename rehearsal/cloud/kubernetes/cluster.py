@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.cloud.eks_documents import CLUSTERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -78,6 +80,16 @@ class Cluster:
         self.name = name
         self._store = store
         self._place = f"kubernetes/{name}"
+
+    @property
+    def account(self) -> str:
+        """The account that it is in, where that is not the rehearsal's own; else empty."""
+        return (self._store.get(CLUSTERS, self.name) or {}).get("account", "")
+
+    @property
+    def vpc(self) -> str:
+        """The VPC that it is in, as far as EKS tells."""
+        return (self._store.get(CLUSTERS, self.name) or {}).get("vpcId", "")
 
     def get(self, kind: str, namespace: str, name: str) -> Props | None:
         """Return an object, or None. Namespaces that every cluster has are there without having been made."""

@@ -76,6 +76,8 @@ _SPECS: dict[str, Schema] = {
         targetGroupProtocol=_one_of("HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "QUIC", "TCP_QUIC"),
         ipAddressType=_one_of("ipv4", "ipv6"),
         vpcID=_text(),
+        iamRoleArnToAssume=_text(),
+        assumeRoleExternalId=_text(),
         nodeSelector=_SELECTOR,
         multiClusterTargetGroup=_YES_OR_NO,
         networking=_object(
@@ -181,9 +183,9 @@ _SPECS: dict[str, Schema] = {
 
 
 def _auto_mode() -> Schema:
-    """Return the specification of EKS Auto Mode's binding, which knows a target group by its ARN alone."""
-    spec = _SPECS["TargetGroupBinding"]
-    return {**spec, "properties": {name: one for name, one in spec["properties"].items() if name != "targetGroupName"}}
+    """Return the specification of EKS Auto Mode's binding, which knows a target group of its own account by its ARN."""
+    spec, lacks = _SPECS["TargetGroupBinding"], {"targetGroupName", "iamRoleArnToAssume", "assumeRoleExternalId"}
+    return {**spec, "properties": {name: one for name, one in spec["properties"].items() if name not in lacks}}
 
 
 _MANIFEST = {"apiVersion": _text(), "kind": _text(), "metadata": _ANY_OBJECT}

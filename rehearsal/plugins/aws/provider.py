@@ -62,14 +62,21 @@ class AwsProvider:
         return self._aws
 
     def configure(self, settings: Props) -> None:
-        """Take region and default tags; who calls, and in which account, makes no difference to a rehearsal."""
+        """Take region, default tags and the last role, in whose account all is done; who calls makes no difference."""
         unheard = sorted(key for key in settings if key not in _SETTINGS and not key.startswith("skip"))
         if unheard:
             raise Refused(f"the rehearsal's aws provider knows no setting {', '.join(unheard)}")
         region = settings.get("region") or os.environ.get("AWS_DEFAULT_REGION")
         if not region:
             raise Refused("Missing region configuration: set aws:region for this stack, or `region` on the provider")
-        self._aws = Aws(region, _nested(settings.get("defaultTags", {})).get("tags", {}))
+        roles: Any = _nested(settings.get("assumeRoles", []))
+        role = roles[-1]["roleArn"] if roles else ""
+        self._aws = Aws(region, _nested(settings.get("defaultTags", {})).get("tags", {}), role)
+        if role:
+            try:
+                self._aws.ask("sts", "get_caller_identity")
+            except AwsError as error:
+                raise Refused(f"Cannot assume IAM Role. IAM Role ({role}) cannot be assumed. Error: {error}") from error
 
     def check(self, resource: Resource, olds: Props, news: Props, seed: bytes) -> Props:
         """Return the inputs with defaults, name and all tags."""

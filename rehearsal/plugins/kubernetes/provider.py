@@ -25,7 +25,7 @@ from rehearsal.cloud import session
 from rehearsal.cloud.kubernetes import admission, managers, schemas
 from rehearsal.cloud.kubernetes.cluster import KINDS, NAMESPACES, Cluster, Kind, at
 from rehearsal.cloud.refused import Props, Refused
-from rehearsal.cloud.session import Aws
+from rehearsal.cloud.session import Aws, organization_role
 from rehearsal.cloud.store import Store
 from rehearsal.plugins.kubernetes import helm
 from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource, compare, unknown
@@ -350,7 +350,9 @@ class KubernetesProvider:
         if self._cluster.unreachable:
             return f"{failed}dial tcp: i/o timeout"
         gone = ("ResourceNotFoundException",)
-        if self._aws.found(gone, "eks", "describe_cluster", name=self._place.cluster) is None:
+        account = self._cluster.account
+        there = Aws(self._place.region, {}, organization_role(account)) if account else self._aws
+        if there.found(gone, "eks", "describe_cluster", name=self._place.cluster) is None:
             return f"{failed}dial tcp: lookup {urlsplit(self._place.server).hostname}: no such host"
         return ""
 

@@ -83,7 +83,12 @@ def test_a_shift_is_allowed_and_shows_weights_before_and_after(monkeypatch: pyte
 @pytest.mark.usefixtures("stack")
 def test_of_a_silent_cluster_it_is_said_that_the_plan_tells_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[dict[str, str]] = []
-    monkeypatch.setattr(lists, "silent", lambda _, names: asked.append(names) or [OLD])
+
+    def silent(clusters: dict[str, tuple[object, str]]) -> list[str]:
+        asked.append({key: name for key, (_, name) in clusters.items()})
+        return [OLD]
+
+    monkeypatch.setattr(lists, "silent", silent)
     monkeypatch.setattr(Project, "preview_but", lambda _, silent: plans.play("shift-one-route") if silent else None)
     answer = CliRunner().invoke(app, ["guard", "-C", str(ROOT), "-s", "dev"])
     assert (answer.exit_code, asked) == (0, [{OLD: "dev-v1-35", NEW: "dev-v1-36"}])

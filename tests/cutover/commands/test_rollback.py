@@ -1004,7 +1004,10 @@ def _with_aws(scene: Scene, **keys: Any) -> None:
 
 
 def test_a_role_that_sts_lends_is_taken(scene: Scene, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account=scene.stack.rules["web"].split(":")[4])}])
+    account = scene.stack.rules["web"].split(":")[4]
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}]}
+    cloud.client("iam").create_role(RoleName="deployer", AssumeRolePolicyDocument=json.dumps(trust))
+    _with_aws(scene, assumeRoles=[{"roleArn": ROLE.format(account=account)}])
     lent: list[str] = []
 
     def slowly(service: str, action: str) -> None:

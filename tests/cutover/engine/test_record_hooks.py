@@ -53,7 +53,8 @@ def _text(name: str, value: str) -> dict[str, Any]:
 
 def _create(zone: Any, name: str = NAME) -> None:
     args: Any = SimpleNamespace(new_inputs={"zoneId": zone, "name": name, "type": "A"})
-    asyncio.run(RecordHooks(settings_of("dev")).before_create(args))
+    settings = settings_of("dev", {"loadBalancers.public.names": ["app.example.com", "*.example.com"]})
+    asyncio.run(RecordHooks(settings).before_create(args))
 
 
 def _refused(cloud: Cloud, name: str = NAME) -> str:

@@ -108,15 +108,15 @@ def test_an_api_that_drops_packets_or_says_nothing_is_silent(monkeypatch: pytest
         # A queue that is full drops who else would connect.
         waiting = [] if accepts else [socket.create_connection(address)]
         url = f"https://127.0.0.1:{address[1]}"
-        assert silent(Account(url), {"v1-36": NAME}) == ["v1-36"]
+        assert silent({"v1-36": (Account(url), NAME)}) == ["v1-36"]
         for one in waiting:
             one.close()
 
 
 def test_an_api_that_answers_or_refuses_is_not_silent_nor_one_that_is_not_there(api: ApiServer) -> None:
-    assert silent(Account(api.url, api.authority), {"v1-36": NAME}) == []
-    assert silent(Account("https://127.0.0.1:9"), {"v1-36": NAME}) == []
-    assert silent(Account(), {"v1-36": NAME}) == []
+    assert silent({"v1-36": (Account(api.url, api.authority), NAME)}) == []
+    assert silent({"v1-36": (Account("https://127.0.0.1:9"), NAME)}) == []
+    assert silent({"v1-36": (Account(), NAME)}) == []
     assert [path for path, _ in api.asked] == ["/version"]
 
 

@@ -10,11 +10,12 @@ import pytest
 from cutover.aws.listeners import listener_of as described
 from cutover.rules import elsewhere, ground
 from cutover.rules.account import Account
+from cutover.rules.apart import Standing
 from cutover.rules.evidence import Unproven
 from cutover.rules.found import Found, TargetGroup
 from cutover.rules.gate import judge
 from cutover.rules.giver import barred, given, givers, unanswered
-from cutover.rules.ground import Ground, Standing
+from cutover.rules.ground import Ground
 from cutover.rules.listener import Listener, Rule
 from cutover.rules.move import Group
 from tests.settings.editing import EXISTING, settings_of
@@ -150,6 +151,8 @@ def test_clusters_and_a_listener_that_stand_in_two_vpcs_are_refused() -> None:
             },
             "clusters.blue": {"existing": {"name": "prod-blue"}},
             "weights.blue": 0,
+            "routes.web.targetType": "ip",
+            "routes.grpc-api.targetType": "ip",
         },
     )
 
@@ -160,7 +163,7 @@ def test_clusters_and_a_listener_that_stand_in_two_vpcs_are_refused() -> None:
         return [(one.code, one.key) for one in ground.mistakes(settings, known)]
 
     assert said(here, here) == []
-    assert said(here, there) == [("CUT321", "clusters.blue.existing.name")]
+    assert said(here, there) == [("CUT326", "clusters.blue.existing.loadBalancerCidrs")]
     assert said(there, there) == [("CUT321", "network.vpcId")]
     assert said(here, None) == [("CUT320", "clusters.blue.existing.name")]
 

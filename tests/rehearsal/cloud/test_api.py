@@ -159,10 +159,12 @@ def test_the_waiters_of_the_sdk_understand_the_answers(cloud: Cloud) -> None:
 
 def test_a_missing_group_and_a_name_that_is_no_arn_are_told_apart(cloud: Cloud) -> None:
     elb = cloud.client("elbv2")
-    arn = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:targetgroup/gone/1"
+    arn = f"{cloud.group().rpartition(':')[0]}:targetgroup/gone/1"
     for operation in (elb.register_targets, elb.deregister_targets, elb.describe_target_health):
         gone = refused(operation, TargetGroupArn=arn, Targets=[{"Id": "127.0.1.1"}])
         assert gone == ("TargetGroupNotFound", f"Target groups '{arn}' not found")
+    theirs = f"arn:aws:elasticloadbalancing:{REGION}:123456789012:targetgroup/gone/1"
+    assert refused(elb.describe_target_health, TargetGroupArn=theirs)[0] == "AccessDenied"
     wrong = refused(elb.describe_target_health, TargetGroupArn="web")
     assert wrong == ("ValidationError", "'web' is not a valid target group ARN")
 

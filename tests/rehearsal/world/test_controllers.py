@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 import botocore.retries.standard
 import pytest
 
+from rehearsal.cloud.eks_documents import CLUSTERS
 from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, Cluster, set_answering, set_reachable
 from rehearsal.cloud.targets import Targets
-from rehearsal.world.binding_controller import REGISTRATIONS, BindingController, Throttle, changes, wanted
-from rehearsal.world.controllers import EVENT, Controllers, Failed, Queue, connect, seconds
+from rehearsal.world.binding_controller import (
+    REGISTRATIONS,
+    BindingController,
+    Throttle,
+    changes,
+    controller_role,
+    wanted,
+)
+from rehearsal.world.controllers import EVENT, Controllers, Failed, Queue, Role, connect, seconds
 from tests.rehearsal.emulated import REGION, ZONE, Cloud, Inline, running
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ class Place:
     group: str
     key: str = field(default_factory=lambda: f"v1-{uuid.uuid4().hex[:6]}")
     calls: list[str] = field(default_factory=list[str])
+    roles: list[tuple[Role, ...]] = field(default_factory=list[tuple[Role, ...]])
     time: float = 0.0
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     chart: str = CHART
@@ -47,9 +56,10 @@ class Place:
         queue = Queue(Inline(), lambda: self.time)
         return BindingController(self.cloud.store, self.cluster, self.key, self.connect, queue)
 
-    def connect(self, service: str, region: str, agent: str, retries: int) -> Any:
+    def connect(self, service: str, region: str, agent: str, retries: int, *roles: Role) -> Any:
         """Connect as the controller does, and write down what it asks."""
-        client = connect(service, region, agent, retries)
+        self.roles.append(roles)
+        client = connect(service, region, agent, retries, *roles)
         client.meta.events.register("before-call", lambda model, **_: self.calls.append(model.name))
         return client
 
@@ -102,6 +112,10 @@ class Place:
         targets = Targets(self.cloud.store).of(group or self.group)
         return {(target.id, target.port) for target in targets if target.state != "draining"}
 
+    def zones(self) -> set[str]:
+        """Return the zones of the targets."""
+        return {target.zone for target in Targets(self.cloud.store).of(self.group)}
+
     def event(self, reason: str, name: str = "web") -> dict[str, Any]:
         """Return an event of the binding."""
         return self.cloud.store.get(EVENT, f"{self.cluster.name}|TargetGroupBinding|web|{name}|{reason}") or {}
@@ -146,6 +160,37 @@ def test_nodes_are_registered_with_the_node_port_once_the_service_is_there(place
     place.step()
     assert place.registered() == {(node, 31000)}
     assert place.event("SuccessfullyReconciled")["type"] == "Normal"
+
+
+def test_pods_beyond_the_load_balancers_vpc_or_account_have_no_zone_there(pods: Place) -> None:
+    pods.bind("ip")
+    pods.serve("127.0.2.1")
+    pods.step()
+    assert pods.zones() == {ZONE}
+    (binding,) = pods.cluster.all("TargetGroupBinding")
+    for beyond in ({"vpcID": "vpc-of-others"}, {"iamRoleArnToAssume": "arn:aws:iam::1:role/targets"}):
+        spec = {**binding["spec"], **beyond}
+        service = {"endpoints": [{"address": "127.0.2.1", "port": 1, "zone": ZONE, "ready": True}]}
+        assert wanted({**binding, "spec": spec}, service, [], "vpc-of-the-cluster") == {("127.0.2.1", 1, "all")}
+
+
+def test_in_another_account_it_has_a_role_of_its_own_and_takes_on_that_of_a_binding(place: Place) -> None:
+    place.cloud.store.put(CLUSTERS, place.cluster.name, {"account": "222222222222", "vpcId": "vpc-1"})
+    place.serve(kind="NodePort")
+    place.bind()
+    place.step()
+    own = (controller_role("222222222222", place.cluster.name), "")
+    assert place.roles == [(own,)]
+    assert "AccessDenied" in place.event("FailedReconcile")["message"]
+
+    def name(live: dict[str, Any] | None) -> dict[str, Any] | None:
+        named = {"iamRoleArnToAssume": "arn:aws:iam::1:role/targets", "assumeRoleExternalId": "prod"}
+        return live and {**live, "spec": {**live["spec"], **named}}
+
+    place.cluster.change("TargetGroupBinding", "web", "web", name)
+    place.node()
+    place.step()
+    assert place.roles[-1] == (own, ("arn:aws:iam::1:role/targets", "prod"))
 
 
 def test_nodes_of_other_clusters_are_not_registered(place: Place) -> None:

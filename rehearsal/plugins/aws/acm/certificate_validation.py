@@ -22,7 +22,12 @@ _ISSUED_WITHIN_SECONDS = 15.0
 
 
 def _records(aws: Aws) -> set[str]:
-    return {record["Name"].rstrip(".") for zone in every_zone(aws) for record in records_of(aws, zone["Id"])}
+    return {
+        record["Name"].rstrip(".")
+        for one in aws.everywhere()
+        for zone in every_zone(one)
+        for record in records_of(one, zone["Id"])
+    }
 
 
 def _create(aws: Aws, inputs: Props) -> str:
