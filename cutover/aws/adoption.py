@@ -6,7 +6,7 @@ Nothing is written. What may not be read is left out, and the right that is miss
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -14,45 +14,22 @@ from botocore.exceptions import ClientError
 from cutover.aws.listeners import listener_of
 from cutover.aws.live import TAGS_PER_CALL, denied_by, gone
 from cutover.aws.records import keeper, targets
-from cutover.aws.session import LiveError
+from cutover.aws.session import LiveError, in_role
 from cutover.calls import at_once, client, failing_as, pages
-from cutover.rules.adoption import Behind
+from cutover.rules.adoption import Balancer, Behind, Cluster
 from cutover.rules.whose import whose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import boto3
 
     from cutover.rules.listener import Listener
+    from settings.aws import AssumedRole
 
 _AT_ONCE = 10  # ELB refills as many reads a second, for everybody
 
 _TAGS, _QUOTA = "elasticloadbalancing:DescribeTags", "rules-per-application-load-balancer"
-
-
-@dataclass(frozen=True)
-class Balancer:
-    """A load balancer: its name, scheme and VPC, and whose it is as far as its tags tell."""
-
-    name: str
-    scheme: str
-    vpc: str
-    owner: str
-    groups: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """A cluster as EKS describes it, by the facts that matter for a start; ``why`` says why it could not be read."""
-
-    name: str
-    version: str = ""
-    vpc: str = ""
-    security_group: str = ""
-    mode: str = ""
-    automatic: bool = False
-    why: str = ""
 
 
 @dataclass
@@ -81,8 +58,9 @@ class Adoption:
 
     def __init__(self, account: boto3.Session) -> None:
         self.seen = Seen()
+        self._account = account
         self._elb: Any = client(account, "elbv2")
-        self._eks: Any = client(account, "eks")
+        self._ec2: Any = client(account, "ec2")
         self._route53: Any = client(account, "route53")
 
     def balancers(self) -> None:
@@ -112,27 +90,31 @@ class Adoption:
                 rules = self._listed(action, "describe_rules", "Rules", ListenerArn=one["ListenerArn"])
                 named = [rule["RuleArn"] for rule in rules if not rule["IsDefault"]]
                 tags = self._tags([arn, one["ListenerArn"], *named])
-                self.seen.balancers = [_balancer(balancer, tags)]
+                self.seen.balancers = [replace(_balancer(balancer, tags), ranges=self._ranges(balancer))]
                 self.seen.listener = listener_of(one, rules, tags, None)
             self._groups(arn)
             limits = self._listed("elasticloadbalancing:DescribeAccountLimits", "describe_account_limits", "Limits")
             self.seen.rule_quota = next((int(one["Max"]) for one in limits if one["Name"] == _QUOTA), None)
             self._records(balancer["DNSName"])
 
-    def clusters(self, names: Iterable[str]) -> None:
-        """See clusters by their names in EKS.
+    def clusters(self, wanted: Mapping[str, AssumedRole | None]) -> None:
+        """See clusters by their names in EKS, each in the role by which it is reached, where one is named.
 
         :raises LiveError: AWS could not be read
         """
-        self.seen.clusters = at_once(self._cluster, names, _AT_ONCE)
+        self.seen.clusters = [self._cluster(name, role) for name, role in wanted.items()]
 
-    def _cluster(self, name: str) -> Cluster:
+    def _cluster(self, name: str, role: AssumedRole | None) -> Cluster:
+        by = role.role_arn if role else ""
         try:
-            found = self._asked("eks:DescribeCluster", lambda: self._eks.describe_cluster(name=name)["cluster"])
+            eks: Any = client(in_role(self._account, (role,)) if role else self._account, "eks")
+            found = self._asked("eks:DescribeCluster", lambda: eks.describe_cluster(name=name)["cluster"])
         except LiveError as error:
-            return Cluster(name, why=str(error))
+            absent = "ResourceNotFoundException" in str(error)
+            why = "EKS has none of that name there" if absent else str(error)
+            return Cluster(name, role=by, absent=absent, why=why)
         if found is None:
-            return Cluster(name, why="it may not be read")
+            return Cluster(name, role=by, why="it may not be read")
         network = found["resourcesVpcConfig"]
         return Cluster(
             name,
@@ -141,7 +123,14 @@ class Adoption:
             network.get("clusterSecurityGroupId", ""),
             found.get("accessConfig", {}).get("authenticationMode", ""),
             automatic=bool(found.get("computeConfig", {}).get("enabled")),
+            role=by,
         )
+
+    def _ranges(self, balancer: Mapping[str, Any]) -> list[str]:
+        """Return the ranges of a load balancer's subnets, from which it reaches its targets."""
+        subnets = [one["SubnetId"] for one in balancer["AvailabilityZones"]]
+        found = self._asked("ec2:DescribeSubnets", lambda: self._ec2.describe_subnets(SubnetIds=subnets))
+        return sorted(one["CidrBlock"] for one in (found or {}).get("Subnets", []))
 
     def _groups(self, balancer: str) -> None:
         action = "elasticloadbalancing:DescribeTargetGroups"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import boto3
 
     from settings import Settings
-    from settings.aws import Aws
+    from settings.aws import AssumedRole, Aws
 
 
 class LiveError(OutsideError):
@@ -30,7 +30,7 @@ def session(aws: Aws) -> boto3.Session:
     :raises LiveError: there is no such profile, credentials cannot be loaded, a role may not be assumed, or the account
         is none that is allowed
     """
-    current = in_role(own_session(aws), aws)
+    current = in_role(own_session(aws), aws.assume_roles)
     if aws.allowed_account_ids:
         with failing_as(LiveError):
             account = client(current, "sts").get_caller_identity()["Account"]
@@ -79,12 +79,12 @@ def own_session(aws: Aws) -> boto3.Session:
     return current
 
 
-def in_role(current: boto3.Session, aws: Aws) -> boto3.Session:
-    """Return a session in the last of the stack's roles; where it has none, the one that is given.
+def in_role(current: boto3.Session, roles: Iterable[AssumedRole]) -> boto3.Session:
+    """Return a session in the last of some roles, each of which assumes the next; of none, the one that is given.
 
     :raises LiveError: STS lends no credentials of a role
     """
-    for role in aws.assume_roles:
+    for role in roles:
         named = {"RoleSessionName": role.session_name or "eks-cutover"}
         outside = {"ExternalId": role.external_id} if role.external_id else {}
         with failing_as(LiveError):
@@ -94,7 +94,7 @@ def in_role(current: boto3.Session, aws: Aws) -> boto3.Session:
                 aws_access_key_id=credentials["AccessKeyId"],
                 aws_secret_access_key=credentials["SecretAccessKey"],
                 aws_session_token=credentials["SessionToken"],
-                region_name=aws.region,
+                region_name=current.region_name,
             )
     return current
 

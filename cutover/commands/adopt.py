@@ -28,6 +28,7 @@ from cutover.commands.terminal import (
     stop,
 )
 from cutover.rules.adoption import NOWHERE, Room, candidates, room, shadows, statement, written
+from settings.aws import AssumedRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,7 +48,11 @@ def adopt(
         typer.Option(metavar="NAME:PORT", help="One listener, by its load balancer's name (my-alb:443), or its ARN."),
     ] = None,
     clusters: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Clusters by their names in EKS, the one that serves first.")
+        str,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Clusters by their names in EKS, the one that serves first; NAME=ROLE-ARN of another account.",
+        ),
     ] = "",
     region: Annotated[str | None, typer.Option(help="The region, else that of the environment.")] = None,
     profile: Annotated[str | None, typer.Option(help="A profile of the AWS configuration files.")] = None,
@@ -70,7 +75,7 @@ def adopt(
         account = open_session(region_name=region, profile_name=profile)
         if account.region_name is None:
             stop(Code.USAGE, "no region is named. Nothing was read. Add --region, or set AWS_REGION")
-        adoption, named = Adoption(account), [name for name in clusters.split(",") if name]
+        adoption, named = Adoption(account), _named(clusters)
         if listener:
             adoption.listener(*_place(listener))
         else:
@@ -86,6 +91,20 @@ def adopt(
             _show(seen, listener, found)
         if file:
             _write(file, account.region_name, seen, found)
+
+
+def _named(clusters: str) -> dict[str, AssumedRole | None]:
+    named = dict[str, AssumedRole | None]()
+    for name, _, role in (one.partition("=") for one in clusters.split(",") if one):
+        try:
+            named[name] = AssumedRole.model_validate({"roleArn": role}) if role else None
+        except ValueError:
+            stop(
+                Code.USAGE,
+                f"--clusters {name}={role} names no role. Nothing was read. Write e.g. "
+                f"{name}=arn:aws:iam::123456789012:role/reader",
+            )
+    return named
 
 
 def _place(listener: str) -> tuple[str, str]:
@@ -120,6 +139,12 @@ def _write(file: Path, region: str, seen: Seen, found: Room) -> None:
             f"Nothing was written: {seen.listener.named[0]} is kept by a controller for {seen.listener.kept}, which "
             "deletes every rule that it has not made. Take a listener that no Ingress or Gateway owns",
         )
+    if absent := [one.name for one in seen.clusters if one.absent]:
+        stop(
+            Code.REFUSED,
+            f"Nothing was written: EKS has no cluster {', '.join(absent)} there. For one of another account name a "
+            f"role of that: --clusters {absent[0]}=arn:aws:iam::ACCOUNT:role/NAME",
+        )
     if seen.untagged:
         stop(
             Code.REFUSED,
@@ -127,9 +152,8 @@ def _write(file: Path, region: str, seen: Seen, found: Room) -> None:
             f"{seen.listener.named[0]}. It would delete every rule that it has not made. Have "
             "elasticloadbalancing:DescribeTags granted, and ask again",
         )
-    file.write_text(
-        written(region, seen.listener, found, {one.name: one.automatic for one in seen.clusters}, seen.rule_quota)
-    )
+    (balancer,), quota = seen.balancers, seen.rule_quota
+    file.write_text(written(balancer, seen.listener, found, seen.clusters, region=region, rule_quota=quota))
     say(f"{file} is written. Decide what it says to decide, then: pulumi preview -s {file.suffixes[0][1:]}")
 
 
@@ -197,8 +221,11 @@ def _notes(seen: Seen, listener: Listener, found: Room) -> Iterator[str]:
     for route, rules in shadows(listener, found).items():
         yield f"shadowed: {rules} would answer requests of {route} before it"
     for vpc in (one.vpc for one in seen.balancers):
-        for cluster in (one for one in seen.clusters if one.vpc not in {"", vpc}):
-            yield f"refused for now: {cluster.name} stands in {cluster.vpc}, and the load balancer in {vpc}"
+        for cluster in (one for one in seen.clusters if one.beyond(vpc)):
+            yield (
+                f"apart: {cluster.name} stands in {cluster.vpc}, and the load balancer in {vpc}: pods are reached by "
+                "address, if there is a way between the two, and nodes are not"
+            )
 
 
 def _document(seen: Seen, found: Room) -> dict[str, Any]:

@@ -166,7 +166,7 @@ def _account(aws: Aws) -> tuple[boto3.Session, str]:
     own = own_session(aws)
     if not aws.assume_roles:
         return own, ""
-    asked = Asked(lambda: in_role(own, aws))
+    asked = Asked(lambda: in_role(own, aws.assume_roles))
     with calls.waiting(f"sts AssumeRole in {aws.region}"):
         account = asked.by(time.monotonic() + _ROLE_SECONDS, own)
     if account is not own:

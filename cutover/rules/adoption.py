@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from settings.aws import account_of
 from settings.priorities import MAX_PLACE, PLACES_PER_ROUTE, Places
 from settings.rules.routes import MAX_CONDITION_VALUES, MAX_WILDCARDS
 from settings.values import slot
@@ -27,6 +28,7 @@ _LONGEST_ROUTE, _LONGEST_KEY = 11, 12
 _NO_NAMES = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
+_RULES = "manage # DECIDE: none, where their owner throws out rules that are not its own"
 _NO_ROOM = "there are no free places before it"
 
 
@@ -45,6 +47,44 @@ class Behind:
     deregistration_delay: int
     healthy: int | None = None
     targets: int | None = None
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A load balancer: its name, scheme and VPC, and whose it is as far as its tags tell.
+
+    ``ranges`` are those of its subnets, from which it reaches targets.
+    """
+
+    name: str
+    scheme: str
+    vpc: str
+    owner: str
+    groups: Sequence[str] = ()
+    ranges: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster as EKS describes it, by the facts that matter for a start.
+
+    ``role`` is that by which it is reached in another account. ``absent`` is whether EKS has none of its name; ``why``
+    says why it could not be read.
+    """
+
+    name: str
+    version: str = ""
+    vpc: str = ""
+    security_group: str = ""
+    mode: str = ""
+    automatic: bool = False
+    role: str = ""
+    absent: bool = False
+    why: str = ""
+
+    def beyond(self, vpc: str) -> bool:
+        """Tell whether it is known to stand in another VPC."""
+        return self.vpc not in {"", vpc}
 
 
 @dataclass(frozen=True)
@@ -137,13 +177,23 @@ def shadows(listener: Listener, found: Room) -> dict[str, str]:
     return {name: ", ".join(map(str, rules)) for name, rules in before.items() if rules}
 
 
-def written(region: str, listener: Listener, found: Room, clusters: Mapping[str, bool], rule_quota: int | None) -> str:
+def written(
+    balancer: Balancer,
+    listener: Listener,
+    found: Room,
+    clusters: Sequence[Cluster],
+    *,
+    region: str,
+    rule_quota: int | None,
+) -> str:
     """Return a stack file for a listener and clusters; each line that needs a person says so.
 
-    ``clusters`` has by their names in EKS whether Auto Mode is on, ``rule_quota`` is the account's where it is known.
+    ``rule_quota`` is the account's where it is known.
     """
     quota = [f"      ruleQuota: {rule_quota}"] if rule_quota else []
-    return "\n".join([*_head(region, listener, found), *quota, *_clusters(clusters), *_routes(found.routes)]) + "\n"
+    apart = any(one.beyond(balancer.vpc) or _abroad(one, listener) for one in clusters)
+    lines = [*_head(region, listener, found), *quota, *_clusters(clusters, balancer, listener)]
+    return "\n".join([*lines, *_routes(found.routes, apart=apart)]) + "\n"
 
 
 def _why_not(rule: Rule, groups: Mapping[str, Behind]) -> str:
@@ -185,16 +235,34 @@ def _head(region: str, listener: Listener, found: Room) -> Iterator[str]:
     yield f"      rulePriorities: {{min: {places.first}, max: {places.last}}}"
 
 
-def _clusters(clusters: Mapping[str, bool]) -> Iterator[str]:
-    keys = _keys(clusters)
+def _abroad(cluster: Cluster, listener: Listener) -> bool:
+    """Tell whether a cluster is in another account than a listener."""
+    return bool(cluster.role) and account_of(cluster.role) != account_of(listener.load_balancer)
+
+
+def _clusters(clusters: Sequence[Cluster], balancer: Balancer, listener: Listener) -> Iterator[str]:
+    keys = _keys([one.name for one in clusters])
     yield "  # DECIDE: keys are free, and stand in the names of what is made: choose them for good."
     yield "  eks-cutover:clusters:"
-    for name, key in keys.items():
-        yield f"    {key}:"
-        yield f"      existing: {{name: {_text(name)}}}"
-        if clusters[name]:
+    for cluster in clusters:
+        beyond, abroad = cluster.beyond(balancer.vpc), _abroad(cluster, listener)
+        yield f"    {keys[cluster.name]}:"
+        yield "      existing:"
+        yield f"        name: {_text(cluster.name)}"
+        if cluster.role:
+            yield f"        assumeRole: {cluster.role}"
+        if beyond and balancer.ranges:
+            yield f"        loadBalancerCidrs: [{', '.join(balancer.ranges)}] # of the load balancer's subnets"
+        if abroad:
+            arn = cluster.role.split(":")
+            role = ":".join([*arn[:4], account_of(listener.load_balancer), "role/eks-cutover-targets"])
+            yield "      loadBalancerController: # DECIDE: make this role for its controller: docs/adoption.md"
+            yield f"        iamRoleArnToAssume: {role}"
+            yield f"        assumeRoleExternalId: eks-cutover-{keys[cluster.name]}"
+        elif cluster.automatic and not beyond:
             yield "      loadBalancerController: {managedBy: autoMode} # DECIDE: external, if one of yours binds"
-        yield "      securityGroupRules: manage # DECIDE: none, where their owner throws out rules that are not its own"
+        rules = "none # DECIDE: its ranges could not be read" if beyond and not balancer.ranges else _RULES
+        yield f"      securityGroupRules: {rules}"
         yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"
     weights = ", ".join(f"{key}: {0 if place else 100}" for place, key in enumerate(keys.values()))
     yield "  # DECIDE: who serves once a route is live. The first cluster is taken for the one that serves now."
@@ -210,7 +278,7 @@ def _keys(clusters: Iterable[str]) -> dict[str, str]:
     return keys
 
 
-def _routes(routes: Sequence[Candidate]) -> Iterator[str]:
+def _routes(routes: Sequence[Candidate], *, apart: bool) -> Iterator[str]:
     yield "  eks-cutover:routes:"
     for priority, one in enumerate(routes, 1):
         group = one.group
@@ -219,7 +287,7 @@ def _routes(routes: Sequence[Candidate]) -> Iterator[str]:
         if one.rule.hosts:
             yield f"      hosts: {_listed(one.rule.hosts)}"
         yield f"      paths: {_listed(one.rule.paths or ['/*'])}"
-        yield f"      targetType: {group.target_type}"
+        yield f"      targetType: {'ip' if apart else group.target_type}"
         if group.protocol_version != "HTTP1":
             yield f"      protocolVersion: {group.protocol_version}"
         yield "      # DECIDE: the Service behind it, in every cluster"

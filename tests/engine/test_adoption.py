@@ -160,8 +160,8 @@ def test_where_gitops_applies_the_bindings_no_cluster_is_asked_anything(pulumi_e
         stack.sandbox.store.put(WORKLOAD, "prod-green|web", _ENOUGH)
         printed = {key: stack.sandbox.cutover("manifests", key, "-s", "dev") for key in ("blue", "green")}
         assert not [said.stderr for said in printed.values() if said.returncode]
-        asked = ("--listener", f"{NAME}:{PORT}", "--clusters", "prod-green", "--region", stack.sandbox.region)
-        adopted = stack.sandbox.cutover("adopt", *asked, "--write", "new")
+        asked = ("--listener", f"{NAME}:{PORT}", "--clusters", f"prod-blue={ROLE},prod-green")
+        adopted = stack.sandbox.cutover("adopt", *asked, "--region", stack.sandbox.region, "--write", "new")
         assert adopted.returncode == 0, adopted.stderr
         quiet = watch(stack.sandbox.stack("new").preview)
         assert not quiet.failure

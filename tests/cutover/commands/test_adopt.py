@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from cutover.commands.app import app
 from cutover.commands.terminal import Code, results
-from cutover.rules.adoption import NOWHERE, Behind, candidates, room, written
+from cutover.rules.adoption import NOWHERE, Balancer, Behind, Cluster, candidates, room, written
 from cutover.rules.listener import Listener, Rule
 from settings import dialect, parse
+from settings.bindings import CONTROLLERS
 from settings.priorities import Places
 from tests.conftest import PROJECT
 from tests.cutover.documents import as_documented
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
     from typer.testing import Result
 
+    from settings import Settings
     from tests.rehearsal.emulated import Cloud
 
+OWN = "111111111111"
 _LISTENER = ("--listener", "web:80")
 _BEHIND = Behind(
     name="old-web", target_type="ip", protocol_version="HTTP1", health_path="/", matcher="200", deregistration_delay=30
@@ -90,7 +93,7 @@ def test_a_listener_is_shown_with_whose_it_is_what_can_be_taken_and_where_there_
         "prod-blue 1.33",
     ):
         assert part in text
-    assert "No cluster found for name: gone" in text
+    assert "EKS has none of that name there" in text
 
 
 @pytest.mark.usefixtures("cloud")
@@ -234,16 +237,54 @@ def test_a_route_is_not_put_before_a_rule_that_stays_and_answers_some_of_its_req
     assert [one.rule.place for one in room(_listener(header, *_rules(500, 600)), routes).routes] == [600]
 
 
+def test_clusters_of_another_account_and_vpc_are_written_with_what_they_need_there() -> None:
+    here = replace(_listener(*_rules(1000)), load_balancer=f"arn:aws:elasticloadbalancing:eu-west-1:{OWN}:app/x/1")
+    routes, _ = candidates(here, {"g": replace(_BEHIND, target_type="instance")})
+    role = "arn:aws:iam::222222222222:role/there"
+
+    def read(*clusters: Cluster, ranges: tuple[str, ...] = ("10.0.0.0/20",)) -> Settings:
+        balancer = Balancer("x", "internal", "vpc-1", "?", ranges=ranges)
+        text = written(balancer, here, room(here, routes), clusters, region="eu-west-1", rule_quota=None)
+        return parse(dialect.shared(text.encode())["config"], PROJECT, "prod")
+
+    both = read(Cluster("a", vpc="vpc-2", role=role, automatic=True), Cluster("b", vpc="vpc-1"))
+    a, b = both.existing_clusters.values()
+    assert (a.role, a.let_in) == (role, ("10.0.0.0/20",))
+    assert a.registers_as["iamRoleArnToAssume"].startswith(f"arn:aws:iam::{OWN}:role/")
+    assert (b.role, b.let_in, b.registers_as) == (None, (), {})
+    assert {one.target_type for one in both.routes.values()} == {"ip"}
+    unread = read(Cluster("a", vpc="vpc-2", automatic=True), ranges=())
+    assert unread.existing_clusters["a"].security_group_rules == "none"
+    assert unread.existing_clusters["a"].binding_api is CONTROLLERS
+    same = read(Cluster("a", vpc="vpc-1", role=f"arn:aws:iam::{OWN}:role/reader"))
+    assert same.existing_clusters["a"].registers_as == {}
+    assert {one.target_type for one in same.routes.values()} == {"instance"}
+
+
+@pytest.mark.usefixtures("cloud")
+def test_a_cluster_that_is_not_there_is_told_and_no_file_is_written_for_it(tmp_path: Path) -> None:
+    said = _adopt(*_LISTENER, "--clusters", "prod-blue,prod-red", "--write", "prod", "-C", str(tmp_path))
+    assert said.exit_code == Code.REFUSED
+    assert "EKS has none of that name there" in said.stdout
+    assert "EKS has no cluster prod-red there" in " ".join(said.stderr.split())
+    assert "--clusters prod-red=arn:aws:iam::ACCOUNT:role/NAME" in " ".join(said.stderr.split())
+    assert not list(tmp_path.glob("Pulumi.*.yaml"))
+    denied = _adopt("--clusters", "prod-red=arn:aws:iam::222222222222:role/there")
+    assert "not authorized to perform: sts:AssumeRole" in denied.stdout
+    assert _adopt("--clusters", "prod-red=there").exit_code == Code.USAGE
+
+
 @pytest.mark.parametrize("name", ["no", "Null", "123", "y"])
 def test_names_that_yaml_takes_for_something_else_stay_names(name: str) -> None:
     listener = _listener(*_rules(1000))
     routes, _ = candidates(listener, {"g": replace(_BEHIND, name=name)})
     text = written(
-        "eu-west-1",
+        Balancer(name, "internal", "vpc-1", "?"),
         replace(listener, load_balancer=f"app/x/{name}"),
         room(listener, routes),
-        {name: False, "b": True},
-        200,
+        [Cluster(name), Cluster("b", automatic=True)],
+        region="eu-west-1",
+        rule_quota=200,
     )
     read = dialect.shared(text.encode())["config"]
     assert list(read["eks-cutover:clusters"]) == list(read["eks-cutover:weights"]) == [f"r-{name.lower()}", "b"]
