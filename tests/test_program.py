@@ -388,6 +388,15 @@ def test_why_aws_did_not_answer_is_told_at_once(monkeypatch: pytest.MonkeyPatch)
     assert "Route 53 is silent" in said
 
 
+def test_each_resource_is_asked_once_which_hooks_it_gets_since_each_asking_costs_a_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(pulumi.runtime, "register_resource_transform", asked.append)
+    record_program(stack_config("dev"))
+    assert len(asked) == 1
+
+
 def test_an_assumed_role_reaches_the_provider_under_the_names_that_it_reads() -> None:
     role = {"roleArn": "arn:aws:iam::123456789012:role/deploy", "sessionName": "cutover"}
     run = record_program({**stack_config("dev"), "aws:assumeRoles": [role]})

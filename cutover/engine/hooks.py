@@ -1,7 +1,7 @@
 """The gate at the engine: hooks on every weighted rule, which no preview, update, `--target` or destroy goes around.
 
 Owns when the gate is asked, and that it is asked once for all routes. Refuses to own the rule (gate.py) and the reads
-(live.py). Components do not know it: it is bound by a transform.
+(live.py). Components do not know it: it is bound by a transform (binding.py).
 
 The names of the hooks stay in the state of every rule. A program that no longer registers one cannot delete the rule:
 never rename them.
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
 
 from cutover.aws.account import read
 from cutover.aws.live import Live
@@ -33,8 +33,9 @@ from settings.values import order_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pulumi import ResourceHookArgs, ResourceTransformArgs
+    from pulumi import ResourceHookArgs
 
+    from cutover.engine.binding import Hooked
     from cutover.rules.account import Account
     from cutover.rules.found import Found
     from cutover.rules.move import Hold, Move, Refusal
@@ -50,24 +51,17 @@ class RefusedError(Exception):
     """The gate refuses. The engine shows the text under the rule, and stops."""
 
 
-def install(settings: Settings) -> None:
-    """Put the gate before every creation, change and deletion of a weighted rule of this program."""
-    gate = _Gate(settings, lambda: Live(session(settings.aws), settings.owner))
+def gate(settings: Settings) -> Hooked:
+    """Return what puts the gate before every creation, change and deletion of a weighted rule."""
+    asked = _Gate(settings, lambda: Live(session(settings.aws), settings.owner))
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     hooks = ResourceHookBinding(
-        before_create=[ResourceHook(_CREATE, gate.before_write, also_in_previews)],
-        before_update=[ResourceHook(_UPDATE, gate.before_write, also_in_previews)],
-        before_delete=[ResourceHook(_DELETE, gate.before_delete, also_in_previews)],
+        before_create=[ResourceHook(_CREATE, asked.before_write, also_in_previews)],
+        before_update=[ResourceHook(_UPDATE, asked.before_write, also_in_previews)],
+        before_delete=[ResourceHook(_DELETE, asked.before_delete, also_in_previews)],
     )
 
-    def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        tags: Any = args.props.get("tags")
-        if args.type_ != LISTENER_RULE or CLUSTER_TAG in tags:
-            return None
-        opts = ResourceOptions.merge(args.opts, ResourceOptions(hooks=hooks))
-        return ResourceTransformResult(args.props, opts)
-
-    pulumi.runtime.register_resource_transform(bind)
+    return lambda kind, props: hooks if kind == LISTENER_RULE and CLUSTER_TAG not in props.get("tags", {}) else None
 
 
 class _Gate:

@@ -2,8 +2,8 @@
 
 Owns when that is asked and told: in a preview, and only of objects that it would make or change. What cannot be read is
 not said, since the update will. Refuses to own the rules (admission.py, edits.py). Components do not know it: it is
-bound by a transform. The hooks are of creation and update only, since a program that no longer registers one of
-deletion could not delete the object.
+bound by a transform (binding.py). The hooks are of creation and update only, since a program that no longer registers
+one of deletion could not delete the object.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
 
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, client
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import boto3
-    from pulumi import ResourceHookArgs, ResourceTransformArgs
+    from pulumi import ResourceHookArgs
 
+    from cutover.engine.binding import Hooked
     from cutover.rules.admission import Controller
     from settings import Settings
 
@@ -49,8 +50,8 @@ class NotAdmittedError(Exception):
     """The API server would not take an object. The engine shows the text under it, and ends the preview."""
 
 
-def install(settings: Settings) -> None:
-    """Put the hooks on every object of this program that a webhook lets in, or that somebody can edit."""
+def objects(settings: Settings) -> Hooked:
+    """Return what puts the hooks on every object that a webhook lets in, or that somebody can edit."""
     asked = ObjectHooks(settings)
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     hooks = ResourceHookBinding(
@@ -58,12 +59,7 @@ def install(settings: Settings) -> None:
         before_update=[ResourceHook("eks-cutover-object-update", asked.before_write, also_in_previews)],
     )
 
-    def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != _NAMESPACE and _controller(args.type_) is None:
-            return None
-        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, ResourceOptions(hooks=hooks)))
-
-    pulumi.runtime.register_resource_transform(bind)
+    return lambda kind, _: hooks if kind == _NAMESPACE or _controller(kind) else None
 
 
 class ObjectHooks:

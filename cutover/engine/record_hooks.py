@@ -11,9 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions, ResourceTransformResult
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
 
 from cutover.aws.records import standing
 from cutover.aws.session import Sessions, session
@@ -22,8 +21,9 @@ from cutover.rules.records import taken
 
 if TYPE_CHECKING:
     import boto3
-    from pulumi import ResourceHookArgs, ResourceTransformArgs
+    from pulumi import ResourceHookArgs
 
+    from cutover.engine.binding import Hooked
     from cutover.rules.records import Record
     from settings import Settings
 
@@ -34,19 +34,13 @@ class TakenError(Exception):
     """A name has a record already. The engine shows the text under the record, and ends the preview."""
 
 
-def install(settings: Settings) -> None:
-    """Put the hook on every record of this program that leads clients to a load balancer."""
+def records(settings: Settings) -> Hooked:
+    """Return what puts the hook on every record that leads clients to a load balancer."""
     asked = RecordHooks(settings)
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     create = ResourceHook("eks-cutover-record-create", asked.before_create, also_in_previews)
-    hooks = ResourceOptions(hooks=ResourceHookBinding(before_create=[create]))
-
-    def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != _RECORD or args.props.get("allowOverwrite"):
-            return None
-        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, hooks))
-
-    pulumi.runtime.register_resource_transform(bind)
+    hooks = ResourceHookBinding(before_create=[create])
+    return lambda kind, props: hooks if kind == _RECORD and not props.get("allowOverwrite") else None
 
 
 class RecordHooks:
