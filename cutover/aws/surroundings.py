@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
+from cutover.aws import way
 from cutover.aws.session import Sessions
 from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.inside import objects
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from cutover.rules.listener import Listener
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects
+    from cutover.rules.way import Way
     from settings import Settings
     from settings.routes import Route
 
@@ -63,6 +65,7 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
         processors = pool.submit(_seen, reads.processors)
         insights = pool.submit(_seen, lambda: reads.insights(peer) if peer else Insights((), fresh=True))
         answers = pool.submit(reads.answers)
+        leads = pool.submit(_seen, reads.way)
         inside = here.result()
         trusted = pool.submit(_seen, lambda: reads.trusted(set(parity.named_roles(inside).values())))
         return Facts(
@@ -81,6 +84,7 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
             trusted=trusted.result(),
             cli=_cli(),
             answers=answers.result(),
+            way=leads.result(),
         )
 
 
@@ -129,6 +133,7 @@ class Reads:
         both = {key, peer_of(account, key) or key}
         self._eks: dict[str, Any] = {one: client(self.sessions.of(one), "eks") for one in both}
         self._elb: Any = client(aws, "elbv2")
+        self._own_ec2: Any = client(aws, "ec2")
         self._iam: Any = client(there, "iam")
         self._quotas: Any = client(there, "service-quotas")
 
@@ -146,6 +151,11 @@ class Reads:
             _subnet(subnet, [one for one in interfaces if one["SubnetId"] == subnet["SubnetId"]])
             for subnet in self._ec2.describe_subnets(SubnetIds=ids)["Subnets"]
         ]
+
+    def way(self) -> Way:
+        """Return who is registered, and which security groups are on the way there."""
+        network = self._eks[self._key].describe_cluster(name=self._name)["cluster"]["resourcesVpcConfig"]
+        return way.read(self._account, self._key, network["vpcId"], (self._elb, self._own_ec2), self._ec2)
 
     def limits(self) -> Mapping[str, int]:
         """Return ELB's quotas as it applies them to this account, by its own names."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cutover.rules.account import Account
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects, Unread
+    from cutover.rules.way import Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,3 +98,4 @@ class Facts:
     trusted: Mapping[str, bool] | Unread
     cli: str
     answers: Sequence[Answer]
+    way: Way | Unread

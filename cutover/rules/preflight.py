@@ -11,7 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules import admission, gate, parity, unmoved
+from cutover.rules import admission, gate, parity, unmoved, way
 from cutover.rules.check import Check, ignoring
 from cutover.rules.verdict import Unread, Verdict, known, some
 
@@ -235,6 +235,7 @@ CHECKS = (
         page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html",
         judged=_target_health,
     ),
+    way.CHECK,
     parity.SERVICES,
     *admission.CHECKS,
     Check(

@@ -15,13 +15,14 @@ from datetime import date, timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv4Network
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from cutover.aws import surroundings
+from cutover.aws import surroundings, way
 from cutover.inside import objects
 from cutover.inside.lists import InsideError
 from cutover.rules.account import Account
@@ -31,6 +32,7 @@ from cutover.rules.move import Group
 from cutover.rules.preflight import free_blocks, judge
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
+from cutover.rules.way import Side, Target, Way
 from settings.bindings import CONTROLLERS
 from settings.operation import Checks
 from settings.owner import STACK_TAG
@@ -40,7 +42,7 @@ from tests.rehearsal.emulated import POLL_SECONDS, REGION, running
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
 OLD, NEW = "v1-35", "v1-36"
@@ -139,6 +141,23 @@ def _inside() -> dict[str, Any]:
     }
 
 
+def _rule(group: str = "", first: int = 8080, last: int = 8080, **more: Any) -> dict[str, Any]:
+    pairs = [{"GroupId": group}] if group else []
+    return {"IpProtocol": "tcp", "FromPort": first, "ToPort": last, "UserIdGroupPairs": pairs, **more}
+
+
+_ALL_OUT = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+
+
+def _target(*groups: str) -> Target:
+    held = frozenset(groups or ("sg-pods",))
+    return Target(route="web", port=8080, address="10.1.0.7", groups=held, balancer="alb")
+
+
+def _side(*out: dict[str, Any], ranges: Sequence[str] = ("10.0.0.0/20",)) -> Side:
+    return Side(name="alb", groups=frozenset({"sg-alb"}), ranges=ranges, out=out or (_ALL_OUT,))
+
+
 def _facts(**changes: Any) -> Facts:
     """Return facts of which nothing speaks against NEW."""
     well = Facts(
@@ -159,6 +178,7 @@ def _facts(**changes: Any) -> Facts:
         trusted={},
         cli="aws-cli/2.30.0 Python/3.13.7",
         answers=[Answer("web", "https://www.example.com/healthz", 200)],
+        way=Way(targets=[_target()], lost=0, into={"sg-pods": [_rule("sg-alb")]}, balancers={"alb": _side()}),
     )
     return replace(well, **changes)
 
@@ -187,7 +207,7 @@ def test_no_fact_that_could_not_be_read_counts_as_well() -> None:
         account=replace(
             _account(), health={arn: replace(one, unreadable="no") for arn, one in _account().health.items()}
         ),
-        **dict.fromkeys(("subnets", "limits", "rules", "processors", "insights", "trusted"), NOT_SEEN),
+        **dict.fromkeys(("subnets", "limits", "rules", "processors", "insights", "trusted", "way"), NOT_SEEN),
         support=Support(cluster=NEW, version="1.36", policy="EXTENDED", unread="not allowed"),
         here=dict.fromkeys(_inside(), NOT_SEEN),
         there=dict.fromkeys(_inside(), NOT_SEEN),
@@ -902,3 +922,63 @@ def test_limits_and_rules_are_those_of_the_load_balancers_of_the_stack(
         reads = surroundings.Reads(_Stubbed(), account, NEW)
         assert reads.limits()["rules-per-application-load-balancer"] == 100
         assert reads.rules() == {listener["LoadBalancerArn"]: 2}
+
+
+@pytest.mark.parametrize(
+    ("target", "into", "side", "verdict", "says"),
+    [
+        (_target(), {"sg-pods": [_rule("sg-alb")]}, _side(), Verdict.OK, "1 of web on 8080"),
+        (_target("sg-a", "sg-b"), {"sg-a": [], "sg-b": [_rule("sg-alb", 0, 65535)]}, _side(), Verdict.OK, "1 of web"),
+        (_target(), {"sg-pods": [_rule("sg-other")]}, _side(), Verdict.BAD, "let nobody of alb in on 8080"),
+        (_target(), {"sg-pods": [_rule("sg-alb", 80, 443)]}, _side(), Verdict.BAD, "let nobody of alb in"),
+        (_target(), {"sg-pods": [_rule("sg-alb", IpProtocol="udp")]}, _side(), Verdict.BAD, "let nobody of alb in"),
+        (_target(), {"sg-pods": [_rule(IpRanges=[{"CidrIp": "10.0.0.0/16"}])]}, _side(), Verdict.OK, "1 of web"),
+        (
+            _target(),
+            {"sg-pods": [_rule(IpRanges=[{"CidrIp": "10.0.0.0/20"}])]},
+            _side(ranges=["10.0.0.0/20", "10.0.16.0/20"]),
+            Verdict.BAD,
+            "let nobody of alb in",
+        ),
+        (_target(), {"sg-pods": [_rule(PrefixListIds=[{"PrefixListId": "pl-1"}])]}, _side(), Verdict.OK, "1 of web"),
+        (_target(), {"sg-pods": [_rule("sg-alb")]}, _side(_rule("sg-pods")), Verdict.OK, "1 of web"),
+        (_target(), {"sg-pods": [_rule("sg-alb")]}, _side(_rule("sg-nodes")), Verdict.BAD, "alb lets nothing out to 1"),
+    ],
+)
+def test_a_target_that_security_groups_keep_from_its_load_balancer_is_told_on_which_side(
+    target: Target, into: dict[str, Any], side: Side, verdict: Verdict, says: str
+) -> None:
+    row = _row("security groups", _facts(way=Way(targets=[target], lost=0, into=into, balancers={"alb": side})))
+    assert row.verdict is verdict, row.evidence
+    assert says in row.evidence
+
+
+def test_targets_without_a_network_interface_are_counted_and_none_at_all_is_no_verdict() -> None:
+    some = Way(targets=[_target()], lost=2, into={"sg-pods": [_rule("sg-alb")]}, balancers={"alb": _side()})
+    assert "of 2 more EC2 tells no network interface" in _row("security groups", _facts(way=some)).evidence
+    none = _row("security groups", _facts(way=Way(targets=[], lost=0, into={}, balancers={})))
+    assert (none.verdict, none.evidence) == (Verdict.UNKNOWN, "no target is registered")
+
+
+def test_the_groups_of_targets_are_those_of_the_interface_that_has_their_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
+        subnet = ec2.create_subnet(VpcId=cloud.vpc, CidrBlock="10.20.9.0/24", AvailabilityZone=f"{REGION}a")["Subnet"]
+        pods = ec2.create_security_group(GroupName="pods", Description="p", VpcId=cloud.vpc)["GroupId"]
+        ec2.create_network_interface(SubnetId=subnet["SubnetId"], PrivateIpAddress="10.20.9.20", Groups=[pods])
+        group = cloud.group("ip")
+        forward = {"Type": "forward", "TargetGroupArn": group}
+        condition = {"Field": "path-pattern", "Values": ["/way"]}
+        elb.create_rule(ListenerArn=cloud.listener, Priority=77, Conditions=[condition], Actions=[forward])
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": "10.20.9.20", "Port": 8080}, {"Id": "10.20.9.21"}])
+        seen: Any = SimpleNamespace(
+            settings=SimpleNamespace(routes=["web"]), found=SimpleNamespace(group_of=lambda *_: group)
+        )
+        found = way.read(seen, NEW, cloud.vpc, (elb, ec2), ec2)
+    (target,) = found.targets
+    assert (target.address, target.port, target.groups, found.lost) == ("10.20.9.20", 8080, {pods}, 1)
+    assert list(found.into) == [pods]
+    assert found.balancers[target.balancer].ranges

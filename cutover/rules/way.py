@@ -1,0 +1,135 @@
+"""Whether security groups let a load balancer through to the targets of a cluster, on both sides.
+
+Pure. Owns what a rule of a security group lets pass. Refuses to own the reads (cutover/aws/way.py), and what no rule
+tells: routes between VPCs, network ACLs, and policies inside the cluster.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from cutover.rules.check import Check
+from cutover.rules.verdict import Unread, Verdict, known, some
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from cutover.rules.check import Judged
+    from cutover.rules.facts import Facts
+
+_TCP = {"tcp", "6", "-1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """A load balancer: the ids of its security groups, the ranges of its subnets, and what its groups let out."""
+
+    name: str
+    groups: frozenset[str]
+    ranges: Sequence[str]
+    out: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A registered target: its address, its port, and the security groups of the network interface that has it."""
+
+    route: str
+    port: int
+    address: str
+    groups: frozenset[str]
+    balancer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """What was read: the targets, how many have no network interface that EC2 tells, and rules as EC2 tells them.
+
+    ``into`` are permissions by security group, ``balancers`` by name.
+    """
+
+    targets: Sequence[Target]
+    lost: int
+    into: Mapping[str, Sequence[Mapping[str, Any]]]
+    balancers: Mapping[str, Side]
+
+
+def _judged(facts: Facts) -> Judged:
+    way = known(facts.way)
+    shut = _counted(way, lambda one, side: not _in(way, one, side))
+    kept = _counted(way, lambda one, side: not _passes(side.out, one.port, one.groups, [one.address]))
+    if shut:
+        groups = sorted({group for one in way.targets for group in one.groups})
+        return (
+            Verdict.BAD,
+            "; ".join(f"{count} targets of {what} let nobody of {by} in on {port}" for what, by, port, count in shut),
+            f"Let the load balancer into their security groups ({some(groups)}): existing.targetSecurityGroupIds, or a "
+            "rule of their owner's",
+        )
+    if kept:
+        return (
+            Verdict.BAD,
+            "; ".join(
+                f"{by} lets nothing out to {count} targets of {what} on {port}" for what, by, port, count in kept
+            ),
+            "Have its owner let it out: aws ec2 authorize-security-group-egress",
+        )
+    if not way.targets:
+        why = "EC2 tells no network interface of any target" if way.lost else "no target is registered"
+        raise Unread(why, "See target health first")
+    lost = f"; of {way.lost} more EC2 tells no network interface" if way.lost else ""
+    let = _counted(way, lambda *_: True)
+    return Verdict.OK, "; ".join(f"{count} of {what} on {port}" for what, _, port, count in let) + lost, ""
+
+
+def _counted(way: Way, tells: Callable[[Target, Side], bool]) -> list[tuple[str, str, int, int]]:
+    """Return how many targets it tells of, as (route, load balancer, port, count)."""
+    found = [(one.route, one.balancer, one.port) for one in way.targets if tells(one, way.balancers[one.balancer])]
+    return [(*where, count) for where, count in sorted(Counter(found).items())]
+
+
+def _in(way: Way, target: Target, side: Side) -> bool:
+    """Tell whether any of a target's groups lets the load balancer in: rules of several groups add up."""
+    every = [permission for group in target.groups for permission in way.into.get(group, ())]
+    return _passes(every, target.port, side.groups, side.ranges)
+
+
+def _passes(
+    permissions: Sequence[Mapping[str, Any]], port: int, groups: Collection[str], ranges: Sequence[str]
+) -> bool:
+    """Tell whether rules let TCP pass on a port, for any of the groups or all of the ranges or addresses."""
+    open_here = [one for one in permissions if one["IpProtocol"] in _TCP and _covers(one, port)]
+    if any(one.get("PrefixListIds") for one in open_here):
+        return True  # whose ranges are not told here: it is not said that it is shut
+    if any(pair["GroupId"] in groups for one in open_here for pair in one.get("UserIdGroupPairs", ())):
+        return True
+    let = [IPv4Network(cidr["CidrIp"], strict=False) for one in open_here for cidr in one.get("IpRanges", ())]
+    wanted = [IPv4Network(one) for one in ranges]
+    return bool(wanted) and all(any(one.subnet_of(wide) for wide in let) for one in wanted)
+
+
+def _covers(permission: Mapping[str, Any], port: int) -> bool:
+    first, last = permission.get("FromPort", -1), permission.get("ToPort", -1)
+    return permission["IpProtocol"] == "-1" or first == -1 or first <= port <= last
+
+
+def holds(network: str, address: str) -> bool:
+    """Tell whether an address lies in a range."""
+    return IPv4Address(address) in IPv4Network(network)
+
+
+CHECK = Check(
+    code="CUT025",
+    title="security groups",
+    why="Nodes of a launch template or of Karpenter, and pods with groups of their own, have other security groups "
+    "than the cluster's: a rule in that one opens nothing, and every request ends in a 504.",
+    evidence="The groups of the network interfaces that the registered targets have, what those let in, and what the "
+    "load balancer's own groups let out.",
+    cure="Name the groups in `existing.targetSecurityGroupIds`, or have their owner add the rule.",
+    page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-register-targets.html"
+    "#target-security-groups",
+    judged=_judged,
+)
