@@ -47,6 +47,12 @@ def manifests(
             version = rules.level(crd_level)
         except ValueError:
             stop(Code.USAGE, f"--crd-level {crd_level} is no version of the controller. Write e.g. {rules.NEWEST}")
+        if lacking := rules.unknown(here.settings, key, version):
+            stop(
+                Code.REFUSED,
+                f"a controller of {crd_level} knows no {' and no '.join(lacking)}, and without it nothing of {key} "
+                "would be registered in the load balancer's account. Have it upgraded to 2.12 or later",
+            )
         vpcs = bound.vpcs(here.settings, here.account)
         documents = rules.bindings(here.settings, key, version, vpcs, _arns(here, key, version))
         text = rules.text(documents)

@@ -44,6 +44,11 @@ def names_groups(settings: Settings, key: str, version: tuple[int, int]) -> bool
     return "targetGroupName" in settings.clusters[key].binding_api.fields and version >= _SINCE["targetGroupName"]
 
 
+def unknown(settings: Settings, key: str, version: tuple[int, int]) -> list[str]:
+    """Return the fields that a cluster's bindings cannot do without, and that its controller does not know."""
+    return [field for field in settings.clusters[key].registers_as if version < _SINCE[field]]
+
+
 def bindings(
     settings: Settings, key: str, version: tuple[int, int], vpcs: Mapping[str, str], arns: Mapping[str, str]
 ) -> list[dict[str, Any]]:
