@@ -82,7 +82,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
                 name=record,
                 type="A",
                 aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
-                opts=ResourceOptions(parent=self, provider=args.zones),
+                opts=ResourceOptions.merge(self._child, ResourceOptions(provider=args.zones)),
             )
         scheme = "https" if wanted.https else "http"
         self.urls = [pulumi.Output.concat(scheme, "://", host) for host in wanted.names or [balancer.dns_name]]
@@ -149,7 +149,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             records=[option.resource_record_value],
             ttl=300,
             allow_overwrite=True,  # a certificate that another stack has for the name left the same record
-            opts=ResourceOptions(parent=self, protect=False, provider=args.zones),
+            opts=ResourceOptions.merge(self._replaceable, ResourceOptions(provider=args.zones)),
         )
 
     def _listener(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from cutover.aws.described import described
 from cutover.aws.listeners import listener_of
 from cutover.aws.live import TAGS_PER_CALL, denied_by, gone
 from cutover.aws.records import keeper, targets
@@ -108,13 +109,13 @@ class Adoption:
         by = role.role_arn if role else ""
         try:
             eks: Any = client(in_role(self._account, (role,)) if role else self._account, "eks")
-            found = self._asked("eks:DescribeCluster", lambda: eks.describe_cluster(name=name)["cluster"])
+            found = self._asked("eks:DescribeCluster", lambda: described(eks, name) or {})
         except LiveError as error:
-            absent = "ResourceNotFoundException" in str(error)
-            why = "EKS has none of that name there" if absent else str(error)
-            return Cluster(name, role=by, absent=absent, why=why)
-        if found is None:
-            return Cluster(name, role=by, why="it may not be read")
+            return Cluster(name, role=by, why=str(error))
+        if not found:
+            denied = found is None
+            why = "it may not be read" if denied else "EKS has none of that name there"
+            return Cluster(name, role=by, absent=not denied, why=why)
         network = found["resourcesVpcConfig"]
         return Cluster(
             name,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cutover.aws import existing_network, places
+from cutover.aws.described import described
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, at_once, client, pages, threads
 from cutover.rules.apart import Standing
@@ -103,16 +104,7 @@ def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, 
 
 
 def _stands(eks: Any, cluster: str) -> bool:
-    return _described(eks, cluster) is not None
-
-
-def _described(eks: Any, cluster: str) -> dict[str, Any] | None:
-    try:
-        return eks.describe_cluster(name=cluster)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return None
-        raise
+    return described(eks, cluster) is not None
 
 
 def _read_entries(
@@ -147,8 +139,8 @@ def _read_standing(settings: Settings, sessions: Sessions) -> dict[str, Standing
     found: dict[str, Standing | None] = {}
     for key in settings.existing_clusters:
         with suppress(OutsideError, ClientError):
-            told = _described(client(sessions.of(key), "eks"), settings.eks_name(key))
-            found[key] = _standing(told["cluster"]) if told else None
+            told = described(client(sessions.of(key), "eks"), settings.eks_name(key))
+            found[key] = _standing(told) if told else None
     return found
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cutover.aws.described import described
 from cutover.aws.live import dimensions
 from cutover.aws.session import LiveError
 from cutover.calls import client, failing_as
@@ -47,10 +48,7 @@ class Usage:
         :raises LiveError: AWS could not be read
         """
         with failing_as(LiveError):
-            try:
-                return self._eks.describe_cluster(name=eks_name)["cluster"]
-            except self._eks.exceptions.ResourceNotFoundException:
-                return None
+            return described(self._eks, eks_name)
 
     def requests(self, found: Found, cluster: str, until: datetime, over: timedelta) -> list[Requests]:
         """Return what a cluster's groups and their load balancers were asked in the time ``over`` before ``until``.

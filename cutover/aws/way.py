@@ -5,10 +5,11 @@ Two accounts may be asked: that of the load balancers, and that of the cluster. 
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import at_once, pages
-from cutover.rules.way import Side, Target, Way, holds
+from cutover.rules.way import Side, Target, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -87,4 +88,6 @@ def _has(interface: Mapping[str, Any], target: str) -> bool:
     if target.startswith("i-"):  # a node port is asked for at its first interface
         return attached.get("InstanceId") == target and attached.get("DeviceIndex") == 0
     addresses = {one["PrivateIpAddress"] for one in interface.get("PrivateIpAddresses", ())}
-    return target in addresses or any(holds(one["Ipv4Prefix"], target) for one in interface.get("Ipv4Prefixes", ()))
+    return target in addresses or any(
+        IPv4Address(target) in IPv4Network(one["Ipv4Prefix"]) for one in interface.get("Ipv4Prefixes", ())
+    )

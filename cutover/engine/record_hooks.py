@@ -66,10 +66,13 @@ class RecordHooks:
 
     def _standing(self, load_balancer: str, zone: str, name: str) -> Record | None:
         try:
-            account = self._account
-            return standing(account, Sessions(self._settings, account).of_zone(load_balancer), zone, name)
+            return standing(self._account, self._sessions.of_zone(load_balancer), zone, name)
         except (OutsideError, ClientError, BotoCoreError):
             return None
+
+    @cached_property
+    def _sessions(self) -> Sessions:
+        return Sessions(self._settings, self._account)
 
     @cached_property
     def _account(self) -> boto3.Session:

@@ -29,6 +29,10 @@ class Standing:
     automatic: bool = False
     account: str = ""
 
+    def beyond(self, vpc: str) -> bool:
+        """Tell whether it is known to stand in another VPC."""
+        return self.vpc not in {"", vpc}
+
 
 def mistakes(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     """Yield what stands apart from a load balancer, and what the stack file would have to say of it."""
@@ -43,9 +47,8 @@ def mistakes(settings: Settings, ground: Ground) -> Iterator[Mistake]:
                 "refused in the other, and the update would stop halfway. Make the stack's clusters in the VPC of the "
                 "load balancer",
             )
-        for key, cluster in ground.standing.items():
-            if cluster:
-                yield from _of_cluster(settings, ground, key, balancer, vpc)
+        for key in ground.standing:
+            yield from _of_cluster(settings, ground, key, balancer, vpc)
 
 
 def warnings(settings: Settings, ground: Ground) -> list[str]:
@@ -54,12 +57,11 @@ def warnings(settings: Settings, ground: Ground) -> list[str]:
     beyond = {
         key
         for key, cluster in ground.standing.items()
-        if (cluster and settings.existing_clusters[key].registers_as)
-        or any(cluster and cluster.vpc and cluster.vpc != vpc for vpc in balancers.values())
+        if cluster and (settings.existing_clusters[key].registers_as or any(map(cluster.beyond, balancers.values())))
     }
     return [
-        f"The targets of {key} lie outside the load balancer's VPC or account, and ELB tells no zone of such: that its "
-        "pods stand in two zones, before two that serve are left, the gate cannot see."
+        f"The targets of {key} lie outside the load balancer's VPC or account, and ELB tells no zone of such. Whether "
+        "they stand in two zones the gate cannot see: spread the pods yourself (topologySpreadConstraints)."
         for key in sorted(beyond)
     ]
 
@@ -77,7 +79,7 @@ def _of_cluster(settings: Settings, ground: Ground, key: str, balancer: str, vpc
     if standing is None:
         return
     abroad = bool(ground.account and standing.account) and standing.account != ground.account
-    beyond = bool(standing.vpc) and standing.vpc != vpc
+    beyond = standing.beyond(vpc)
     if not (abroad or beyond):
         return
     account = f" of account {standing.account}" if abroad else ""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from cutover.rules.check import Check
 from cutover.rules.verdict import Unread, Verdict, known, some
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from cutover.rules.check import Judged
     from cutover.rules.facts import Facts
@@ -59,40 +59,53 @@ class Way:
 
 def _judged(facts: Facts) -> Judged:
     way = known(facts.way)
-    shut = _counted(way, lambda one, side: not _in(way, one, side))
-    kept = _counted(way, lambda one, side: not _passes(side.out, one.port, one.groups, [one.address]))
+    shut = [one for one in way.targets if not _in(way, one)]
     if shut:
-        groups = sorted({group for one in way.targets for group in one.groups})
-        return (
-            Verdict.BAD,
-            "; ".join(f"{count} targets of {what} let nobody of {by} in on {port}" for what, by, port, count in shut),
-            f"Let the load balancer into their security groups ({some(groups)}): existing.targetSecurityGroupIds, or a "
-            "rule of their owner's",
+        theirs = some({group for one in shut for group in one.groups})
+        cure = (
+            f"Have one of their groups ({theirs}) let that of the load balancer ({_groups(way, shut)}) in: aws ec2 "
+            "authorize-security-group-ingress, or for a cluster of others existing.targetSecurityGroupIds"
         )
+        said = [
+            f"{count} targets of {what} let nobody of {by} in on {port}" for what, by, port, count in _counted(shut)
+        ]
+        return Verdict.BAD, "; ".join(said), cure
+    kept = [one for one in way.targets if not _out(way, one)]
     if kept:
-        return (
-            Verdict.BAD,
-            "; ".join(
-                f"{by} lets nothing out to {count} targets of {what} on {port}" for what, by, port, count in kept
-            ),
-            "Have its owner let it out: aws ec2 authorize-security-group-egress",
+        cure = (
+            f"Have the group of the load balancer ({_groups(way, kept)}) let it out there: aws ec2 "
+            "authorize-security-group-egress"
         )
+        said = [
+            f"{by} lets nothing out to {count} targets of {what} on {port}" for what, by, port, count in _counted(kept)
+        ]
+        return Verdict.BAD, "; ".join(said), cure
     if not way.targets:
         why = "EC2 tells no network interface of any target" if way.lost else "no target is registered"
         raise Unread(why, "See target health first")
     lost = f"; of {way.lost} more EC2 tells no network interface" if way.lost else ""
-    let = _counted(way, lambda *_: True)
-    return Verdict.OK, "; ".join(f"{count} of {what} on {port}" for what, _, port, count in let) + lost, ""
+    said = [f"{n} of {what} on {port}" for what, _, port, n in _counted(way.targets)]
+    return Verdict.OK, "; ".join(said) + lost, ""
 
 
-def _counted(way: Way, tells: Callable[[Target, Side], bool]) -> list[tuple[str, str, int, int]]:
-    """Return how many targets it tells of, as (route, load balancer, port, count)."""
-    found = [(one.route, one.balancer, one.port) for one in way.targets if tells(one, way.balancers[one.balancer])]
-    return [(*where, count) for where, count in sorted(Counter(found).items())]
+def _counted(targets: Sequence[Target]) -> list[tuple[str, str, int, int]]:
+    """Return how many targets there are, as (route, load balancer, port, count)."""
+    return [(*where, count) for where, count in sorted(Counter((t.route, t.balancer, t.port) for t in targets).items())]
 
 
-def _in(way: Way, target: Target, side: Side) -> bool:
+def _groups(way: Way, targets: Sequence[Target]) -> str:
+    """Return the security groups of the load balancers of some targets."""
+    return some({group for one in targets for group in way.balancers[one.balancer].groups})
+
+
+def _out(way: Way, target: Target) -> bool:
+    """Tell whether the load balancer's groups let it out to a target."""
+    return _passes(way.balancers[target.balancer].out, target.port, target.groups, [target.address])
+
+
+def _in(way: Way, target: Target) -> bool:
     """Tell whether any of a target's groups lets the load balancer in: rules of several groups add up."""
+    side = way.balancers[target.balancer]
     every = [permission for group in target.groups for permission in way.into.get(group, ())]
     return _passes(every, target.port, side.groups, side.ranges)
 
@@ -114,11 +127,6 @@ def _passes(
 def _covers(permission: Mapping[str, Any], port: int) -> bool:
     first, last = permission.get("FromPort", -1), permission.get("ToPort", -1)
     return permission["IpProtocol"] == "-1" or first == -1 or first <= port <= last
-
-
-def holds(network: str, address: str) -> bool:
-    """Tell whether an address lies in a range."""
-    return IPv4Address(address) in IPv4Network(network)
 
 
 CHECK = Check(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.iam.models import iam_backends
 
 from rehearsal.cloud.session import ORGANIZATION_ROLE
@@ -23,7 +24,7 @@ def refusal(caller: str, asked: Mapping[str, str]) -> str:
     account, name = arn.split(":")[4], arn.rsplit("/", 1)[-1]
     partition = iam_backends[account][arn.split(":")[1]]
     roles = {role.arn: role for role in partition.roles.values()}
-    trusted = name == ORGANIZATION_ROLE or (
+    trusted = (name == ORGANIZATION_ROLE and caller == DEFAULT_ACCOUNT_ID) or (
         arn in roles
         and any(
             _lets_in(statement, caller, asked.get("ExternalId", ""))

@@ -69,7 +69,8 @@ def as_played(config: Config) -> list[str]:
 def standing(sandbox: Sandbox, config: Config) -> Generator[list[Brownfield]]:
     """Make what a stack file names as made elsewhere, if it names any, and let it answer for the length of a block."""
     network = config.get("eks-cutover:network", {})
-    at = Land(network["vpcId"], network["publicSubnetIds"], network["privateSubnetIds"]) if "vpcId" in network else None
+    public = network.get("publicSubnetIds", [])  # of which a load balancer that is internal needs none
+    at = Land(network["vpcId"], public, network["privateSubnetIds"]) if "vpcId" in network else None
     with ExitStack() as stood:
         made: list[Brownfield] = []
         for key, one in listeners(config).items():
@@ -140,10 +141,7 @@ def _accounts_as_played(config: Config) -> list[str]:
 
 def account_of_role(sandbox: Sandbox, role: str) -> str:
     """Return the account of a role, which is made where it is not there: empty for the stack's own, as for no role."""
-    account = role.split(":")[4].replace(OWN_ACCOUNT, "") if role else ""
-    if role:
-        foreign_cluster.role(sandbox, role, "")
-    return account
+    return foreign_cluster.role(sandbox, role) if role else ""
 
 
 def _in_account(role: str, account: str) -> str:

@@ -59,13 +59,14 @@ def land(sandbox: Sandbox, account: str = "", begins: str = "10.50") -> Land:
     return Land(vpc, subnets[:2], subnets[2:], account)
 
 
-def role(sandbox: Sandbox, arn: str, account: str, external_id: str = "") -> None:
-    """Make a role that an account may assume, unless it is there."""
-    there, name = sandbox.aws("iam", account=arn.split(":")[4].replace(OWN_ACCOUNT, "")), arn.rsplit("/", 1)[-1]
+def role(sandbox: Sandbox, arn: str, trusted: str = "", external_id: str = "") -> str:
+    """Make a role that an account may assume, unless it is there, and return its own account: empty for the stack's."""
+    account = arn.split(":")[4].replace(OWN_ACCOUNT, "")
+    there, name = sandbox.aws("iam", account=account), arn.rsplit("/", 1)[-1]
     asked = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}} if external_id else {}
     statement = {
         "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{account or OWN_ACCOUNT}:root"},
+        "Principal": {"AWS": f"arn:aws:iam::{trusted or OWN_ACCOUNT}:root"},
         "Action": "sts:AssumeRole",
         **asked,
     }
@@ -73,6 +74,7 @@ def role(sandbox: Sandbox, arn: str, account: str, external_id: str = "") -> Non
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     if name not in {one["RoleName"] for one in there.list_roles()["Roles"]}:
         there.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
+    return account
 
 
 def cluster(
@@ -101,7 +103,7 @@ def cluster(
     if at.account:
         subnets = ec2.describe_subnets(SubnetIds=at.private)["Subnets"]
         document |= {"account": at.account, "zones": sorted({one["AvailabilityZone"] for one in subnets})}
-        role(sandbox, controller_role(at.account, name), "")
+        role(sandbox, controller_role(at.account, name))
     store.put(CLUSTERS, made["name"], document)
     inside = Cluster(store, name)
     inside.install_kinds(chart)

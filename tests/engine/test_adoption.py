@@ -48,7 +48,7 @@ def _standing(
             chart = AUTO_MODE if name == AUTO_NAME else LOAD_BALANCER_CONTROLLER
             at = land(sandbox, ELSEWHERE, "10.60") if name == OLD_NAME else there.land
             foreign_cluster.cluster(sandbox, at, name, ["web"], chart)
-        foreign_cluster.role(sandbox, ROLE, "")
+        foreign_cluster.role(sandbox, ROLE)
         foreign_cluster.role(sandbox, TARGETS, ELSEWHERE, "prod")
         stackfile.edit(sandbox.project, "dev", lambda config: change(there, config))
         names, to = Names(sandbox.store, sandbox.aws("route53")), [Destination("web", HOST, "/")]
