@@ -59,6 +59,12 @@ def inputs_as_found(shape: Shape, inputs: Props, state: Props) -> Props:
     return found
 
 
+def inputs_of_an_import(shape: Shape, state: Props) -> Props:
+    """Return the inputs that would make what is out there: whatever AWS tells of what can be given."""
+    told = {**_inputs_only(shape, state), **({"tagsAll": state["tagsAll"]} if "tagsAll" in state else {})}
+    return {**{name: value for name, value in told.items() if value not in (None, "", [])}, DEFAULTS: []}
+
+
 def bare(tree: Any) -> Any:
     """Return a property tree without the bridge's notes and without nulls."""
     if isinstance(tree, dict):

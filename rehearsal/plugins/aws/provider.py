@@ -19,7 +19,7 @@ from rehearsal.plugins import aws
 from rehearsal.plugins.aws import functions
 from rehearsal.plugins.aws.calls import one_error
 from rehearsal.plugins.aws.difference import difference
-from rehearsal.plugins.aws.inputs import bare, checked, inputs_as_found
+from rehearsal.plugins.aws.inputs import bare, checked, inputs_as_found, inputs_of_an_import
 from rehearsal.plugins.aws.states import aligned, foreseen
 from rehearsal.plugins.aws.table import Field, Type
 from rehearsal.plugins.plugin import UNKNOWN, Diff, Resource
@@ -110,7 +110,7 @@ class AwsProvider:
         return made, aligned(kind.shape, given, state)
 
     def read(self, resource: Resource, inputs: Props, state: Props) -> tuple[Props, Props] | None:
-        """Return it as it is out there."""
+        """Return it as it is out there; without a state, as an import has it."""
         kind = _type(resource)
         try:
             found = kind.read(self.aws, resource.id, state)
@@ -118,6 +118,10 @@ class AwsProvider:
             raise one_error(f"reading {kind.noun} ({resource.id}): {error}") from error
         if found is None:
             return None
+        if not state:
+            defaults = {name: rules.default for name, rules in kind.shape.items() if rules.default is not None}
+            found = {**defaults, **self._with_region(resource, found)}
+            return inputs_of_an_import(kind.shape, found), found
         found = aligned(kind.shape, state, found)
         return inputs_as_found(kind.shape, inputs, found), found
 

@@ -106,6 +106,7 @@ def _read(aws: Aws, made: str, known: Props) -> Props | None:
         "arn": arn_of(aws, "ec2", "security-group", made, owner=group["OwnerId"]),
         "ownerId": group["OwnerId"],
         "name": group["GroupName"],
+        "description": group["Description"],
         "namePrefix": known.get("namePrefix", ""),
         "vpcId": group["VpcId"],
         **tags_shown(aws, group, known),

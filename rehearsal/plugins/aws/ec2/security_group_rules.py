@@ -137,13 +137,20 @@ def _find(aws: Aws, made: str) -> Props | None:
     )
 
 
+def _told(rule: Props) -> Props:
+    """Return a rule as the provider imports it; all ports are none."""
+    found = {name: rule[key] for name, key in _SPELLED.items() if rule.get(key) not in (None, "", -1)}
+    peer = rule.get("ReferencedGroupInfo", {}).get("GroupId")
+    return {**found, "securityGroupId": rule["GroupId"], **({"referencedSecurityGroupId": peer} if peer else {})}
+
+
 def read_rule(aws: Aws, made: str, known: Props) -> Props | None:
     """Return a rule of either direction, or None when it is gone."""
     rule = _find(aws, made)
     if rule is None:
         return None
     return {
-        **known,
+        **(known or _told(rule)),
         "arn": arn_of(aws, "ec2", "security-group-rule", made),
         "securityGroupRuleId": made,
         **tags_shown(aws, rule, known),

@@ -97,7 +97,7 @@ def action_asked(action: Props) -> dict[str, Any]:
 
 
 def actions_found(found: list[Any], known: list[Props]) -> list[Props]:
-    """Return actions as the provider shows them: a forward in the form that the program uses."""
+    """Return actions as the provider shows them: a forward in the form that the program uses; in both, imported."""
     return [
         _action_found(action, known[index] if index < len(known) else {}, index + 1)
         for index, action in enumerate(found)
@@ -109,9 +109,9 @@ def _action_found(action: dict[str, Any], known: Props, order: int) -> Props:
     if action["Type"] == "forward":
         config = action.get("ForwardConfig", {})
         groups = config.get("TargetGroups") or [{"TargetGroupArn": action["TargetGroupArn"], "Weight": 1}]
-        if "targetGroupArn" in known and len(groups) == 1:
+        if len(groups) == 1 and ("targetGroupArn" in known or not known):
             shown["targetGroupArn"] = groups[0]["TargetGroupArn"]
-        else:
+        if "targetGroupArn" not in known or len(groups) > 1:
             sticky = config.get("TargetGroupStickinessConfig", {})
             shown["forward"] = {
                 "targetGroups": [{"arn": one["TargetGroupArn"], "weight": int(one["Weight"])} for one in groups],

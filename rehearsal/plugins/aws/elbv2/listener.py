@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.cloud.session import Aws, AwsError
 from rehearsal.plugins.aws.calls import tags_asked
 from rehearsal.plugins.aws.elbv2.actions import ACTION, action_asked, action_faults, actions_found
-from rehearsal.plugins.aws.elbv2.attributes import attributes_asked
+from rehearsal.plugins.aws.elbv2.attributes import attributes_asked, attributes_told
 from rehearsal.plugins.aws.elbv2.certificates import judge_certificate
 from rehearsal.plugins.aws.elbv2.forwards import judge_forward
 from rehearsal.plugins.aws.elbv2.standing import find_listener, listeners_of, rules_by_load_balancer
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
     from rehearsal.cloud.refused import Props
 
+_BANNER = "routingHttpResponseServerEnabled"  # the only one that is no text
 _ATTRIBUTES = {
-    "routingHttpResponseServerEnabled": "routing.http.response.server.enabled",
+    _BANNER: "routing.http.response.server.enabled",
     "routingHttpResponseStrictTransportSecurityHeaderValue": (
         "routing.http.response.strict_transport_security.header_value"
     ),
@@ -101,6 +102,12 @@ def _set_attributes(aws: Aws, arn: str, inputs: Props) -> None:
         aws.ask("elbv2", "modify_listener_attributes", ListenerArn=arn, Attributes=attributes)
 
 
+def _attributes_found(aws: Aws, arn: str) -> Props:
+    told = attributes_told(aws, "describe_listener_attributes", ListenerArn=arn)
+    found = {name: told[key] for name, key in _ATTRIBUTES.items() if told.get(key)}
+    return {name: text == "true" if name == _BANNER else text for name, text in found.items()}
+
+
 def _update(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[str]) -> None:
     asked = _asked(aws, "ModifyListener", new)
     policy = asked.pop("SslPolicy", None)
@@ -122,6 +129,7 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
     secured = {"sslPolicy": listener["SslPolicy"]} if listener.get("SslPolicy") else {"sslPolicy": ""}
     return {
         **known,
+        **({} if known else _attributes_found(aws, arn)),
         "arn": arn,
         "loadBalancerArn": listener["LoadBalancerArn"],
         "port": int(listener["Port"]),

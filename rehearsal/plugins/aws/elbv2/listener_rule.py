@@ -98,6 +98,7 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
         return None
     return {
         **known,
+        "listenerArn": arn.replace(":listener-rule/", ":listener/").rpartition("/")[0],
         "arn": arn,
         "priority": int(rule["Priority"]),
         "actions": actions_found(rule["Actions"], known.get("actions", [])),

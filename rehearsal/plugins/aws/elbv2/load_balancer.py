@@ -135,11 +135,14 @@ def _read(aws: Aws, arn: str, known: Props) -> Props | None:
         "zoneId": balancer["CanonicalHostedZoneId"],
         "vpcId": balancer["VpcId"],
         "internal": balancer["Scheme"] == "internal",
+        "loadBalancerType": balancer["Type"],
         "ipAddressType": balancer["IpAddressType"],
         "securityGroups": balancer.get("SecurityGroups", []),
         "subnets": [zone["SubnetId"] for zone in balancer["AvailabilityZones"]],
         **{
-            name: as_given(known[name], have[key]) for name, key in _ATTRIBUTES.items() if key in have and name in known
+            name: as_given(known.get(name, TYPE.shape[name].default), have[key])
+            for name, key in _ATTRIBUTES.items()
+            if key in have and (name in known or not known)
         },
         **tags_found(aws, arn, known),
     }

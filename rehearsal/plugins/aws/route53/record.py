@@ -80,7 +80,14 @@ def _create(aws: Aws, inputs: Props) -> str:
     return "_".join(part for part in parts if part)
 
 
-def _read(aws: Aws, made: str, known: Props) -> Props | None:  # noqa: ARG001
+def _said(made: str) -> Props:
+    """Return what the id of a record tells of it, which is all that an import is given."""
+    zone, name, kind, *more = made.split("_")
+    return {"zoneId": zone, "name": name, "type": kind, **({"setIdentifier": more[0]} if more else {})}
+
+
+def _read(aws: Aws, made: str, known: Props) -> Props | None:
+    known = known or _said(made)
     if find_zone(aws, known["zoneId"]) is None:
         return None
     fqdn = _fqdn(aws, known)
