@@ -4,7 +4,7 @@ import pulumi
 import pulumi_aws as aws
 
 import settings as configuration
-from cutover.engine import binding, ground, hooks, node_counts, object_hooks, record_hooks
+from cutover.engine import binding, ground, hooks, import_hooks, node_counts, object_hooks, record_hooks
 from settings.version import VERSION
 from wiring import cluster_layer, route_layer, shared_layer
 
@@ -12,7 +12,14 @@ settings = configuration.load()
 for warning in settings.warnings:
     pulumi.log.warn(warning)
 ground.check(settings)
-binding.install(hooks.gate(settings), object_hooks.objects(settings), record_hooks.records(settings))
+taken = import_hooks.Imports(settings)
+taken.check()
+binding.install(
+    taken.hooked,
+    hooks.gate(settings, taken.refused),
+    object_hooks.objects(settings),
+    record_hooks.records(settings),
+)
 
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)

@@ -112,6 +112,7 @@ def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) ->
             weights=settings.weights_of(name),
             serving={cluster for cluster in settings.clusters if settings.serves(name, cluster)},
             preview=settings.preview,
+            previewed=settings.previewed(name),
             listener_arn=balancer.listener_arn,
             places=on_it.places,
             gives_back=not on_it.own,
@@ -230,6 +231,8 @@ class _Layers:
     ) -> None:
         settings = self.settings
         for name, route in self.routes.items():
+            if name in settings.taken_over:
+                continue
             service = settings.routes[name].service
             made = [namespaces[service.namespace]] if service.namespace in namespaces else []
             Binding(

@@ -66,7 +66,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             enable_deletion_protection=wanted.deletion_protection,
             tags=own_tags(),
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, _as_imported("name")),
         )
         self.dns_name = balancer.dns_name
         if wanted.https:
@@ -93,7 +93,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             f"{self._name}-alb",
             vpc_id=args.vpc_id,
             description=f"Load balancer {self._name} of the stack",
-            opts=self._child,
+            opts=ResourceOptions.merge(self._child, _as_imported("name", "description")),
         )
         for port in (80, 443) if args.load_balancer.https else (80,):
             for cidr in args.ingress_cidrs:
@@ -170,6 +170,11 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             default_actions=[default],
             opts=self._child,
         )
+
+
+def _as_imported(*properties: str) -> ResourceOptions:
+    """Keep what AWS never changes of a thing that was imported. What replaces one gets a name of its own, beside it."""
+    return ResourceOptions(ignore_changes=[*properties], delete_before_replace=False)
 
 
 _NOT_FOUND = aws.lb.ListenerDefaultActionArgs(

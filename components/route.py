@@ -35,7 +35,8 @@ class RouteArgs:
     """A route over clusters: ``weights`` has every cluster, ``serving`` those that its weighted rule sends requests.
 
     ``places`` are those that are the stack's on the listener. ``gives_back`` is whether somebody else's rule answers
-    there when the weighted one is gone: whether it may go is then for the gate alone to say. ``names`` are of target
+    there when the weighted one is gone: whether it may go is then for the gate alone to say. ``previewed`` are the
+    clusters that have a preview rule, which is all of them but while the route is taken over. ``names`` are of target
     groups that keep one name for good, ``tags`` what theirs are tagged with besides, both by cluster.
     """
 
@@ -43,6 +44,7 @@ class RouteArgs:
     weights: Mapping[str, int]
     serving: Set[str]
     preview: Preview
+    previewed: Set[str]
     listener_arn: pulumi.Input[str]
     places: Places
     gives_back: bool
@@ -63,7 +65,9 @@ class Route(pulumi.ComponentResource):
         super().__init__("eks-cutover:route:Route", name, None, opts)
         self._name, self._args = name, args
         self.target_group_arns = {cluster: self._target_group(cluster) for cluster in args.weights}
-        self.preview_rules = {cluster: self._preview_rule(cluster) for cluster in args.weights}
+        self.preview_rules = {
+            cluster: self._preview_rule(cluster) for cluster in args.weights if cluster in args.previewed
+        }
         if args.route.live:
             rule = self._weighted_rule()
             self.rule_arn = rule.arn
@@ -101,9 +105,13 @@ class Route(pulumi.ComponentResource):
                 protocol="HTTP",
             ),
             tags={**self._tags(cluster), **self._args.tags.get(cluster, {})},
-            # Beside one of its name there is no room for what replaces it.
             opts=ResourceOptions(
-                parent=self, protect=cluster in self._args.serving, delete_before_replace=True if name else None
+                parent=self,
+                protect=cluster in self._args.serving,
+                # Beside one of its name there is no room for what replaces it.
+                delete_before_replace=bool(name),
+                # One that was imported keeps what AWS never changes of it, and nothing here depends on.
+                ignore_changes=["port"] if name else ["name", "port"],
             ),
         ).arn
 

@@ -93,7 +93,10 @@ class Bindings(Model):
         default="stack",
         description="who applies them: the stack, or GitOps, for which `cutover manifests KEY` prints them; then the "
         "stack needs no Kubernetes API, and its target groups there have names that never change",
-        json_schema_extra=edited("replaces the cluster's target groups, which is refused while they serve"),
+        json_schema_extra=edited(
+            "to gitops replaces the cluster's target groups, which is refused while they serve; back to stack keeps "
+            "them, and their names"
+        ),
     )
 
 

@@ -16,6 +16,7 @@ from settings.clusters import NODE_PORTS, Cluster
 from settings.conditions import covers, meet, shared
 from settings.discovery import Mesh, ServiceDiscovery, VirtualNode
 from settings.existing_clusters import AnyCluster, ExistingCluster
+from settings.imports import Import, of_route
 from settings.listeners import AnyLoadBalancer, ExistingLoadBalancer
 from settings.load_balancers import LoadBalancer, LoadBalancerName
 from settings.network import Network, NewNetwork
@@ -72,6 +73,11 @@ class Settings(Model):
     )
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
+    import_: Import | None = Field(
+        default=None,
+        alias="import",
+        description="what others made, and the stack takes over as it is; taken out again afterwards",
+    )
 
     @property
     def owner(self) -> Owner:
@@ -101,6 +107,18 @@ class Settings(Model):
         """The listeners that others made, on which the stack has rules and nothing else."""
         found = {key: one for key, one in self.load_balancers.items() if not one.own}
         return {key: one for key, one in found.items() if isinstance(one, ExistingLoadBalancer)}
+
+    @property
+    def taken_over(self) -> frozenset[str]:
+        """The routes of which a group or a rule is imported: nothing else of them is declared meanwhile."""
+        ids = self.import_.ids if self.import_ else {}
+        return frozenset(name for name in self.routes if any(one in ids for _, one in of_route(self, name)))
+
+    def previewed(self, route: str) -> frozenset[str]:
+        """Return the clusters that have a preview rule of a route: all of them, but while it is taken over."""
+        ids = self.import_.ids if self.import_ else {}
+        left_out = route in self.taken_over
+        return frozenset(key for key in self.clusters if not left_out or f"{route}-{key}-preview" in ids)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -208,7 +226,7 @@ class Settings(Model):
         """Return the (first, last) port ranges on which a load balancer reaches a cluster, and whether each serves."""
         ports: dict[tuple[int, int], bool] = {}
         for name, route in self.routes.items():
-            if self.load_balancer_of(name) == load_balancer:
+            if self.load_balancer_of(name) == load_balancer and name not in self.taken_over:
                 pods = (route.service.target_port, route.service.target_port)
                 reached = NODE_PORTS if route.target_type == "instance" else pods
                 ports[reached] = ports.get(reached, False) or self.serves(name, cluster)
@@ -229,7 +247,8 @@ class Settings(Model):
     def namespaces(self) -> dict[str, bool]:
         """Return the Kubernetes namespaces that the stack makes in every cluster, and whether each is in the mesh."""
         meshed = {node.namespace for node in self.virtual_nodes().values()}
-        wanted = meshed | {route.service.namespace for route in self.routes.values()}
+        bound = (route for name, route in self.routes.items() if name not in self.taken_over)
+        wanted = meshed | {route.service.namespace for route in bound}
         own = wanted.difference(self.existing_namespaces, ["default"])
         return {name: name in meshed for name in sorted(own) if not name.startswith("kube-")}
 

@@ -6,30 +6,30 @@ that they name. Refuses to own which resource has which hooks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi import ResourceHookBinding, ResourceOptions, ResourceTransformResult
+from pulumi import ResourceOptions, ResourceTransformResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pulumi import ResourceTransformArgs
 
-    Hooked = Callable[[str, Mapping[str, Any]], ResourceHookBinding | None]
-    """What hooks a resource gets, by its type and its properties."""
+    Hooked = Callable[[ResourceTransformArgs], ResourceOptions | None]
+    """What a resource gets besides: mostly hooks, by its type and its properties."""
 
 
 def install(*each: Hooked) -> None:
     """Give every resource of this program, and of the components that it uses, the hooks that are meant for it."""
 
     def bind(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        hooks = [found for hooked in each if (found := hooked(args.type_, args.props))]
-        if not hooks:
+        given = [found for hooked in each if (found := hooked(args))]
+        if not given:
             return None
         opts = args.opts
-        for one in hooks:
-            opts = ResourceOptions.merge(opts, ResourceOptions(hooks=one))
+        for one in given:
+            opts = ResourceOptions.merge(opts, one)
         return ResourceTransformResult(args.props, opts)
 
     pulumi.runtime.register_resource_transform(bind)

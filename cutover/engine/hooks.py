@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
 
 from cutover.aws.account import read
 from cutover.aws.live import Live
@@ -31,9 +31,9 @@ from settings.owner import CLUSTER_TAG, ROUTE_TAG
 from settings.values import order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from pulumi import ResourceHookArgs
+    from pulumi import ResourceHookArgs, ResourceTransformArgs
 
     from cutover.engine.binding import Hooked
     from cutover.rules.account import Account
@@ -51,17 +51,32 @@ class RefusedError(Exception):
     """The gate refuses. The engine shows the text under the rule, and stops."""
 
 
-def gate(settings: Settings) -> Hooked:
-    """Return what puts the gate before every creation, change and deletion of a weighted rule."""
+def gate(settings: Settings, refused: Collection[str] = ()) -> Hooked:
+    """Return what puts the gate before every creation, change and deletion of a weighted rule.
+
+    ``refused`` are names of rules, as they become known, by which the preview fails already.
+    """
     asked = _Gate(settings, lambda: Live(session(settings.aws), settings.owner))
+
+    async def before_write(args: ResourceHookArgs) -> None:
+        if args.name not in refused:
+            await asked.before_write(args)
+
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     hooks = ResourceHookBinding(
-        before_create=[ResourceHook(_CREATE, asked.before_write, also_in_previews)],
-        before_update=[ResourceHook(_UPDATE, asked.before_write, also_in_previews)],
+        before_create=[ResourceHook(_CREATE, before_write, also_in_previews)],
+        before_update=[ResourceHook(_UPDATE, before_write, also_in_previews)],
         before_delete=[ResourceHook(_DELETE, asked.before_delete, also_in_previews)],
     )
 
-    return lambda kind, props: hooks if kind == LISTENER_RULE and CLUSTER_TAG not in props.get("tags", {}) else None
+    opts = ResourceOptions(hooks=hooks)
+
+    def gated(args: ResourceTransformArgs) -> ResourceOptions | None:
+        tags: Any = args.props.get("tags") or {}
+        weighted = args.type_ == LISTENER_RULE and ROUTE_TAG in tags and CLUSTER_TAG not in tags
+        return opts if weighted else None
+
+    return gated
 
 
 class _Gate:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pulumi
 from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
 
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, client
@@ -59,7 +59,8 @@ def objects(settings: Settings) -> Hooked:
         before_update=[ResourceHook("eks-cutover-object-update", asked.before_write, also_in_previews)],
     )
 
-    return lambda kind, _: hooks if kind == _NAMESPACE or _controller(kind) else None
+    opts = ResourceOptions(hooks=hooks)
+    return lambda args: opts if args.type_ == _NAMESPACE or _controller(args.type_) else None
 
 
 class ObjectHooks:

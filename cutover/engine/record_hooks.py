@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
 
 from cutover.aws.records import standing
 from cutover.aws.session import Sessions, session
@@ -39,8 +39,8 @@ def records(settings: Settings) -> Hooked:
     asked = RecordHooks(settings)
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     create = ResourceHook("eks-cutover-record-create", asked.before_create, also_in_previews)
-    hooks = ResourceHookBinding(before_create=[create])
-    return lambda kind, props: hooks if kind == _RECORD and not props.get("allowOverwrite") else None
+    hooks = ResourceOptions(hooks=ResourceHookBinding(before_create=[create]))
+    return lambda args: hooks if args.type_ == _RECORD and not args.props.get("allowOverwrite") else None
 
 
 class RecordHooks:

@@ -326,7 +326,7 @@ def _component(step: Step) -> str:
 
 
 def _weighted(step: Step) -> bool:
-    return step.type == LISTENER_RULE and step.name.endswith("-weighted") and step.op != "create"
+    return step.type == LISTENER_RULE and step.name.endswith("-weighted") and step.op not in {"create", "import"}
 
 
 def _only(step: Step, allowed: re.Pattern[str]) -> bool:

@@ -79,6 +79,8 @@ def played(config: Config) -> tuple[Config, list[str]]:
     found, said = _opened(copy.deepcopy(config)), list[str]()
     if left := [key for key in _OF_THE_CALLER if found.pop(key, None) is not None]:
         said.append(f"{', '.join(left)}: left out, since the emulated account asks nobody who calls.")
+    if found.pop("eks-cutover:import", None) is not None:
+        said.append("import: left out, since what it names is in another account; it is made instead.")
     if "sourceCidrs" in (preview := found.get(_PREVIEW, {})):
         preview["sourceCidrs"] = ["127.0.0.0/8"]
         said.append("preview.sourceCidrs: the rehearsal's own clients.")

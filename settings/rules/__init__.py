@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from settings.rules.clusters import cluster_mistakes, login_mistakes, partition_mistakes, security_group_mistakes
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
 from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
+from settings.rules.imports import import_mistakes
 from settings.rules.listeners import listener_mistakes
 from settings.rules.load_balancers import load_balancer_mistakes
 from settings.rules.names import joined_mistakes, name_mistakes
@@ -41,5 +42,6 @@ def mistakes(settings: Settings) -> list[Mistake]:
         route_mistakes,
         discovery_mistakes,
         mesh_mistakes,
+        import_mistakes,
     )
     return [mistake for rule in rules for mistake in rule(settings)]

@@ -34,6 +34,7 @@ def _recorded(
         weights=weights,
         serving={cluster for cluster, weight in weights.items() if weight and wanted.live},
         preview=Preview.model_validate_json(preview),
+        previewed=set(weights),
         listener_arn="arn:listener",
         places=EVERY_PLACE,
         gives_back=False,

@@ -241,6 +241,16 @@ def test_a_rule_that_takes_from_others_or_gives_back_moves_requests_and_stands_a
     assert [one.rule for one in violations(alone, OLD, ["web"])] == ([LIVE_RULE] if op == "delete" else [])
 
 
+def test_what_is_only_taken_over_changes_nothing_and_what_takes_the_place_of_another_deletes_that() -> None:
+    kind_of_it = "aws:lb/loadBalancer:LoadBalancer"
+    urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:load_balancer:SharedLoadBalancer${kind_of_it}::public"
+    taken = Run((_rule_step("import", "web-weighted"), Step("import", kind_of_it, "public", urn=urn)), (), 0.0)
+    assert kind(taken) == Kind.BUILD
+    assert not violations(taken, BOTH, LIVE)
+    other = replace(taken, steps=tuple(replace(step, op="import-replacement") for step in taken.steps))
+    assert [one.rule for one in violations(other, BOTH, LIVE)] == [LIVE_RULE, SHARED]
+
+
 def test_clusters_whose_keys_tell_no_version_are_told_from_routes_by_the_keys_that_are_known() -> None:
     keys = frozenset({"blue", "eu-blue"})
     steps = [replace(_rule_step("delete", f"web-{key}-preview"), keys=keys) for key in ("blue", "eu-blue", "v1-36")]

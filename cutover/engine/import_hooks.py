@@ -1,0 +1,92 @@
+"""`import` at the engine: ids for what is taken over, and hooks that let such an update do nothing else.
+
+No hook fires for an import itself. What would follow one, or stand beside it, is an update or a creation, and each is
+refused, in the preview and before the provider is called. Refuses to own the words and what may differ
+(cutover/rules/imports.py). Where the file has no ``import``, nothing of this is bound.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
+
+from cutover.rules.imports import SAME_AGAIN, beside, differences, refusal, standing, told, unsealed
+from settings.imports import kinds_of
+
+if TYPE_CHECKING:
+    from pulumi import ResourceHookArgs, ResourceTransformArgs
+
+    from settings import Settings
+
+
+class NotTakenError(Exception):
+    """Something may not be taken over as it stands. The engine shows the text under it, and stops."""
+
+
+class Imports:
+    """What a run takes over, and what it refuses meanwhile.
+
+    ``refused`` are the names of what was refused in this preview, of which nothing else need be asked.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._wanted = settings.import_
+        self.refused: set[str] = set()
+        self._hooks = self._bound() if self._wanted else None
+
+    def check(self) -> None:
+        """Tell what is taken over; end the program, before it declares anything, where the state has other things.
+
+        :raises pulumi.RunError: it has
+        """
+        if self._wanted is None:
+            return
+        stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{self._settings.stack}"
+        answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
+        state = (answer.value or {}).get("outputs") or {}
+        if found := standing(self._wanted, self._settings.taken_over, list(self._settings.clusters), state):
+            raise pulumi.RunError("\n".join(found))
+        pulumi.log.warn(told(self._wanted))
+
+    def hooked(self, args: ResourceTransformArgs) -> ResourceOptions | None:
+        """Return the id of what is taken over, and what refuses whatever else would be done with it."""
+        if self._wanted is None or not args.custom or args.type_.startswith("pulumi:"):
+            return None
+        identity = self._wanted.ids.get(args.name, "")
+        return ResourceOptions(hooks=self._hooks, import_=identity if args.type_ in kinds_of(identity) else None)
+
+    def _bound(self) -> ResourceHookBinding:
+        also_in_previews = ResourceHookOptions(on_dry_run=True)
+        return ResourceHookBinding(
+            before_create=[ResourceHook("eks-cutover-import-create", self._before_create, also_in_previews)],
+            before_update=[ResourceHook("eks-cutover-import-update", self._before_update, also_in_previews)],
+        )
+
+    def _before_create(self, args: ResourceHookArgs) -> None:
+        self._refuse(args.name, beside(args.name))
+
+    def _before_update(self, args: ResourceHookArgs) -> None:
+        live, wanted = args.old_inputs or {}, args.new_inputs or {}
+        ids, owner = (self._wanted.ids, self._wanted.former_owner) if self._wanted else ({}, "none")
+        identity = ids.get(args.name, args.id)
+        if lines := differences(identity, live, wanted):
+            shown = unsealed(lines) if self._settings.preview.secret else lines
+            self._refuse(args.name, refusal(args.name, identity, shown, live.get("tagsAll") or {}, owner))
+        else:
+            pulumi.log.info(f"{args.name}: {SAME_AGAIN}")
+
+    def _refuse(self, name: str, why: str) -> None:
+        """Stop; a preview goes on, so that it tells of all at once, and fails at its end."""
+        if not pulumi.runtime.is_dry_run():
+            raise NotTakenError(why)
+        pulumi.log.error(why)
+        self.refused.add(name)
+        # An output that fails ends the program once all registrations have been answered.
+        pulumi.Output.from_input(_failed())
+
+
+async def _failed() -> None:
+    raise pulumi.RunError("nothing is taken over while something would be changed. Mend what is said above")
