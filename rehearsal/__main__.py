@@ -25,7 +25,7 @@ from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
 from rehearsal.play.acts import live
 from rehearsal.play.beforehand import make_zones, prepare
-from rehearsal.play.elsewhere import listeners, standing
+from rehearsal.play.elsewhere import lead_curl, listeners, standing
 from rehearsal.play.migration import Rehearsal
 from rehearsal.play.outcome import Outcome
 from rehearsal.play.report import document, render, split, touched
@@ -202,10 +202,12 @@ def shell(stack: StackOption = "dev", file: FileOption = None, scene: SceneOptio
         make_zones(sandbox, config)
         for one in [*({"dev", "prod"} - {stack}), stack]:  # the last one is selected
             sandbox.stack(one)
+        curl: dict[str, str] = {}
         if listeners(config):
             config, _ = prepare(sandbox, stack)
             stackfile.edit(sandbox.project, stack, live(on=False))
             stood.enter_context(standing(sandbox, config))
+            curl = lead_curl(sandbox, config)
         messages.print(
             f"The emulated AWS answers at {sandbox.endpoint} until you leave this shell.\n"
             f"The stack files here are copies; edit them in {sandbox.project}\n"
@@ -215,7 +217,11 @@ def shell(stack: StackOption = "dev", file: FileOption = None, scene: SceneOptio
             soft_wrap=True,
         )
         # For the aws CLI, of which the first major version reads the second variable.
-        environment = {**sandbox.environment(), **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), sandbox.region)}
+        environment = {
+            **sandbox.environment(),
+            **curl,
+            **dict.fromkeys(("AWS_REGION", "AWS_DEFAULT_REGION"), sandbox.region),
+        }
         command = [os.environ.get("SHELL", "/bin/sh"), "-i"]
         raise typer.Exit(subprocess.run(command, cwd=sandbox.project, env=environment, check=False).returncode)
 

@@ -1,11 +1,12 @@
 """The two kinds of TargetGroupBinding that there are: the AWS Load Balancer Controller's, and that of EKS Auto Mode.
 
-Owns which fields each is sent. Refuses to own the object (components/binding.py, cutover/rules/manifests.py).
+Owns which fields each is sent, and which release of the controller brought them. Refuses to own the object
+(components/binding.py, cutover/rules/manifests.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ class BindingApi:
     def path(self) -> str:
         """Where an API server lists those of all namespaces."""
         return f"/apis/{self.version}/targetgroupbindings"
+
+    def at(self, level: tuple[int, int]) -> BindingApi:
+        """Return it as a cluster serves it whose CRD is of a version of the controller."""
+        return replace(self, fields=frozenset(one for one in self.fields if level >= SINCE.get(one, (0, 0))))
 
     def spec(self, service: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
         """Return a binding's specification, without what this API is not sent."""
@@ -44,6 +49,26 @@ CONTROLLERS = BindingApi(
         }
     ),
 )
+
+SINCE = {
+    "ipAddressType": (2, 4),
+    "vpcID": (2, 8),
+    "targetGroupName": (2, 11),
+    "iamRoleArnToAssume": (2, 12),  # its pull request #4026
+    "assumeRoleExternalId": (2, 12),
+    "targetGroupProtocol": (3, 0),
+}
+"""By field, the version of the controller that brought it (its releases; aws/containers-roadmap #2621)."""
+
+
+def level(text: str) -> tuple[int, int]:
+    """Return a controller's version as numbers.
+
+    :raises ValueError: it is none
+    """
+    major, minor = text.split(".")[:2]
+    return int(major), int(minor)
+
 
 # It refuses targetGroupName (aws/containers-roadmap #2621) and fills in the rest, in the cluster's own VPC alone.
 AUTO_MODE = BindingApi("eks.amazonaws.com/v1", frozenset({"targetGroupARN", "targetType"}))

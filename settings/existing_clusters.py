@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, Tag
 
 from settings.aws import AssumableRoleArn, ExternalId
-from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi
+from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi, level
 from settings.clusters import ChartVersion, Cluster
 from settings.kinds import WITH, WITHOUT, told_by
 from settings.values import Cidr, Model, Several, edited, rule, text
@@ -63,6 +63,17 @@ class ExistingEks(Model):
     )
 
 
+CrdLevel = Annotated[
+    str,
+    rule(
+        "CUT288",
+        text(r"[0-9]+\.[0-9]+"),
+        'a level is a version of the controller as text, such as "2.13". What its CRDs know could not be told. Write '
+        "major and minor, in quotes",
+    ),
+]
+
+
 class Controller(Model):
     """The AWS Load Balancer Controller in the cluster."""
 
@@ -73,6 +84,12 @@ class Controller(Model):
         json_schema_extra=edited("replaces the cluster's bindings, which is refused while they serve"),
     )
     version: ChartVersion | None = Field(default=None, description="the chart's version, where the stack installs it")
+    crd_level: CrdLevel | None = Field(
+        default=None,
+        description="the version of the controller whose CRDs are there, where that is older than 3.0: Helm upgrades "
+        "none, and an API server refuses fields that they do not know",
+        json_schema_extra=edited("in place, in each binding"),
+    )
     iam_role_arn_to_assume: AssumableRoleArn | None = Field(
         default=None,
         description="the role in the load balancers' account in which it registers targets, where the cluster is in "
@@ -120,7 +137,10 @@ class ExistingCluster(Model):
     @property
     def binding_api(self) -> BindingApi:
         """Of which kind its TargetGroupBindings are."""
-        return AUTO_MODE if self.load_balancer_controller.managed_by == "autoMode" else CONTROLLERS
+        if self.load_balancer_controller.managed_by == "autoMode":
+            return AUTO_MODE
+        told = self.load_balancer_controller.crd_level
+        return CONTROLLERS.at(level(told)) if told else CONTROLLERS
 
     @property
     def role(self) -> str | None:

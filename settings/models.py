@@ -236,6 +236,11 @@ class Settings(Model):
         """Return the name for good of a target group, where its cluster's have one: `<stack>-<route>-<cluster>`."""
         return f"{self.stack}-{route}-{cluster}" if self.clusters[cluster].named_groups else None
 
+    def crd_level(self, cluster: str) -> str | None:
+        """Return what a cluster's file says of the version of its controller's CRDs, which only others' may."""
+        existing = self.existing_clusters.get(cluster)
+        return existing.load_balancer_controller.crd_level if existing else None
+
     def group_tags(self, cluster: str) -> dict[str, str]:
         """Return what a cluster's target groups are tagged with besides, so that its controller may empty them."""
         return {AUTO_MODE_TAG: self.eks_name(cluster)} if self.clusters[cluster].binding_api is AUTO_MODE else {}

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cutover.aws.adoption import Adoption
-from cutover.calls import open_session
+from cutover.aws.session import in_role
+from cutover.calls import OutsideError, open_session
 from cutover.commands import tables
 from cutover.commands.terminal import (
     Code,
@@ -27,14 +28,18 @@ from cutover.commands.terminal import (
     show_json,
     stop,
 )
+from cutover.inside.lists import BINDINGS, DEFINITIONS, Inside
+from cutover.rules.admission import level_of
 from cutover.rules.adoption import NOWHERE, Room, candidates, room, shadows, statement, written
 from settings.aws import AssumedRole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    import boto3
+
     from cutover.aws.adoption import Seen
-    from cutover.rules.adoption import Behind
+    from cutover.rules.adoption import Behind, Cluster
     from cutover.rules.listener import Listener, Rule
 
 _PARTS = 5  # of a listener's ARN, between its slashes; the third is the load balancer's name
@@ -82,6 +87,7 @@ def adopt(
             adoption.balancers()
         adoption.clusters(named)
         seen = adoption.seen
+        seen.clusters = [_with_level(account, one, named[one.name]) for one in seen.clusters]
         every, left = candidates(seen.listener, seen.groups) if seen.listener else ([], {})
         found = room(seen.listener, every) if seen.listener else Room(NOWHERE, [], {})
         found = replace(found, left={**left, **found.left})
@@ -91,6 +97,18 @@ def adopt(
             _show(seen, listener, found)
         if file:
             _write(file, account.region_name, seen, found)
+
+
+def _with_level(account: boto3.Session, cluster: Cluster, role: AssumedRole | None) -> Cluster:
+    """Return a cluster with the version of its bindings' CRD, as far as its API can be read from here."""
+    if cluster.why:
+        return cluster
+    try:
+        inside = Inside(in_role(account, (role,)) if role else account, cluster.name)
+        level = None if inside.silent() else level_of(inside.list(DEFINITIONS, named=BINDINGS))
+        return replace(cluster, crd_level=level)
+    except OutsideError:
+        return replace(cluster, crd_level=None)
 
 
 def _named(clusters: str) -> dict[str, AssumedRole | None]:

@@ -15,6 +15,7 @@ from cutover.aws import bound
 from cutover.commands.opened import opened
 from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption, results, say, stop
 from cutover.rules import manifests as rules
+from settings.bindings import level
 
 if TYPE_CHECKING:
     from cutover.commands.opened import Opened
@@ -24,8 +25,12 @@ def manifests(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The cluster, such as blue.")],
     *,
     crd_level: Annotated[
-        str, typer.Option(metavar="VERSION", help="The controller's version there: an old one knows fewer fields.")
-    ] = rules.NEWEST,
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="The controller's version there, in place of the file's crdLevel: an old one knows fewer fields.",
+        ),
+    ] = None,
     check: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Compare with this file, with exit code 1 where it differs.")
     ] = None,
@@ -43,8 +48,9 @@ def manifests(
     """
     with opened("manifests", cwd, stack, as_json=as_json) as here:
         _check_applied(here, key)
+        crd_level = crd_level or here.settings.crd_level(key) or rules.NEWEST
         try:
-            version = rules.level(crd_level)
+            version = level(crd_level)
         except ValueError:
             stop(Code.USAGE, f"--crd-level {crd_level} is no version of the controller. Write e.g. {rules.NEWEST}")
         if lacking := rules.unknown(here.settings, key, version):

@@ -20,7 +20,7 @@ from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, Resou
 
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, client
-from cutover.inside.lists import Inside
+from cutover.inside.lists import DEFINITIONS, Inside
 from cutover.rules import admission
 from cutover.rules.edits import edits
 
@@ -43,6 +43,7 @@ _CONTROLLERS = {
     "kubernetes:eks.amazonaws.com/": admission.AUTO_MODE,
     "kubernetes:appmesh.k8s.aws/": admission.APP_MESH,
 }
+_BINDING = ":TargetGroupBinding"
 _THREADS = 8
 
 
@@ -97,6 +98,11 @@ class ObjectHooks:
         if controller.service and admission.unanswered(controller, await self._list(cluster, slices)):
             return admission.down(controller, cluster)
         wanted = args.new_inputs or {}
+        if args.type.endswith(_BINDING):
+            group = wanted["apiVersion"].partition("/")[0]
+            definitions = await self._list(cluster, DEFINITIONS, f"targetgroupbindings.{group}")
+            if fields := admission.undeclared(wanted, definitions):
+                return admission.too_old(cluster, fields, own=self._settings.clusters[cluster].own)
         arn = (wanted.get("spec") or {}).get("targetGroupARN")
         if not isinstance(arn, str):
             return ""
@@ -106,10 +112,10 @@ class ObjectHooks:
         missing = not args.old_outputs and not await self._apart(lambda: self._exists(arn))
         return admission.gone(arn) if missing else ""
 
-    async def _list(self, cluster: str, path: str) -> _Objects:
-        """Return a collection of a cluster, which is read once."""
+    async def _list(self, cluster: str, path: str, named: str = "") -> _Objects:
+        """Return a collection of a cluster, or what of it is ``named``, which is read once."""
         if (cluster, path) not in self._listed:
-            self._listed[cluster, path] = self._apart(lambda: self._inside(cluster).list(path))
+            self._listed[cluster, path] = self._apart(lambda: self._inside(cluster).list(path, named=named))
         return await asyncio.shield(self._listed[cluster, path])
 
     def _inside(self, cluster: str) -> Inside:

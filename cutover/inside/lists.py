@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     import boto3
 
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+BINDINGS = "targetgroupbindings.elbv2.k8s.aws"
+"""The name of the CRD of the AWS Load Balancer Controller's bindings."""
+
 _RETRIES = urllib3.Retry(
     total=2, connect=0, read=0, status_forcelist=[429, 500, 503], backoff_factor=0.2, raise_on_status=False
 )
@@ -58,16 +62,17 @@ class Inside:
         self._sts: Any = client(session, "sts")
         self._sts.meta.events.register("before-sign.sts.GetCallerIdentity", self._name_the_cluster)
 
-    def list(self, path: str, *, only_metadata: bool = False) -> list[dict[str, Any]]:
+    def list(self, path: str, *, only_metadata: bool = False, named: str = "") -> list[dict[str, Any]]:
         """Return all objects of a collection such as `/api/v1/services` or `/apis/apps/v1/deployments`.
 
         Every page is read. A collection that the cluster does not serve, because an API group is not installed, is
-        empty. With ``only_metadata`` nothing but names, labels and annotations leaves the cluster: for Secrets.
+        empty. With ``only_metadata`` nothing but names, labels and annotations leaves the cluster: for Secrets. Of
+        what is ``named`` there is one at most.
 
         :raises InsideError: the API cannot be reached, or does not let the caller read
         """
         found: list[dict[str, Any]] = []
-        fields = {"limit": str(_PAGE)}
+        fields = {"limit": str(_PAGE), **({"fieldSelector": f"metadata.name={named}"} if named else {})}
         while True:
             page = self._page(path, fields, _METADATA if only_metadata else "application/json")
             found += page.get("items", [])

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cutover.calls import at_once, client, told
-from cutover.inside.lists import Inside, InsideError
+from cutover.inside.lists import DEFINITIONS, Inside, InsideError
 from cutover.rules.verdict import Unread
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ONLY_NAMES = {
     "accounts": "/api/v1/serviceaccounts",
     "configmaps": "/api/v1/configmaps",
     "secrets": "/api/v1/secrets",
-    "definitions": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "definitions": DEFINITIONS,
     "storageclasses": "/apis/storage.k8s.io/v1/storageclasses",
 }
 

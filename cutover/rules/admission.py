@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules.check import Check
 from cutover.rules.verdict import Verdict, known, some
-from settings.bindings import CONTROLLERS
+from settings.bindings import CONTROLLERS, SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -81,6 +81,47 @@ def bound_twice(binding: _Object, cluster: str, names: Sequence[str]) -> str:
     )
 
 
+def undeclared(binding: _Object, definitions: Iterable[_Object]) -> list[str]:
+    """Return the fields of a binding that the CRD in its cluster does not declare; none where there is no CRD yet."""
+    declared = _declared(definitions, binding["apiVersion"].rpartition("/")[2])
+    return sorted(binding["spec"].keys() - declared) if declared else []
+
+
+def level_of(definitions: Iterable[_Object]) -> str:
+    """Return the version of the controller that a CRD is of, as far as its fields tell it from a newer one.
+
+    Empty where it has all of them, or where there is none.
+    """
+    declared = _declared(definitions, CONTROLLERS.version.rpartition("/")[2])
+    lacking = [since for field, since in SINCE.items() if field not in declared]
+    return _before(min(lacking)) if declared and lacking else ""
+
+
+def _declared(definitions: Iterable[_Object], version: str) -> set[str]:
+    served = [one for definition in definitions for one in definition["spec"]["versions"] if one["name"] == version]
+    return {field for one in served for field in one["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]}
+
+
+def _before(since: tuple[int, int]) -> str:
+    major, minor = max((one for one in SINCE.values() if one < since), default=(2, 0))
+    return f"{major}.{minor}"
+
+
+def too_old(cluster: str, fields: Sequence[str], *, own: bool) -> str:
+    """Say that a cluster's CRD is older than what a binding says, and what to write."""
+    older = _before(min(SINCE.get(field, (0, 0)) for field in fields))
+    cure = (
+        "Apply the CRDs of the controller's version in that cluster: Helm upgrades none"
+        if own
+        else f'Write clusters.{cluster}.loadBalancerController.crdLevel: "{older}", or have the CRDs of '
+        "its controller's version applied there: Helm upgrades none"
+    )
+    return (
+        f"the CRD of TargetGroupBindings in {cluster} declares no {' and no '.join(fields)}, so its API server would "
+        f"refuse the binding (field not declared in schema). {cure}"
+    )
+
+
 def gone(arn: str) -> str:
     """Say that a target group which the state knows is not in AWS."""
     return f"the state knows {arn}, and AWS has no such target group. Take that in first: pulumi refresh"
@@ -90,7 +131,7 @@ def _controllers(facts: Facts) -> Judged:
     settings, key, here = facts.account.settings, facts.key, facts.here
     own = settings.own_clusters.get(key)
     meshed = own and own.controllers.app_mesh and settings.virtual_nodes()
-    if settings.clusters[key].binding_api is not CONTROLLERS:
+    if settings.clusters[key].binding_api.version != CONTROLLERS.version:
         return Verdict.OK, f"AWS runs that of {AUTO_MODE.chart}, outside the cluster", ""
     wanted = [LOAD_BALANCER, *([APP_MESH] if meshed else [])]
     slices = known(here["endpointslices"])

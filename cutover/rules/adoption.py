@@ -68,8 +68,9 @@ class Balancer:
 class Cluster:
     """A cluster as EKS describes it, by the facts that matter for a start.
 
-    ``role`` is that by which it is reached in another account. ``absent`` is whether EKS has none of its name; ``why``
-    says why it could not be read.
+    ``crd_level`` is the version of the controller whose CRDs are there, where that is an old one; None where its API
+    could not be read. ``role`` is that by which it is reached in another account. ``absent`` is whether EKS has none of
+    its name; ``why`` says why it could not be read.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Cluster:
     security_group: str = ""
     mode: str = ""
     automatic: bool = False
+    crd_level: str | None = ""
     role: str = ""
     absent: bool = False
     why: str = ""
@@ -259,8 +261,14 @@ def _clusters(clusters: Sequence[Cluster], balancer: Balancer, listener: Listene
             yield "      loadBalancerController: # DECIDE: make this role for its controller: docs/adoption.md"
             yield f"        iamRoleArnToAssume: {role}"
             yield f"        assumeRoleExternalId: eks-cutover-{keys[cluster.name]}"
+            if cluster.crd_level:
+                yield f'        crdLevel: "{cluster.crd_level}" # as its CRDs are'
         elif cluster.automatic and not beyond:
             yield "      loadBalancerController: {managedBy: autoMode} # DECIDE: external, if one of yours binds"
+        elif cluster.crd_level:
+            yield f'      loadBalancerController: {{crdLevel: "{cluster.crd_level}"}} # as its CRDs are'
+        if cluster.crd_level is None:
+            yield "      # DECIDE: loadBalancerController.crdLevel, where its CRDs, unread, are older than 3.0"
         rules = "none # DECIDE: its ranges could not be read" if beyond and not balancer.ranges else _RULES
         yield f"      securityGroupRules: {rules}"
         yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"

@@ -1,7 +1,7 @@
 """The TargetGroupBindings of a cluster as GitOps applies them: what the stack would apply itself, known beforehand.
 
-Pure, and the same for the same stack file whoever asks. Owns which field a controller of which version knows. Refuses
-to own where a VPC or a target group's ARN is learned (cutover/aws/bound.py).
+Pure, and the same for the same stack file whoever asks. Refuses to own which field a controller of which version knows
+(settings/bindings.py), and where a VPC or a target group's ARN is learned (cutover/aws/bound.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+from settings.bindings import SINCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,35 +20,18 @@ if TYPE_CHECKING:
 NEWEST = "3.5"
 """The version of the controller whose fields are printed when nobody says otherwise."""
 
-_SINCE = {  # by field, the version of the controller that brought it (its releases; aws/containers-roadmap #2621)
-    "ipAddressType": (2, 4),
-    "vpcID": (2, 8),
-    "targetGroupName": (2, 11),
-    "iamRoleArnToAssume": (2, 12),  # its pull request #4026
-    "assumeRoleExternalId": (2, 12),
-    "targetGroupProtocol": (3, 0),
-}
 # Argo CD would delete a binding that a change of its source leaves out, and the load balancer would lose every target.
 _KEPT = {"argocd.argoproj.io/sync-options": "Prune=false"}
 
 
-def level(text: str) -> tuple[int, int]:
-    """Return a controller's version as numbers.
-
-    :raises ValueError: it is none
-    """
-    major, minor = text.split(".")[:2]
-    return int(major), int(minor)
-
-
 def names_groups(settings: Settings, key: str, version: tuple[int, int]) -> bool:
     """Tell whether a cluster's bindings can name their target group, so that no ARN need be known."""
-    return "targetGroupName" in settings.clusters[key].binding_api.fields and version >= _SINCE["targetGroupName"]
+    return "targetGroupName" in settings.clusters[key].binding_api.at(version).fields
 
 
 def unknown(settings: Settings, key: str, version: tuple[int, int]) -> list[str]:
     """Return the fields that a cluster's bindings cannot do without, and that its controller does not know."""
-    return [field for field in settings.clusters[key].registers_as if version < _SINCE[field]]
+    return [field for field in settings.clusters[key].registers_as if version < SINCE[field]]
 
 
 def bindings(
@@ -58,7 +43,7 @@ def bindings(
     controller that knows no name. All that the webhook would fill in is there, so that no tool takes it for a change.
     """
     documents: list[dict[str, Any]] = []
-    api = settings.clusters[key].binding_api
+    api = settings.clusters[key].binding_api.at(version)
     for name, route in settings.routes.items():
         named = names_groups(settings, key, version)
         group = {"targetGroupName": settings.group_name(name, key)} if named else {"targetGroupARN": arns[name]}
@@ -76,7 +61,7 @@ def bindings(
                 "apiVersion": api.version,
                 "kind": "TargetGroupBinding",
                 "metadata": {"name": name, "namespace": route.service.namespace, "annotations": dict(_KEPT)},
-                "spec": {field: one for field, one in spec.items() if one and version >= _SINCE.get(field, (0, 0))},
+                "spec": {field: one for field, one in spec.items() if one},
             }
         )
     return documents

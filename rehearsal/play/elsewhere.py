@@ -12,6 +12,7 @@ from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLL
 from rehearsal.play import foreign_cluster
 from rehearsal.play.brownfield import PLACES, PORT, Brownfield, brownfield
 from rehearsal.play.foreign_cluster import OWN_ACCOUNT, Land, land
+from rehearsal.play.load import Names
 from rehearsal.play.waiting import until
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _BALANCERS, _CLUSTERS, _ROUTES = (f"eks-cutover:{key}" for key in ("loadBalancers", "clusters", "routes"))
 _PORTS = (80, 443)
+_WILD = set("*?")
 _PLAYED_OF_CLUSTERS = {"assumeRole", "loadBalancerCidrs"}
 _OTHER_ACCOUNT = "210987654321"
 _SECOND_VPC = 60  # of the range of a VPC beside the load balancer's
@@ -88,6 +90,31 @@ def standing(sandbox: Sandbox, config: Config) -> Generator[list[Brownfield]]:
         yield made
 
 
+def lead_curl(sandbox: Sandbox, config: Config) -> dict[str, str]:
+    """Lead curl to the listeners that stand, by their hosts, and return the variable that tells it so.
+
+    No name leads anywhere else on this machine.
+    """
+    names, lines, direct = Names(sandbox.store, sandbox.aws("route53")), list[str](), ["localhost", "127.0.0.0/8"]
+    for key in listeners(config):
+        for host in dict.fromkeys(host for route in _on(config, key) for host in route.get("hosts", ())):
+            if not _WILD.intersection(host):
+                until(f"{host} answers", lambda host=host: _leads(names, host), str)
+                address, port = names.resolve(host, grpc=False)
+                lines.append(f'connect-to = "{host}::{address}:{port}"\n')
+                direct.append(host)  # not by the proxy that keeps all others on this machine
+    lines.append(f'noproxy = "{",".join(direct)}"\n')
+    (sandbox.folder / ".curlrc").write_text("".join(lines), encoding="utf-8")
+    return {"CURL_HOME": str(sandbox.folder)}
+
+
+def _leads(names: Names, host: str) -> bool:
+    try:
+        return bool(names.resolve(host, grpc=False))
+    except LookupError:
+        return False
+
+
 def _make_clusters(sandbox: Sandbox, config: Config, at: Land | None) -> None:
     """Make what others' clusters a stack file names: ``at`` a VPC that is there, or in one of each account's own."""
     namespaces, lands = {route["service"]["namespace"] for route in config[_ROUTES].values()}, {"": at}
@@ -99,7 +126,8 @@ def _make_clusters(sandbox: Sandbox, config: Config, at: Land | None) -> None:
         if to := controller.get("iamRoleArnToAssume"):
             foreign_cluster.role(sandbox, to, account, controller.get("assumeRoleExternalId", ""))
         chart = AUTO_MODE if controller.get("managedBy") == "autoMode" else LOAD_BALANCER_CONTROLLER
-        foreign_cluster.cluster(sandbox, there, key, sorted(namespaces), chart)
+        level = controller.get("crdLevel", "")
+        foreign_cluster.cluster(sandbox, there, key, sorted(namespaces), chart, level=level)
 
 
 def apply(sandbox: Sandbox, stack: str, cluster: str) -> None:

@@ -78,9 +78,18 @@ def role(sandbox: Sandbox, arn: str, trusted: str = "", external_id: str = "") -
 
 
 def cluster(
-    sandbox: Sandbox, at: Land, name: str, namespaces: Sequence[str], chart: str = LOAD_BALANCER_CONTROLLER
+    sandbox: Sandbox,
+    at: Land,
+    name: str,
+    namespaces: Sequence[str],
+    chart: str = LOAD_BALANCER_CONTROLLER,
+    *,
+    level: str = "",
 ) -> None:
-    """Make a cluster with a load balancer controller in it: as eksctl and Helm would, or one of Auto Mode."""
+    """Make a cluster with a load balancer controller in it: as eksctl and Helm would, or one of Auto Mode.
+
+    ``level`` is the version of the controller whose CRDs are there, where that is an older one.
+    """
     iam, ec2, store = sandbox.aws("iam", account=at.account), sandbox.aws("ec2", account=at.account), sandbox.store
     trust = '{"Version": "2012-10-17", "Statement": []}'
     made_by = iam.create_role(RoleName=f"{name}-cluster", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
@@ -106,10 +115,15 @@ def cluster(
         role(sandbox, controller_role(at.account, name))
     store.put(CLUSTERS, made["name"], document)
     inside = Cluster(store, name)
-    inside.install_kinds(chart)
+    inside.install_kinds(chart, level)
     values = {"clusterName": name, "region": sandbox.region}
     about = {"chart": chart, "name": chart, "namespace": "kube-system"}
-    release = {**about, "version": "2.13.4", "values": values, "status": {"revision": 1, "status": "deployed"}}
+    release = {
+        **about,
+        "version": f"{level or '3.5'}.0",
+        "values": values,
+        "status": {"revision": 1, "status": "deployed"},
+    }
     inside.put("Release", "kube-system", chart, release)
     for namespace in namespaces:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
@@ -127,7 +141,8 @@ def apply(sandbox: Sandbox, name: str, manifests: str) -> None:
     for manifest in yaml.safe_load_all(manifests):
         kind, about = manifest["kind"], manifest["metadata"]
         about["uid"] = str(uuid.uuid4())
-        schemas.validate(KINDS[manifest["apiVersion"], kind], manifest)
+        of = KINDS[manifest["apiVersion"], kind]
+        schemas.validate(of, manifest, inside.level(of))
         inside.put(kind, about["namespace"], about["name"], admission.admit(manifest, None, inside, found))
 
 

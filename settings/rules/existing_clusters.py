@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from settings.aws import MAX_TAGS
+from settings.bindings import SINCE, level
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 from settings.values import KEY_FORM, slot
 
@@ -23,6 +24,7 @@ def existing_cluster_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each cluster that others made, and keys that would get one place on a listener."""
     for key, cluster in settings.existing_clusters.items():
         yield from _controller_mistakes(key, cluster)
+        yield from _level_mistakes(key, cluster)
         yield from _account_mistakes(key, cluster)
         yield from _tag_mistakes(settings, key)
         yield from _name_mistakes(settings, key)
@@ -78,6 +80,30 @@ def _controller_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake
             f"clusters.{key}.loadBalancerController.managedBy",
             "stack, and bindings.applyBy is gitops. To install the controller the stack would need the Kubernetes API "
             "that gitops is to spare it. Let GitOps install it too (external), or the stack apply both",
+        )
+
+
+@as_far_as_known
+def _level_mistakes(key: str, cluster: ExistingCluster) -> Iterator[Mistake]:
+    controller, where = cluster.load_balancer_controller, f"clusters.{key}.loadBalancerController.crdLevel"
+    if controller.crd_level is None:
+        return
+    if controller.managed_by != "external":
+        who = "the stack installs" if controller.managed_by == "stack" else "AWS has"
+        yield Mistake(
+            "CUT289",
+            where,
+            f"{controller.crd_level}, and {who} the controller and its CRDs. Nobody would read it. Leave it out",
+        )
+    needed = [*cluster.registers_as, *(["vpcID"] if cluster.let_in else [])]
+    if lacking := [field for field in needed if level(controller.crd_level) < SINCE[field]]:
+        major, minor = max(SINCE[field] for field in lacking)
+        yield Mistake(
+            "CUT290",
+            where,
+            f"{controller.crd_level}, whose bindings know no {' and no '.join(lacking)}. Without it nothing of {key} "
+            "would be registered in the load balancer's account and VPC. Have the controller there, and its CRDs, "
+            f"upgraded to {major}.{minor} or later",
         )
 
 

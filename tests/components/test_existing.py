@@ -111,6 +111,13 @@ def test_in_auto_mode_bindings_are_of_its_kind_and_groups_are_tagged_so_that_it_
     assert not recorder.of("Release")
 
 
+def test_a_binding_has_the_fields_alone_that_the_crd_in_its_cluster_knows() -> None:
+    bindings = record_program(_config(loadBalancerController={"crdLevel": "2.13"})).of("TargetGroupBinding")
+    newer = bindings["web-green"].inputs["spec"]
+    assert bindings["web-blue"].inputs["spec"].keys() == newer.keys() - {"targetGroupProtocol"}
+    assert newer["targetGroupProtocol"] == "HTTP"
+
+
 def test_where_gitops_applies_the_bindings_there_is_no_way_in_and_groups_have_names_for_good() -> None:
     recorder = record_program(_config(bindings={"applyBy": "gitops"}))
     assert "blue" not in recorder.of("pulumi:providers:kubernetes")

@@ -34,7 +34,7 @@ ROLE = f"arn:aws:iam::{ELSEWHERE}:role/stack/eks-cutover"
 TARGETS = f"arn:aws:iam::{foreign_cluster.OWN_ACCOUNT}:role/targets"
 APART = {
     "existing": {"name": OLD_NAME, "assumeRole": ROLE, "loadBalancerCidrs": ["10.50.0.0/19"]},
-    "loadBalancerController": {"iamRoleArnToAssume": TARGETS, "assumeRoleExternalId": "prod"},
+    "loadBalancerController": {"crdLevel": "2.13", "iamRoleArnToAssume": TARGETS, "assumeRoleExternalId": "prod"},
 }
 
 
@@ -47,7 +47,7 @@ def _standing(
         for name in clusters:
             chart = AUTO_MODE if name == AUTO_NAME else LOAD_BALANCER_CONTROLLER
             at = land(sandbox, ELSEWHERE, "10.60") if name == OLD_NAME else there.land
-            foreign_cluster.cluster(sandbox, at, name, ["web"], chart)
+            foreign_cluster.cluster(sandbox, at, name, ["web"], chart, level="2.13" if name == OLD_NAME else "")
         foreign_cluster.role(sandbox, ROLE)
         foreign_cluster.role(sandbox, TARGETS, ELSEWHERE, "prod")
         stackfile.edit(sandbox.project, "dev", lambda config: change(there, config))

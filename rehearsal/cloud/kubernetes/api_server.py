@@ -32,6 +32,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from rehearsal.cloud.eks_documents import CLUSTERS
+from rehearsal.cloud.kubernetes import schemas
 from rehearsal.cloud.kubernetes.admission import WEBHOOK_SERVICES
 from rehearsal.cloud.kubernetes.cluster import API_SERVERS, KINDS, NAMESPACES, SERVICE, Cluster, Kind
 
@@ -68,7 +69,8 @@ _COLLECTIONS = {
 }
 _NAMESPACED = re.compile(r"/namespaces/([^/]+)/")
 _TOKEN = "Bearer k8s-aws-v1."
-_PARAMETERS = {"limit", "continue"}
+_PARAMETERS = {"limit", "continue", "fieldSelector"}
+_NAMED = "metadata.name="
 _NAMES_ONLY = "as=PartialObjectMetadataList"
 _LOOK_SECONDS = 0.1
 
@@ -116,6 +118,8 @@ class ApiServers:
             raise _Refusal(400, "BadRequest", f"the rehearsal's API servers know no parameter {', '.join(strange)}")
         limit, after = request.args.get("limit", 0, int), request.args.get("continue", "")
         every = (one for one in self._objects(cluster, kind) if not namespace or _namespace(one) == namespace[1])
+        if named := request.args.get("fieldSelector", "").removeprefix(_NAMED):
+            every = (one for one in every if one["metadata"]["name"] == named)
         left = sorted((one for one in every if _place(one) > after), key=_place)
         page = left[: limit or None]
         metadata = {"continue": _place(page[-1])} if len(page) < len(left) else {}
@@ -284,7 +288,9 @@ def _namespaces(cluster: Cluster) -> Iterator[Props]:
 def _definitions(cluster: Cluster) -> Iterator[Props]:
     for kind in KINDS.values():
         if kind.chart and cluster.serves(kind):
-            yield {"metadata": {"name": kind.resource}}
+            told = {"openAPIV3Schema": schemas.schema(kind, cluster.level(kind))}
+            served = {"name": kind.api_version.rpartition("/")[2], "schema": told}
+            yield {"metadata": {"name": kind.resource}, "spec": {"versions": [served]}}
 
 
 def _labels(name: str) -> dict[str, str]:

@@ -141,9 +141,14 @@ class Cluster:
         """Tell whether the fault is played that no pod of ``chart`` works."""
         return self._store.get(_DOWN, f"{self.name}|{chart}") is not None
 
-    def install_kinds(self, chart: str) -> None:
-        """Make the CRDs of a chart known."""
-        self.put(_INSTALLED, "", chart, {})
+    def install_kinds(self, chart: str, level: str = "") -> None:
+        """Make the CRDs of a chart known, unless they are: Helm upgrades none. ``level`` is an older version's."""
+        if self._store.get(self._place, _key(_INSTALLED, "", chart)) is None:
+            self.put(_INSTALLED, "", chart, {"level": level})
+
+    def level(self, kind: Kind) -> str:
+        """Return the version of the controller whose CRD of a kind is here; empty for the newest."""
+        return (self._store.get(self._place, _key(_INSTALLED, "", kind.chart)) or {}).get("level", "")
 
     @property
     def unreachable(self) -> bool:

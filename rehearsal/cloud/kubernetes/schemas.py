@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.kubernetes.cluster import at
 from rehearsal.cloud.refused import Refused
+from settings.bindings import SINCE, level
 
 if TYPE_CHECKING:
     from rehearsal.cloud.kubernetes.cluster import Kind
@@ -198,12 +199,19 @@ _SCHEMAS: dict[str, Schema] = {
 }
 
 
-def validate(kind: Kind, manifest: Props) -> None:
-    """Raise Refused with all that is wrong with a manifest, in the API server's words."""
-    problems = [
-        *_metadata_problems(kind, manifest),
-        *_schema_problems(_SCHEMAS.get(kind.resource) or _SCHEMAS[kind.name], manifest),
-    ]
+def schema(kind: Kind, of: str = "") -> Schema:
+    """Return the schema of a kind, or the one that came with an older version ``of`` its controller."""
+    found = _SCHEMAS.get(kind.resource) or _SCHEMAS[kind.name]
+    if not of:
+        return found
+    spec = found["properties"]["spec"]
+    known = {name: one for name, one in spec["properties"].items() if level(of) >= SINCE.get(name, (0, 0))}
+    return {**found, "properties": {**found["properties"], "spec": {**spec, "properties": known}}}
+
+
+def validate(kind: Kind, manifest: Props, of: str = "") -> None:
+    """Raise Refused with all that is wrong with a manifest, in the API server's words; ``of`` is its CRD's version."""
+    problems = [*_metadata_problems(kind, manifest), *_schema_problems(schema(kind, of), manifest)]
     if problems:
         group = kind.api_version.rpartition("/")[0]
         named = f"{kind.name}.{group}" if group else kind.name

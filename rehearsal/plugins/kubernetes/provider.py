@@ -296,7 +296,7 @@ class KubernetesProvider:
                 manifest["metadata"]["managedFields"] = others
             else:
                 manifest["metadata"].pop("managedFields", None)
-            schemas.validate(kind, manifest)
+            schemas.validate(kind, manifest, self._cluster.level(kind))
             return admission.admit(manifest, live, self._cluster, self._target_group)
         except Refused as refused:
             if preview and isinstance(refused, admission.Denied):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from cutover.commands import adopt
 from cutover.commands.app import app
 from cutover.commands.terminal import Code, results
+from cutover.inside.lists import InsideError
 from cutover.rules.adoption import NOWHERE, Balancer, Behind, Cluster, candidates, room, written
 from cutover.rules.listener import Listener, Rule
 from settings import dialect, parse
@@ -42,6 +46,9 @@ _BEHIND = Behind(
 def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cloud]:
     """Return an account with a load balancer, on which somebody else has rules, and two clusters."""
     monkeypatch.setattr(results, "width", 200)
+    monkeypatch.setattr(
+        adopt, "Inside", lambda _, name: SimpleNamespace(silent=lambda: False, list=partial(_crds, name))
+    )
     with running(tmp_path) as made:
         reach(made, monkeypatch)
         elb, eks = made.client("elbv2"), made.client("eks")
@@ -59,6 +66,16 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Cloud]:
             role = f"arn:aws:iam::123456789012:role/{name}"
             eks.create_cluster(name=name, version="1.33", roleArn=role, resourcesVpcConfig={"subnetIds": subnets[:2]})
         yield made
+
+
+def _crds(cluster: str, path: str, named: str) -> list[dict[str, Any]]:
+    """Return the CRD of a controller of 2.13 in blue, of the newest in green; nobody may read that of red."""
+    assert (path.rpartition("/")[2], named) == ("customresourcedefinitions", "targetgroupbindings.elbv2.k8s.aws")
+    if cluster == "prod-red":
+        raise InsideError("it may not be read")
+    fields = CONTROLLERS.at((2, 13) if cluster == "prod-blue" else (3, 5)).fields
+    schema = {"openAPIV3Schema": {"properties": {"spec": {"properties": {field: {} for field in fields}}}}}
+    return [{"spec": {"versions": [{"name": "v1beta1", "schema": schema}]}}]
 
 
 def _forward(group: str) -> dict[str, Any]:
@@ -107,6 +124,7 @@ def test_the_file_that_is_written_is_one_that_the_settings_take_with_every_route
     assert settings.routes["old-web-of"].health_check.path == "/up"
     assert settings.load_balancers["shared"].places == Places(136, 299)
     assert text.count("DECIDE") >= 5
+    assert [settings.crd_level(key) for key in settings.clusters] == ["2.12", None]
     again = _adopt(*_LISTENER, "--clusters", "prod-blue,prod-green", "--write", "prod", "-C", str(tmp_path))
     assert again.exit_code == Code.USAGE
     assert (tmp_path / "Pulumi.prod.yaml").read_text() == text
@@ -143,6 +161,18 @@ def test_a_listener_that_a_controller_keeps_is_shown_and_not_written(cloud: Clou
     assert said.exit_code == Code.REFUSED
     assert "kept by a controller for an Ingress shop of the cluster blue" in " ".join(said.stderr.split())
     assert not (tmp_path / "Pulumi.prod.yaml").exists()
+
+
+def test_where_the_crd_of_a_cluster_cannot_be_read_somebody_has_to_decide_of_which_version_it_is(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    subnets = [one["SubnetId"] for one in cloud.client("ec2").describe_subnets()["Subnets"]][:2]
+    arn = "arn:aws:iam::123456789012:role/red"
+    eks = cloud.client("eks")
+    eks.create_cluster(name="prod-red", version="1.33", roleArn=arn, resourcesVpcConfig={"subnetIds": subnets})
+    said = _adopt(*_LISTENER, "--clusters", "prod-red", "--write", "prod", "-C", str(tmp_path))
+    assert said.exit_code == 0, said.stderr
+    assert "# DECIDE: loadBalancerController.crdLevel" in (tmp_path / "Pulumi.prod.yaml").read_text()
 
 
 def test_what_may_not_be_read_is_named_with_the_statement_that_grants_it(cloud: Cloud, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ BINDING = "kubernetes:elbv2.k8s.aws/v1beta1:TargetGroupBinding"
 MESH = "kubernetes:appmesh.k8s.aws/v1beta2:Mesh"
 ARN = "arn:aws:elasticloadbalancing:ap-northeast-1:1:targetgroup/web-v1-36-abc/1"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 BINDINGS = "/apis/elbv2.k8s.aws/v1beta1/targetgroupbindings"
 
 
@@ -34,7 +35,14 @@ def _slice(service: str, namespace: str, *, ready: bool) -> dict[str, Any]:
 
 
 def _binding(name: str = "web", arn: Any = ARN) -> dict[str, Any]:
-    return {"metadata": {"namespace": "web", "name": name}, "spec": {"targetGroupARN": arn}}
+    about = {"metadata": {"namespace": "web", "name": name}, "spec": {"targetGroupARN": arn}}
+    return {"apiVersion": "elbv2.k8s.aws/v1beta1", **about}
+
+
+def _definition(*fields: str, version: str = "v1beta1") -> dict[str, Any]:
+    spec = {"properties": {key: {} for key in fields}}
+    schema = {"openAPIV3Schema": {"properties": {"spec": spec}}}
+    return {"spec": {"versions": [{"name": version, "schema": schema}]}}
 
 
 class Cluster:
@@ -55,7 +63,8 @@ class Cluster:
         monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: True)
 
     def _list_of(self, name: str) -> Callable[[str], Any]:
-        def listed(path: str) -> Any:
+        def listed(path: str, named: str = "") -> Any:
+            assert named in {"", "targetgroupbindings.elbv2.k8s.aws"}
             self.asked.append((name, path))
             found = self.lists.get(path, [])
             if isinstance(found, Exception):
@@ -68,10 +77,11 @@ class Cluster:
         if asked["TargetGroupArns"][0] not in self.groups:
             raise ClientError({"Error": {"Code": "TargetGroupNotFound"}}, "DescribeTargetGroups")
 
-    def preview(self, *wanted: dict[str, Any], kind: str = BINDING, there: bool = False) -> str:
+    def preview(self, *wanted: dict[str, Any], kind: str = BINDING, there: bool = False, key: str = "v1-36") -> str:
         """Return why a preview of objects ends, or nothing."""
-        hooks = ObjectHooks(settings_of("prod"))
-        name = "web-v1-36" if kind == BINDING else "v1-36-mesh"
+        foreign = {"clusters.blue": {"existing": {"name": "prod-blue"}}, "weights.blue": 0}
+        hooks = ObjectHooks(settings_of("prod", foreign if key == "blue" else {}))
+        name = f"web-{key}" if kind == BINDING else f"{key}-mesh"
         old = {"metadata": {}} if there else None
         args: list[Any] = [SimpleNamespace(type=kind, name=name, new_inputs=one, old_outputs=old) for one in wanted]
 
@@ -93,7 +103,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 def test_a_binding_that_nothing_speaks_against_is_let_in_and_its_cluster_asked_once(cluster: Cluster) -> None:
     cluster.lists[BINDINGS] = [_binding(), _binding("other", "arn:other")]
     assert cluster.preview(_binding(), _binding()) == ""
-    assert cluster.asked == [("prod-v1-36", SLICES.format("kube-system")), ("prod-v1-36", BINDINGS)]
+    assert cluster.asked == [("prod-v1-36", one) for one in (SLICES.format("kube-system"), DEFINITIONS, BINDINGS)]
 
 
 def test_a_second_binding_of_one_group_is_told_with_how_to_take_it_away(cluster: Cluster) -> None:
@@ -102,6 +112,23 @@ def test_a_second_binding_of_one_group_is_told_with_how_to_take_it_away(cluster:
         told = cluster.preview(_binding(), there=there)
         assert "has another TargetGroupBinding in v1-36 already, web/by-hand" in told
         assert "kubectl -n web delete targetgroupbinding by-hand" in told
+
+
+def test_a_crd_that_is_older_than_a_binding_is_told_with_the_level_that_it_is_of(cluster: Cluster) -> None:
+    wanted = _binding()
+    wanted["spec"] |= {"vpcID": "vpc-1", "targetGroupProtocol": "HTTP"}
+    cluster.lists[DEFINITIONS] = [_definition("targetGroupARN", "vpcID")]
+    told = cluster.preview(wanted, key="blue")
+    assert "in blue declares no targetGroupProtocol" in told
+    assert 'Write clusters.blue.loadBalancerController.crdLevel: "2.12"' in told
+    cluster.lists[DEFINITIONS] = [_definition("targetGroupARN")]
+    assert 'crdLevel: "2.4"' in cluster.preview(wanted, key="blue")
+    assert "crdLevel" not in (own := cluster.preview(wanted))
+    assert "Apply the CRDs of the controller's version in that cluster" in own
+    cluster.lists[DEFINITIONS] = [_definition("targetGroupARN", "vpcID", "targetGroupProtocol")]
+    assert cluster.preview(wanted, key="blue") == ""
+    cluster.lists[DEFINITIONS] = [_definition(version="v1alpha1")]
+    assert cluster.preview(wanted, key="blue") == ""
 
 
 def test_a_target_group_that_is_gone_is_told_for_a_new_binding_alone(cluster: Cluster) -> None:

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from cutover.commands.app import app
 from cutover.commands.opened import Opened
 from cutover.commands.terminal import Code
-from cutover.rules.manifests import bindings, level, unknown
+from cutover.rules.manifests import bindings, unknown
+from settings.bindings import level
 from tests.conftest import ROOT
 from tests.settings.editing import settings_of
 

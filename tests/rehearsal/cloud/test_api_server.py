@@ -210,6 +210,23 @@ def test_a_long_list_comes_in_pages(inner: Inner) -> None:
     assert (pages, second["metadata"]) == ([["a", "b"], ["c"]], {})
 
 
+def test_a_crd_is_found_by_its_name_with_the_fields_that_came_with_its_version(inner: Inner) -> None:
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    name = "targetgroupbindings.elbv2.k8s.aws"
+
+    def fields(of: str) -> set[str]:
+        inner.objects.delete("CustomResourceDefinitions", "", LOAD_BALANCER_CONTROLLER)
+        inner.objects.install_kinds(LOAD_BALANCER_CONTROLLER, of)
+        inner.objects.install_kinds(LOAD_BALANCER_CONTROLLER)  # Helm upgrades no CRDs
+        _, document = inner.ask(f"{path}?fieldSelector=metadata.name%3D{name}")
+        (found,) = document["items"]
+        assert found["metadata"]["name"] == name
+        (served,) = found["spec"]["versions"]
+        return {*served["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]}
+
+    assert fields("") - fields("2.11") == {"targetGroupProtocol", "iamRoleArnToAssume", "assumeRoleExternalId"}
+
+
 def test_who_has_no_token_learns_nothing(inner: Inner) -> None:
     status, document = inner.ask("/api/v1/services", Authorization="Basic somebody")
     assert (status, document["kind"], document["reason"]) == (401, "Status", "Unauthorized")
