@@ -118,6 +118,16 @@ SoakHours = Annotated[
     ),
 ]
 
+LookAgainMinutes = Annotated[
+    int,
+    rule(
+        "CUT291",
+        whole(0, 60),
+        "lookAgainMinutes is a whole number of minutes from 0 to 60. Whoever retires a cluster would wait for hours. "
+        "Write e.g. 3",
+    ),
+]
+
 HeaderName = Annotated[
     str,
     rule(
@@ -189,6 +199,11 @@ class Retirement(Model):
     soak_hours: SoakHours = Field(
         default=24,
         description="hours at weight 0 and without a request, 0 to 720; never less than a route's stickiness and delay",
+    )
+    look_again_minutes: LookAgainMinutes = Field(
+        default=3,
+        description="minutes, 0 to 60, after which targets are looked for once more where GitOps applies the bindings, "
+        "which it may bring back",
     )
 
 

@@ -102,6 +102,7 @@ def retire(
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             goes = f"{key} will be {'taken out of the stack' if retirement.made_elsewhere else 'deleted'}"
             _typed(key, goes, confirm)
+            retirement.look_again(as_json=as_json)
             retirement.check_same(file)
             retirement.lift()
             deleted = retirement.remove()
@@ -168,6 +169,17 @@ class _Retirement:
             _refuse(self.key, against, Code.REFUSED, as_json=as_json)
         for reason in every:
             say(f"Acknowledged: {reason.what}.")
+
+    def look_again(self, *, as_json: bool) -> None:
+        """End the command where GitOps, minutes later, has brought back what it had taken out of the cluster."""
+        minutes = self.here.settings.retirement.look_again_minutes
+        if not minutes or not rules.by_gitops(self.here.settings, self.key):
+            return
+        say(f"GitOps may bring bindings back, so its targets are looked for once more, in {minutes} min.")
+        time.sleep(minutes * 60)
+        self._seen = read(self._live, self.here.settings, everything=True)
+        if back := list(rules.bound(self._seen, self.key)):
+            _refuse(self.key, back, Code.REFUSED, as_json=as_json)
 
     def check_same(self, file: bytes) -> None:
         """End the command if what it was proved on has changed while somebody thought about the answer."""

@@ -123,7 +123,7 @@ def reasons(case: Case) -> list[Reason]:
         *_not_covered(case),
         *_unseen(case),
         *_left(case),
-        *_bound(case),
+        *bound(case.account, case.cluster),
     ]
 
 
@@ -295,17 +295,21 @@ def _left(case: Case) -> Iterator[Reason]:
             yield Reason(f"{case.cluster} has {what} ({shown}), and {consequence}", cure, word)
 
 
-def _bound(case: Case) -> Iterator[Reason]:
+def by_gitops(settings: Settings, cluster: str) -> bool:
+    """Tell whether GitOps applies a cluster's bindings, so that it may bring them back."""
+    wanted = settings.existing_clusters.get(cluster)
+    return wanted is not None and wanted.bindings.apply_by == "gitops"
+
+
+def bound(account: Account, cluster: str) -> Iterator[Reason]:
     """Yield why a cluster may not go whose bindings GitOps applies: while they stand, its targets would come back."""
-    account = case.account
-    wanted = account.settings.existing_clusters.get(case.cluster)
-    if wanted is None or wanted.bindings.apply_by != "gitops":
+    if not by_gitops(account.settings, cluster):
         return
-    groups = [one for one in account.found.groups.values() if one.cluster == case.cluster]
+    groups = [one for one in account.found.groups.values() if one.cluster == cluster]
     registered = sorted(one.route for one in groups if account.health[one.arn].registered)
     if registered:
         yield Reason(
-            f"{case.cluster} has targets registered in {', '.join(registered)}: its bindings stand, and while they do "
+            f"{cluster} has targets registered in {', '.join(registered)}: its bindings stand, and while they do "
             "its controller registers targets again that are taken out",
             "Take them out of the repository from which GitOps applies them, and wait until they are gone",
         )

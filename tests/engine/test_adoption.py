@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rehearsal.play.stackfile import Config
 
 HOST = "app.example.com"
-_AT_ONCE = {"soakHours": 0}
+_AT_ONCE = {"soakHours": 0, "lookAgainMinutes": 0}
 _ENOUGH = {"replicas": 6}  # whatever CloudWatch has counted by then, of which a busy machine makes more
 OLD, OLD_NAME = "blue", "prod-blue"
 AUTO, AUTO_NAME = "auto", "prod-auto"

@@ -402,6 +402,23 @@ def test_a_locked_stack_is_left_alone(stage: Stage) -> None:
     _refused(stage, "dev is locked by ci@runner", "if that run is gone, `pulumi cancel -s dev`", code=Code.BUSY)
 
 
+def test_where_gitops_brings_targets_back_minutes_later_the_cluster_stays(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.engine.changes[f"clusters.{OLD}"] = {"existing": {"name": f"dev-{OLD}"}, "bindings": {"applyBy": "gitops"}}
+    waited = list[float]()
+
+    def meanwhile(seconds: float) -> None:
+        waited.append(seconds)
+        stage.healthy(OLD, 1)
+
+    monkeypatch.setattr(command.time, "sleep", meanwhile)
+    stage.healthy(OLD, 0)
+    _refused(stage, "looked for once more, in 3 min", f"{OLD} has targets registered in grpc-api, web")
+    assert waited == [180]
+    assert stage.engine.asked == []
+
+
 def test_while_another_command_edits_the_file_nothing_is_retired(stage: Stage) -> None:
     with (stage.engine.folder / "Pulumi.yaml").open() as anchor:
         fcntl.flock(anchor, fcntl.LOCK_EX)
