@@ -208,11 +208,15 @@ class Aws(Model):
 
     def provider_arguments(self, project: str, stack: str) -> dict[str, Any]:
         """Return the arguments of the explicit provider, which tags every resource with its project and stack."""
-        own = self.default_tags.tags if self.default_tags else {}
         return {
             "region": self.region,
             "profile": self.profile,
             "assume_roles": [role.model_dump(by_alias=True, exclude_none=True) for role in self.assume_roles] or None,
             "allowed_account_ids": self.allowed_account_ids or None,
-            "default_tags": {"tags": {**own, "pulumi:project": project, "pulumi:stack": stack}},
+            "default_tags": {"tags": self.tags(project, stack)},
         }
+
+    def tags(self, project: str, stack: str) -> dict[str, str]:
+        """Return the tags of whatever a stack makes, by whichever hand."""
+        own = self.default_tags.tags if self.default_tags else {}
+        return {**own, "pulumi:project": project, "pulumi:stack": stack}

@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from cutover.aws.hold import hold_name, hold_names
 from cutover.aws.listeners import forwarded
 from cutover.calls import OutsideError, at_once, client, failing_as, told
@@ -52,29 +54,40 @@ class Outcome:
 
 
 class Writes:
-    """Writes to one stack in one account. Calls may come from any thread."""
+    """Writes to one stack in one account. Calls may come from any thread. ``tags`` are of what is made."""
 
-    def __init__(self, account: boto3.Session, owner: Owner) -> None:
-        self._owner = owner
+    def __init__(self, account: boto3.Session, owner: Owner, tags: Mapping[str, str] | None = None) -> None:
+        self._owner, self._tags = owner, tags or {}
         self._elb: Any = client(account, "elbv2")
         self._ssm: Any = client(account, "ssm")
 
     def hold(self, hold: Hold) -> None:
         """Leave the hold, in place of one that stands.
 
+        A new one is tagged, which an organization may demand of whatever is made (SSM refuses tags for one that is
+        there); where tags alone are denied, it is left without.
+
         :raises WriteError: AWS did not take it
         """
         with failing_as(WriteError):
-            answer = self._ssm.put_parameter(
-                Name=hold_name(self._owner),
-                Value=json.dumps(asdict(hold), separators=(",", ":")),
-                Type="String",
-                Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
-                Overwrite=True,
-                Description=f"A rollback holds the weights: `cutover release -s {self._owner.stack}` lifts it",
-            )
+            try:
+                answer = self._put(hold, Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()])
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"ParameterAlreadyExists", "AccessDeniedException"}:
+                    raise
+                answer = self._put(hold, Overwrite=True)
         if "Version" not in answer:  # of a page that somebody answers in SSM's place botocore makes an empty answer
             raise WriteError("what came in answer to ssm PutParameter is not SSM's")
+
+    def _put(self, hold: Hold, **more: Any) -> Mapping[str, Any]:
+        return self._ssm.put_parameter(
+            Name=hold_name(self._owner),
+            Value=json.dumps(asdict(hold), separators=(",", ":")),
+            Type="String",
+            Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
+            Description=f"A rollback holds the weights: `cutover release -s {self._owner.stack}` lifts it",
+            **more,
+        )
 
     def release(self) -> None:
         """Lift the hold that counts, and no other. It is no error if there is none.

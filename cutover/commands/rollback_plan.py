@@ -113,7 +113,10 @@ def plan(known: Project, to: str | None, routes: Collection[str] | None, *, part
     settings = _as_written(known)
     aws = known.aws(lambda text: say(text, "yellow"))
     account, without = _account(aws)
-    live, writes = Live(account, known.owner), Writes(account, known.owner)
+    live, writes = (
+        Live(account, known.owner),
+        Writes(account, known.owner, aws.tags(known.owner.project, known.owner.stack)),
+    )
     asked = Asked(live.hold)
     found = live.traffic()
     check_account(aws, {account_of(arn) for arn in (*found.groups, *(rule.arn for rule in found.rules.values()))})

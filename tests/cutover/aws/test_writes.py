@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
+from cutover.aws.hold import hold_name
 from cutover.aws.live import Live
 from cutover.aws.writes import WriteError, Writes, weighted
 from cutover.rules.move import Hold
@@ -38,7 +39,7 @@ def stack(cloud: Cloud) -> Generator[Tagged]:
 @pytest.fixture
 def writes(cloud: Cloud) -> Writes:
     assert cloud
-    return Writes(boto3.Session(region_name=REGION), OWNER)
+    return Writes(boto3.Session(region_name=REGION), OWNER, {"team": "shop"})
 
 
 def _all_on_old(stack: Tagged) -> dict[str, dict[str, int]]:
@@ -137,6 +138,30 @@ def test_a_hold_is_read_back_replaced_and_lifted_twice(cloud: Cloud, writes: Wri
     writes.release()
     writes.release()
     assert live.hold() is None
+
+
+def test_a_hold_is_tagged_as_all_that_is_made_and_left_without_where_tags_alone_are_denied(
+    cloud: Cloud, writes: Writes
+) -> None:
+    ssm, live = cloud.client("ssm"), Live(boto3.Session(region_name=REGION), OWNER)
+
+    def tags() -> dict[str, str]:
+        told = ssm.list_tags_for_resource(ResourceType="Parameter", ResourceId=hold_name(OWNER))["TagList"]
+        return {tag["Key"]: tag["Value"] for tag in told}
+
+    writes.hold(HOLD)
+    assert tags() == {"team": "shop"}
+    writes.hold(Hold({}, "another", "", ""))
+    assert tags() == {"team": "shop"}
+    writes.release()
+    denied = {"service": "ssm", "code": "AccessDeniedException"}
+    cloud.fault("PutParameter", **denied, message="ssm:AddTagsToResource")
+    writes.hold(HOLD)
+    assert live.hold() == HOLD
+    assert tags() == {}
+    cloud.fault("PutParameter", **denied, message="ssm:PutParameter", remaining=2)
+    with pytest.raises(WriteError, match="ssm:PutParameter"):
+        writes.hold(HOLD)
 
 
 def test_a_target_that_cannot_be_registered_keeps_out_no_other(stack: Tagged, writes: Writes) -> None:
