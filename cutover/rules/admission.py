@@ -36,6 +36,8 @@ class Controller:
 
 
 LOAD_BALANCER = Controller("aws-load-balancer-controller", "kube-system", "aws-load-balancer-webhook-service")
+_NAME_LABEL = "app.kubernetes.io/name"
+_WATCH = "--watch-namespace="
 AUTO_MODE = Controller("EKS Auto Mode", "", "")
 APP_MESH = Controller("appmesh-controller", "appmesh-system", "appmesh-controller-webhook-service")
 
@@ -141,7 +143,28 @@ def _controllers(facts: Facts) -> Judged:
         if unanswered(controller, slices):
             cure = f"kubectl -n {controller.namespace} get pods, and bring it back"
             return Verdict.BAD, f"no pod of {controller.chart} is ready: targets of {key} stay as they are", cure
+    if unwatched := _unwatched(facts):
+        said = "; ".join(f"that of {route} in {namespace}" for route, namespace in unwatched)
+        cure = "Take --watch-namespace (the chart's watchNamespace) away, or run one that looks there"
+        return Verdict.BAD, f"{LOAD_BALANCER.chart} does not look at every binding: {said}", cure
     return Verdict.OK, f"{' and '.join(controller.chart for controller in wanted)} answer", ""
+
+
+def _unwatched(facts: Facts) -> list[tuple[str, str]]:
+    """Return the routes, each with its namespace, at whose bindings no load balancer controller of a cluster looks."""
+    every = known(facts.here["deployments"])
+    labelled = (one for one in every if (one["metadata"].get("labels") or {}).get(_NAME_LABEL) == LOAD_BALANCER.chart)
+    containers = [one["spec"]["template"]["spec"]["containers"] for one in labelled]
+    watched = {
+        next(
+            (word.removeprefix(_WATCH) for one in its for word in one.get("args") or () if word.startswith(_WATCH)), ""
+        )
+        for its in containers
+    }
+    if not watched or "" in watched:
+        return []
+    services = {name: route.service.namespace for name, route in facts.account.settings.routes.items()}
+    return [(route, namespace) for route, namespace in services.items() if namespace not in watched]
 
 
 def _bindings(facts: Facts) -> Judged:
@@ -180,7 +203,7 @@ CHECKS = (
         title="controllers",
         why="Targets are registered by a cluster's own controller. Without one that answers, new pods and nodes never "
         "get a request, and dead ones keep theirs.",
-        evidence="The EndpointSlices of the controllers' webhook Services.",
+        evidence="The EndpointSlices of the controllers' webhook Services; `--watch-namespace` in the Deployment.",
         cure="Bring the pods of the controller back; a chart that was never installed comes with `pulumi up`.",
         page="https://docs.aws.amazon.com/eks/latest/userguide/aws-load-balancer-controller.html",
         judged=_controllers,

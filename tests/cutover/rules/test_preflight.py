@@ -230,6 +230,36 @@ def test_a_controller_that_does_not_answer_is_bad(slices: list[Any], evidence: s
     assert _said("controllers", _facts(here=_with("endpointslices", *slices))) == ("bad", evidence)
 
 
+def _controller(*args: str) -> dict[str, Any]:
+    container = {"name": "controller", "args": ["--cluster-name=prod", *args]}
+    return {
+        "metadata": {
+            "namespace": "kube-system",
+            "name": "lbc",
+            "labels": {"app.kubernetes.io/name": "aws-load-balancer-controller"},
+        },
+        "spec": {"replicas": 1, "template": {"metadata": {}, "spec": {"containers": [container]}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("controllers", "unwatched"),
+    [
+        ([], ""),
+        ([_controller()], ""),
+        ([_controller("--watch-namespace=")], ""),
+        ([_controller("--watch-namespace=web"), _controller("--watch-namespace=orders")], ""),
+        ([_controller("--watch-namespace=web")], "that of orders in orders"),
+        ([_controller("--watch-namespace=ops")], "that of web in web; that of orders in orders"),
+    ],
+)
+def test_a_controller_that_is_held_to_a_namespace_does_not_look_at_bindings_elsewhere(
+    controllers: list[Any], unwatched: str
+) -> None:
+    verdict, said = _said("controllers", _facts(here=_with("deployments", *controllers)))
+    assert (verdict, said.partition("every binding: ")[2]) == ("bad" if unwatched else "ok", unwatched)
+
+
 @pytest.mark.parametrize(
     ("web", "evidence"),
     [
