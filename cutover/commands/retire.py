@@ -13,7 +13,6 @@ file is put back byte for byte when anything is wrong; from there on it stays ed
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,19 +24,15 @@ from cutover.aws.account import read
 from cutover.aws.leftovers import Sweep, sweep
 from cutover.aws.session import LiveError
 from cutover.aws.writes import WriteError, Writes
-from cutover.commands import tables
 from cutover.commands.confirmed import Confirmed
 from cutover.commands.opened import opened
+from cutover.commands.retire_shown import refuse, report, show, typed
 from cutover.commands.terminal import (
     Code,
     FolderOption,
     JsonOption,
     StackOption,
-    attended,
-    messages,
-    results,
     say,
-    show_json,
     stop,
 )
 from cutover.ending import undisturbed
@@ -54,7 +49,6 @@ if TYPE_CHECKING:
 
     from cutover.aws.writes import Target
     from cutover.commands.opened import Opened
-    from cutover.rules.retire import Reason
     from cutover.rules.run import Run
 
 _DROP_THE_MESH = {"PULUMI_K8S_DELETE_UNREACHABLE": "true"}
@@ -101,12 +95,12 @@ def retire(
             zero_since = history.zero_since(updates, key, its_project.name)
             retirement.prove(zero_since, set(acknowledge or ()), as_json=as_json)
             goes = f"{key} will be {'taken out of the stack' if retirement.made_elsewhere else 'deleted'}"
-            _typed(key, goes, confirm)
+            typed(key, goes, confirm)
             retirement.look_again(as_json=as_json)
             retirement.check_same(file)
             retirement.lift()
             deleted = retirement.remove()
-        _report(key, deleted, retirement.look_back(), as_json=as_json)
+        report(key, deleted, retirement.look_back(), as_json=as_json)
         if retirement.made_elsewhere:
             say("The cluster itself is its maker's, and stands as it was. Of it the stack has nothing any more.")
 
@@ -157,7 +151,7 @@ class _Retirement:
         case = usage.case(*asked, stack=here, zero_since=zero_since, stays=stays)
         self._unreachable = case.unreachable
         if holding := rules.held(self._found, self.key, self.here.named):
-            _refuse(self.key, [holding], Code.BUSY, as_json=as_json)
+            refuse(self.key, [holding], Code.BUSY, as_json=as_json)
         if lock := self.here.project.locked():
             stop(
                 Code.BUSY,
@@ -166,7 +160,7 @@ class _Retirement:
             )
         every = rules.reasons(case)
         if against := [reason for reason in every if reason.word not in words]:
-            _refuse(self.key, against, Code.REFUSED, as_json=as_json)
+            refuse(self.key, against, Code.REFUSED, as_json=as_json)
         for reason in every:
             say(f"Acknowledged: {reason.what}.")
 
@@ -179,7 +173,7 @@ class _Retirement:
         time.sleep(minutes * 60)
         self._seen = read(self._live, self.here.settings, everything=True)
         if back := list(rules.bound(self._seen, self.key)):
-            _refuse(self.key, back, Code.REFUSED, as_json=as_json)
+            refuse(self.key, back, Code.REFUSED, as_json=as_json)
 
     def check_same(self, file: bytes) -> None:
         """End the command if what it was proved on has changed while somebody thought about the answer."""
@@ -228,7 +222,7 @@ class _Retirement:
                     f"else the stack file wants (pulumi preview -s {self.here.named}), apply that first, then run "
                     "the same again",
                 )
-            _show(plan)
+            show(plan)
             drained = self._drain()
             if self.here.project.content() != judged:
                 self._register(drained)
@@ -351,59 +345,3 @@ class _Retirement:
             )
         else:
             say(f"The targets of {self.key} are registered again.", "yellow")
-
-
-def _refuse(key: str, against: Sequence[Reason], code: Code, *, as_json: bool) -> None:
-    if as_json:
-        said = [{"what": one.what, "cure": one.cure, "acknowledge": one.word} for one in against]
-        show_json("retire", _document(key, reasons=said))
-    count = "1 reason" if len(against) == 1 else f"{len(against)} reasons"
-    listed = "\n".join(f"  {reason}" for reason in against)
-    stop(code, f"{key} stays, for {count}; nothing was changed:\n{listed}")
-
-
-def _typed(key: str, goes: str, confirm: str | None) -> None:
-    """Have the cluster's key typed, or given: nobody retires a cluster by pressing enter."""
-    if confirm is None and not attended():
-        stop(Code.USAGE, f"Nobody is here to type the cluster's key. Nothing was changed. Add --confirm {key}")
-    answer = confirm if confirm is not None else typer.prompt(f"{goes}. Type its key", err=True)
-    if answer != key:
-        stop(Code.REFUSED, f"{answer} is not {key}. Nothing was changed")
-
-
-def _show(plan: Run) -> None:
-    counts = Counter((step.op, step.type) for step in plan.steps)
-    rows = [(op, type_, str(count)) for (op, type_), count in sorted(counts.items())]
-    tables.show(messages, ("Operation", "Type", "Resources"), rows)
-
-
-def _report(key: str, deleted: int, looked: Sweep, *, as_json: bool) -> None:
-    if as_json:
-        left = [{"kind": one.kind, "id": one.id, "command": one.command} for one in looked.found]
-        show_json("retire", _document(key, retired=True, deleted=deleted, left=left, unseen=looked.unseen))
-        return
-    results.print(f"{key} is gone: {deleted} resources were deleted.", markup=False)
-    results.print("Left behind, and not deleted:" if looked.found else "Nothing that it left behind was found.")
-    for one in looked.found:
-        results.print(f"  {one.kind} {one.id}\n    {one.command}", markup=False)
-    for place in looked.unseen:
-        say(f"Not looked for: {place}.")
-
-
-def _document(
-    key: str,
-    *,
-    retired: bool = False,
-    reasons: Sequence[Any] = (),
-    deleted: int = 0,
-    left: Sequence[Any] = (),
-    unseen: Sequence[str] = (),
-) -> dict[str, Any]:
-    return {
-        "cluster": key,
-        "retired": retired,
-        "reasons": list(reasons),
-        "deleted": deleted,
-        "leftBehind": list(left),
-        "unseen": list(unseen),
-    }

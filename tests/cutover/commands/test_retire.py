@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from cutover.aws import usage
 from cutover.aws.hold import hold_name
 from cutover.commands import retire as command
+from cutover.commands import retire_shown
 from cutover.commands.terminal import Code
 from cutover.engine.lock import Lock
 from cutover.engine.project import Project
@@ -452,7 +453,7 @@ def test_what_changes_while_somebody_types_the_key_ends_it_with_nothing_touched(
         "Pulumi.dev.yaml has been edited": lambda: stage.engine.file.write_text(f"# {OLD}, of somebody else\n"),
     }
     for says, change in changes.items():
-        monkeypatch.setattr(command, "_typed", lambda *_, change=change: change())
+        monkeypatch.setattr(command, "typed", lambda *_, change=change: change())
         said = stage.run()
         assert said.exit_code == Code.BUSY, said.output
         assert says in said.stderr
@@ -649,7 +650,7 @@ def test_another_key_than_the_clusters_stops_it(stage: Stage) -> None:
 def test_the_key_is_typed_where_somebody_is_there(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, typed: str, code: Code
 ) -> None:
-    monkeypatch.setattr(command, "attended", lambda: True)
+    monkeypatch.setattr(retire_shown, "attended", lambda: True)
     app = typer.Typer()
     app.command()(command.retire)
     answer = CliRunner().invoke(app, [OLD], input=f"{typed}\n{typed}\n")
