@@ -15,10 +15,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BindingApi:
-    """A version of an API that has TargetGroupBindings, and the fields that it is sent besides the Service."""
+    """A version of an API that has TargetGroupBindings, and the fields that it is sent besides the Service.
+
+    ``level`` is the version of the controller whose CRD is there; None: one that knows them all.
+    """
 
     version: str
     fields: frozenset[str]
+    level: tuple[int, int] | None = None
+
+    @property
+    def known(self) -> frozenset[str]:
+        """The fields that the CRD there declares."""
+        level = self.level
+        return self.fields if level is None else frozenset(f for f in self.fields if level >= SINCE.get(f, (0, 0)))
 
     @property
     def path(self) -> str:
@@ -27,11 +37,11 @@ class BindingApi:
 
     def at(self, level: tuple[int, int]) -> BindingApi:
         """Return it as a cluster serves it whose CRD is of a version of the controller."""
-        return replace(self, fields=frozenset(one for one in self.fields if level >= SINCE.get(one, (0, 0))))
+        return replace(self, level=level)
 
     def spec(self, service: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
         """Return a binding's specification, without what this API is not sent."""
-        return {"serviceRef": service, **{name: value for name, value in fields.items() if name in self.fields}}
+        return {"serviceRef": service, **{name: value for name, value in fields.items() if name in self.known}}
 
 
 CONTROLLERS = BindingApi(

@@ -25,8 +25,8 @@ from cutover.rules.found import TargetGroup
 from cutover.rules.gate import REFUSES, grounds, held, judge, takers
 from cutover.rules.giver import barred, givers, listed, unanswered
 from cutover.rules.listener import Rule
-from cutover.rules.run import LISTENER_RULE
 from cutover.rules.shift import said
+from settings.imports import LISTENER_RULE
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 from settings.values import order_of
 

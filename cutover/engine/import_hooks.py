@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
 
-from cutover.rules.imports import SAME_AGAIN, beside, differences, refusal, standing, told, unsealed
+from cutover.rules.imports import SAME_AGAIN, beside, differences, refusal, standing, told, without_conditions
 from settings.imports import kinds_of
 
 if TYPE_CHECKING:
     from pulumi import ResourceHookArgs, ResourceTransformArgs
 
     from settings import Settings
+    from settings.imports import Import
 
 
 class NotTakenError(Exception):
@@ -35,7 +36,7 @@ class Imports:
         self._settings = settings
         self._wanted = settings.import_
         self.refused: set[str] = set()
-        self._hooks = self._bound() if self._wanted else None
+        self._hooks = self._bound(self._wanted) if self._wanted else None
 
     def check(self) -> None:
         """Tell what is taken over; end the program, before it declares anything, where the state has other things.
@@ -58,25 +59,24 @@ class Imports:
         identity = self._wanted.ids.get(args.name, "")
         return ResourceOptions(hooks=self._hooks, import_=identity if args.type_ in kinds_of(identity) else None)
 
-    def _bound(self) -> ResourceHookBinding:
+    def _bound(self, wanted: Import) -> ResourceHookBinding:
+        def before_create(args: ResourceHookArgs) -> None:
+            self._refuse(args.name, beside(args.name))
+
+        def before_update(args: ResourceHookArgs) -> None:
+            live, new = args.old_inputs or {}, args.new_inputs or {}
+            identity, tags = wanted.ids.get(args.name, args.id), live.get("tagsAll") or {}
+            if lines := differences(identity, live, new):
+                shown = without_conditions(lines) if self._settings.preview.secret else lines
+                self._refuse(args.name, refusal(args.name, identity, shown, tags, wanted.former_owner))
+            else:
+                pulumi.log.info(f"{args.name}: {SAME_AGAIN}")
+
         also_in_previews = ResourceHookOptions(on_dry_run=True)
         return ResourceHookBinding(
-            before_create=[ResourceHook("eks-cutover-import-create", self._before_create, also_in_previews)],
-            before_update=[ResourceHook("eks-cutover-import-update", self._before_update, also_in_previews)],
+            before_create=[ResourceHook("eks-cutover-import-create", before_create, also_in_previews)],
+            before_update=[ResourceHook("eks-cutover-import-update", before_update, also_in_previews)],
         )
-
-    def _before_create(self, args: ResourceHookArgs) -> None:
-        self._refuse(args.name, beside(args.name))
-
-    def _before_update(self, args: ResourceHookArgs) -> None:
-        live, wanted = args.old_inputs or {}, args.new_inputs or {}
-        ids, owner = (self._wanted.ids, self._wanted.former_owner) if self._wanted else ({}, "none")
-        identity = ids.get(args.name, args.id)
-        if lines := differences(identity, live, wanted):
-            shown = unsealed(lines) if self._settings.preview.secret else lines
-            self._refuse(args.name, refusal(args.name, identity, shown, live.get("tagsAll") or {}, owner))
-        else:
-            pulumi.log.info(f"{args.name}: {SAME_AGAIN}")
 
     def _refuse(self, name: str, why: str) -> None:
         """Stop; a preview goes on, so that it tells of all at once, and fails at its end."""

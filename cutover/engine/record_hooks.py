@@ -18,6 +18,7 @@ from cutover.aws.records import standing
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError
 from cutover.rules.records import taken
+from settings.imports import RECORD
 
 if TYPE_CHECKING:
     import boto3
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from cutover.engine.binding import Hooked
     from cutover.rules.records import Record
     from settings import Settings
-
-_RECORD = "aws:route53/record:Record"
 
 
 class TakenError(Exception):
@@ -40,7 +39,7 @@ def records(settings: Settings) -> Hooked:
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     create = ResourceHook("eks-cutover-record-create", asked.before_create, also_in_previews)
     hooks = ResourceOptions(hooks=ResourceHookBinding(before_create=[create]))
-    return lambda args: hooks if args.type_ == _RECORD and not args.props.get("allowOverwrite") else None
+    return lambda args: hooks if args.type_ == RECORD and not args.props.get("allowOverwrite") else None
 
 
 class RecordHooks:

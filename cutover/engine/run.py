@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pulumi.automation.errors import CommandError
 
 from cutover.calls import told
-from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, Run, Step, Weights
+from cutover.rules.run import Run, Step, Weights
+from settings.imports import LISTENER_RULE, TARGET_GROUP
 from settings.owner import CLUSTER_TAG
 from settings.values import KEY_FORM
 

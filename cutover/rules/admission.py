@@ -111,12 +111,14 @@ def _before(since: tuple[int, int]) -> str:
 
 def too_old(cluster: str, fields: Sequence[str], *, own: bool) -> str:
     """Say that a cluster's CRD is older than what a binding says, and what to write."""
-    older = _before(min(SINCE.get(field, (0, 0)) for field in fields))
+    since = [SINCE.get(field, (0, 0)) for field in fields]
+    older, newer = _before(min(since)), ".".join(map(str, max(since)))
     cure = (
-        "Apply the CRDs of the controller's version in that cluster: Helm upgrades none"
+        f"Apply the CRDs of the controller's version in that cluster, which must be {newer} or later: Helm upgrades "
+        "none"
         if own
         else f'Write clusters.{cluster}.loadBalancerController.crdLevel: "{older}", or have the CRDs of '
-        "its controller's version applied there: Helm upgrades none"
+        f"{newer} or later applied there: Helm upgrades none"
     )
     return (
         f"the CRD of TargetGroupBindings in {cluster} declares no {' and no '.join(fields)}, so its API server would "

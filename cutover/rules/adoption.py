@@ -268,7 +268,7 @@ def _clusters(clusters: Sequence[Cluster], balancer: Balancer, listener: Listene
         elif cluster.crd_level:
             yield f'      loadBalancerController: {{crdLevel: "{cluster.crd_level}"}} # as its CRDs are'
         if cluster.crd_level is None:
-            yield "      # DECIDE: loadBalancerController.crdLevel, where its CRDs, unread, are older than 3.0"
+            yield "      # DECIDE: loadBalancerController.crdLevel, if the CRDs there (unread) are older than 3.0"
         rules = "none # DECIDE: its ranges could not be read" if beyond and not balancer.ranges else _RULES
         yield f"      securityGroupRules: {rules}"
         yield "      bindings: {applyBy: stack} # DECIDE: gitops, where GitOps owns what runs inside"

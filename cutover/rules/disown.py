@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from settings.imports import INGRESS_RULE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
 _ROUTE = "eks-cutover:route:Route"
 _LOAD_BALANCER = ("eks-cutover:load_balancer:SharedLoadBalancer", "eks-cutover:existing_listener:ExistingListener")
 
-_WAY = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 
@@ -46,7 +47,7 @@ def given(resources: Sequence[Resource], before: Settings, after: Settings) -> l
         so_far = len(gone)
         for one in resources:
             name = one["urn"].rpartition("::")[2]
-            way = one["type"] == _WAY and any(name.startswith(key) and name.endswith(end) for key, end in ways)
+            way = one["type"] == INGRESS_RULE and any(name.startswith(key) and name.endswith(end) for key, end in ways)
             if way or (one["type"], name) in heads or not gone.isdisjoint(_needs(one)):
                 gone.add(one["urn"])
     return [one["urn"] for one in resources if one["urn"] in gone]

@@ -36,8 +36,7 @@ _LETTING_GO = {
     ),
     "none": "Nobody keeps them, says the file, so there is nobody who has to let go",
 }
-_ID_OF = {RECORD: lambda outputs: f"{outputs.get('zoneId')}_{outputs.get('name')}_{outputs.get('type')}"}
-_RULE_ID = "securityGroupRuleId"
+_FILLED_IN = {"region"}  # by the provider, where the program names none
 
 SAME_AGAIN = (
     "the update after its import says the same again: ELB told its one group twice, or a duration of a stickiness that "
@@ -63,9 +62,12 @@ def differences(identity: str, live: Mapping[str, Any], wanted: Mapping[str, Any
     before, after = _bare(live), _bare(wanted)
     named = [line for key in sorted(after) for line in _differing(key, before.get(key), after[key])]
     named += _retagged(identity, live.get("tagsAll") or {}, wanted.get("tagsAll") or {})
-    if named or live.get("actions") != wanted.get("actions"):
+    if named:
         return named
-    return [f"{key}: {_shown(before[key])} there, nothing here" for key in sorted(before.keys() - after.keys())]
+    left = sorted(before.keys() - after.keys() - _FILLED_IN)
+    if left or "actions" in wanted:
+        return [line for key in left for line in _differing(key, before[key], None)]
+    return ["the provider would change it, and does not say what: pulumi preview --diff shows what it compares"]
 
 
 def refusal(name: str, identity: str, lines: list[str], tags: Mapping[str, str], owner: str) -> str:
@@ -79,11 +81,12 @@ def refusal(name: str, identity: str, lines: list[str], tags: Mapping[str, str],
     listed = "".join(f"\n  {line}" for line in lines)
     return (
         f"{name} ({identity}) is not as the stack would make it, so a change would follow its import:{listed}\n"
-        f"  Write here, in the stack file, what is there, or change it there{by}. Nothing was changed in AWS"
+        f"  Write here, in the stack file, what is there, or change it there{by}. Nothing was changed in AWS. Where it "
+        "is the stack's already, take import out of the file, and run the same again"
     )
 
 
-def unsealed(lines: list[str]) -> list[str]:
+def without_conditions(lines: list[str]) -> list[str]:
     """Return lines without the values of conditions, of which one holds the secret of previews."""
     sealed = "conditions: they differ; their values hold the secret of previews, and are not shown"
     return list(dict.fromkeys(sealed if line.startswith("conditions") else line for line in lines))
@@ -93,7 +96,7 @@ def _retagged(identity: str, live: Mapping[str, str], wanted: Mapping[str, str])
     """Yield how tags differ, with the commands that give a thing those that the stack would give it."""
     lacking = {key: value for key, value in wanted.items() if live.get(key) != value}
     more = [key for key in live if key not in wanted]
-    of_elb = identity.startswith("arn:")
+    of_elb = ":elasticloadbalancing:" in identity
     if lacking:
         tags = " ".join(shlex.quote(f"Key={key},Value={value}") for key, value in sorted(lacking.items()))
         command = f"elbv2 add-tags --resource-arns {identity}" if of_elb else f"ec2 create-tags --resources {identity}"
@@ -127,7 +130,8 @@ def standing(wanted: Import, taken_over: frozenset[str], clusters: list[str], st
             if had != identity:
                 found.append(
                     f"import.ids.{name} is {identity}, and the stack has {had} under that name. The engine would "
-                    f"delete that one. Take {name} out of import, or give it away first: cutover disown"
+                    f"delete that one. Take {name} out of import, or give its route or load balancer away first: "
+                    "cutover disown NAME"
                 )
     previews = [
         (route, preview)
@@ -145,16 +149,16 @@ def standing(wanted: Import, taken_over: frozenset[str], clusters: list[str], st
 
 
 def _id_in(kind: str, outputs: Mapping[str, Any]) -> str:
-    if kind in _ID_OF:
-        return str(_ID_OF[kind](outputs))
-    arn = str(outputs.get(_RULE_ID) or outputs.get("arn") or "")
+    if kind == RECORD:
+        return f"{outputs.get('zoneId')}_{outputs.get('name')}_{outputs.get('type')}"
+    arn = str(outputs.get("securityGroupRuleId") or outputs.get("arn") or "")
     return arn if ":elasticloadbalancing:" in arn else arn.rpartition("/")[2]
 
 
 def _bare(value: Any) -> Any:
     """Return properties without what says nothing, and without tags, which are told apart."""
     if isinstance(value, dict):
-        silent = {"__defaults", "tags", "tagsAll"}
+        silent = {"__defaults", "tags", "tagsAll", "order"}  # of actions: as they stand in the list
         silent |= {"duration"} if value.get("enabled") is False else set()
         silent |= {"targetGroupArn"} if "forward" in value else set()
         return {key: _bare(one) for key, one in value.items() if key not in silent and one != []}
@@ -163,8 +167,8 @@ def _bare(value: Any) -> Any:
 
 def _differing(path: str, live: Any, wanted: Any) -> Iterator[str]:
     if isinstance(live, dict) and isinstance(wanted, dict):
-        for key in sorted(wanted):
-            yield from _differing(f"{path}.{key}", live.get(key), wanted[key])
+        for key in sorted({*live, *wanted}):
+            yield from _differing(f"{path}.{key}", live.get(key), wanted.get(key))
     elif isinstance(live, list) and isinstance(wanted, list) and len(live) == len(wanted):
         if sorted(map(_shown, live)) != sorted(map(_shown, wanted)):
             for place, (one, other) in enumerate(zip(live, wanted, strict=True)):

@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cutover.rules.gate import shares
-from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, UNKNOWN
+from cutover.rules.run import UNKNOWN
+from settings.imports import INGRESS_RULE, LISTENER_RULE, TARGET_GROUP
 from settings.values import order_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weig
 _ACCESS = ("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
 _CLUSTER = "aws:eks/cluster:Cluster"
 _EXISTING = "eks-cutover:existing_cluster:ExistingCluster"
-_INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _BY_HAND = "If it must be, apply it alone with `pulumi up`, and watch `cutover status` meanwhile"
 
 
@@ -296,7 +296,7 @@ class _Judge:
         """Tell whether requests go through a resource of a cluster that serves."""
         if route is not None:
             return self._live(route)
-        if step.type == _INGRESS:
+        if step.type == INGRESS_RULE:
             return step.protected  # ports through which nothing goes are not
         kept = _component(step) == "namespaces" and step.op == "delete"  # dropped from the state alone
         return not kept and step.type not in _ACCESS

@@ -26,7 +26,7 @@ _KEPT = {"argocd.argoproj.io/sync-options": "Prune=false"}
 
 def names_groups(settings: Settings, key: str, version: tuple[int, int]) -> bool:
     """Tell whether a cluster's bindings can name their target group, so that no ARN need be known."""
-    return "targetGroupName" in settings.clusters[key].binding_api.at(version).fields
+    return "targetGroupName" in settings.clusters[key].binding_api.at(version).known
 
 
 def unknown(settings: Settings, key: str, version: tuple[int, int]) -> list[str]:

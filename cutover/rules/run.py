@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-LISTENER_RULE = "aws:lb/listenerRule:ListenerRule"
-"""The type of weighted rules and preview rules."""
-
-
-TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What the engine sends in place of a value that nobody can know before the update."""
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cutover.rules.judgement import weights_alone
-from cutover.rules.run import LISTENER_RULE, Run
+from cutover.rules.run import Run
 from rehearsal.play import elsewhere
 from rehearsal.play.brownfield import WHO
 from rehearsal.play.elsewhere import by_gitops
 from rehearsal.play.history import tell_the_past
 from rehearsal.play.waiting import until_healthy
 from rehearsal.world.workloads import WORKLOAD
+from settings.imports import LISTENER_RULE
 from settings.values import order_of
 
 if TYPE_CHECKING:

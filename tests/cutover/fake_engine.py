@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cutover.engine.project import Project
-from cutover.rules.run import LISTENER_RULE, Run, Step
+from cutover.rules.run import Run, Step
+from settings.imports import LISTENER_RULE
 from tests.conftest import PROJECT
 from tests.settings.editing import settings_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cutover.rules.judgement import touched
-from cutover.rules.run import LISTENER_RULE
+from settings.imports import LISTENER_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

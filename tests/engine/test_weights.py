@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cutover.rules.run import LISTENER_RULE
+from settings.imports import LISTENER_RULE
 
 if TYPE_CHECKING:
     from rehearsal.play.stackfile import Config

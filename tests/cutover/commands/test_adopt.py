@@ -73,7 +73,7 @@ def _crds(cluster: str, path: str, named: str) -> list[dict[str, Any]]:
     assert (path.rpartition("/")[2], named) == ("customresourcedefinitions", "targetgroupbindings.elbv2.k8s.aws")
     if cluster == "prod-red":
         raise InsideError("it may not be read")
-    fields = CONTROLLERS.at((2, 13) if cluster == "prod-blue" else (3, 5)).fields
+    fields = CONTROLLERS.at((2, 13) if cluster == "prod-blue" else (3, 5)).known
     schema = {"openAPIV3Schema": {"properties": {"spec": {"properties": {field: {} for field in fields}}}}}
     return [{"spec": {"versions": [{"name": "v1beta1", "schema": schema}]}}]
 

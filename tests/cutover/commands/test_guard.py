@@ -23,8 +23,9 @@ from cutover.engine.project import Project
 from cutover.inside import lists
 from cutover.rules.history import Update
 from cutover.rules.move import Hold
-from cutover.rules.run import LISTENER_RULE, Run, Step
+from cutover.rules.run import Run, Step
 from settings import SettingsError
+from settings.imports import LISTENER_RULE
 from tests.conftest import PROJECT, ROOT, stack_config
 from tests.cutover import plans
 from tests.cutover.documents import as_documented

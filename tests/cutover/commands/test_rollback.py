@@ -46,8 +46,9 @@ from cutover.rules.rollback import (
     reached,
     to_write,
 )
-from cutover.rules.run import LISTENER_RULE, Run, Step
+from cutover.rules.run import Run, Step
 from rehearsal.play import stackfile
+from settings.imports import LISTENER_RULE
 from tests.conftest import ROOT, settings_of
 from tests.cutover.documents import as_documented
 from tests.cutover.spoiled import PAGE, spoiled

@@ -14,7 +14,7 @@ from pulumi.automation import CommandResult, EngineEvent
 from pulumi.automation.errors import create_command_error
 
 from cutover.engine.run import watch
-from cutover.rules.run import LISTENER_RULE
+from settings.imports import LISTENER_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

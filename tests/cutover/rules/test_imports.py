@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cutover.rules.imports import differences, refusal, standing, told, unsealed
+from cutover.rules.imports import differences, refusal, standing, told, without_conditions
 from settings.imports import LISTENER_RULE, RECORD, SECURITY_GROUP, TARGET_GROUP, Import
 
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener-rule/app/shop/1/2/3"
@@ -37,6 +37,21 @@ def _rule(*, weight: int = 1, duration: int = 1, enabled: bool = False, **more: 
             _rule(duration=3600, enabled=True),
             _rule(duration=60, enabled=True),
             ["actions[0].forward.stickiness.duration: 3600 there, 60 here"],
+        ),
+        (
+            {**_rule(duration=3600), "transforms": [{"type": "url-rewrite"}]},
+            _rule(),
+            ['transforms: [{"type": "url-rewrite"}] there, nothing here'],
+        ),
+        (
+            {**_rule(duration=3600), "conditions": [{"hostHeader": {"values": ["a"], "regexValues": ["b"]}}]},
+            {**_rule(), "conditions": [{"hostHeader": {"values": ["a"]}}]},
+            ['conditions[0].hostHeader.regexValues: ["b"] there, nothing here'],
+        ),
+        (
+            {"subnets": ["a"], "region": "eu-central-1"},
+            {"subnets": ["a"]},
+            ["the provider would change it, and does not say what: pulumi preview --diff shows what it compares"],
         ),
         (
             {**_rule(targetGroupArn=GROUP), "priority": 9.0},
@@ -76,7 +91,7 @@ def test_what_a_controller_keeps_is_refused_without_a_word_of_how_to_take_its_ta
 
 def test_the_secret_of_previews_is_in_no_message() -> None:
     lines = ["conditions[0].values[0]: a.old there, a.new here", "conditions[1]: b there", "priority: 1 there, 2 here"]
-    said = "\n".join(unsealed(lines))
+    said = "\n".join(without_conditions(lines))
     assert "a.old" not in said
     assert "a.new" not in said
     assert said.endswith("priority: 1 there, 2 here")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cutover.rules.judgement import Kind, Rule, Violation, cluster_of, kind, moved, route_of, violations, weights
-from cutover.rules.run import LISTENER_RULE, TARGET_GROUP, Run, Step
+from cutover.rules.run import Run, Step
+from settings.imports import LISTENER_RULE, TARGET_GROUP
 from tests.cutover import plans
 
 OLD, NEW = {"v1-35"}, {"v1-36"}

@@ -54,6 +54,12 @@ def test_a_controller_is_sent_the_fields_that_its_version_knows(
     assert not not_sent & spec.keys()
 
 
+def test_a_level_that_is_asked_for_stands_in_place_of_the_files() -> None:
+    older = _settings(loadBalancerController={"crdLevel": "2.13"})
+    assert "targetGroupProtocol" not in _spec(older, "2.13")
+    assert "targetGroupProtocol" in _spec(older, "3.5")
+
+
 def test_a_cluster_of_the_same_account_is_sent_no_role() -> None:
     assert not ROLE.keys() & _spec(_settings(), "3.5").keys()
     assert unknown(_settings(), "blue", level("2.4")) == []

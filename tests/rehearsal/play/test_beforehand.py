@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from cutover.rules.run import LISTENER_RULE, Run, Step
+from cutover.rules.run import Run, Step
 from rehearsal.play import elsewhere, stackfile
 from rehearsal.play.acts import acts_beside_others
 from rehearsal.play.beforehand import make_zones, played, prepare
 from settings import dialect
+from settings.imports import LISTENER_RULE
 from tests.conftest import ROOT
 from tests.rehearsal.emulated import REGION, running
 
