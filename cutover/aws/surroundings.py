@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import urllib3
 
-from cutover.aws import way
+from cutover.aws import borders, way
+from cutover.aws.rights import RightsReads
 from cutover.aws.session import Sessions
 from cutover.calls import at_once, client, pages, threads, told, waiting
 from cutover.inside import objects
 from cutover.rules import parity
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.giver import listener_of
-from cutover.rules.verdict import Unread
+from cutover.rules.verdict import Unread, known
 from cutover.web import connections, reason
 from settings.values import order_of, version_of
 
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     import boto3
 
     from cutover.rules.account import Account
+    from cutover.rules.borders import Borders
     from cutover.rules.listener import Listener
+    from cutover.rules.rights import Rights
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects
     from cutover.rules.way import Way
@@ -66,6 +69,8 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
         insights = pool.submit(_seen, lambda: reads.insights(peer) if peer else Insights((), fresh=True))
         answers = pool.submit(reads.answers)
         leads = pool.submit(_seen, reads.way)
+        rights = pool.submit(_seen, reads.rights)
+        crossed = pool.submit(_seen, lambda: reads.borders(leads.result()))
         inside = here.result()
         trusted = pool.submit(_seen, lambda: reads.trusted(set(parity.named_roles(inside).values())))
         return Facts(
@@ -85,6 +90,8 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
             cli=_cli(),
             answers=answers.result(),
             way=leads.result(),
+            borders=crossed.result(),
+            rights=rights.result(),
         )
 
 
@@ -135,6 +142,7 @@ class Reads:
         self._elb: Any = client(aws, "elbv2")
         self._own_ec2: Any = client(aws, "ec2")
         self._iam: Any = client(there, "iam")
+        self._rights = RightsReads(aws)
         self._quotas: Any = client(there, "service-quotas")
 
     def subnets(self) -> Sequence[Subnet]:
@@ -156,6 +164,15 @@ class Reads:
         """Return who is registered, and which security groups are on the way there."""
         network = self._eks[self._key].describe_cluster(name=self._name)["cluster"]["resourcesVpcConfig"]
         return way.read(self._account, self._key, network["vpcId"], (self._elb, self._own_ec2), self._ec2)
+
+    def borders(self, found: Way | Unread) -> Borders:
+        """Return the subnets at both ends of a way."""
+        return borders.read(known(found), self._own_ec2, self._ec2)
+
+    def rights(self) -> Rights:
+        """Return what IAM says that who asks may do of a rollback."""
+        owner, rules = self._settings.owner, sorted(rule.arn for rule in self._account.found.rules.values())
+        return self._rights.read(owner, self._settings.aws.tags(owner.project, owner.stack), rules)
 
     def limits(self) -> Mapping[str, int]:
         """Return ELB's quotas as it applies them to this account, by its own names."""

@@ -45,8 +45,10 @@ def read(seen: Account, key: str, vpc: str, balancers: tuple[Any, Any], there: A
         if found := _interface(interfaces, target):
             address = found["PrivateIpAddress"] if target.startswith("i-") else target
             held = frozenset(group["GroupId"] for group in found["Groups"])
-            balancer = names[on[arn]]
-            targets.append(Target(route=groups[arn], port=port, address=address, groups=held, balancer=balancer))
+            at, subnet = names[on[arn]], found["SubnetId"]
+            targets.append(
+                Target(route=groups[arn], port=port, address=address, subnet=subnet, groups=held, balancer=at)
+            )
     into = _permissions(there, {group for one in targets for group in one.groups}, "IpPermissions")
     return Way(
         targets=targets,
@@ -63,7 +65,7 @@ def _sides(elb: Any, ec2: Any, names: Mapping[str, str]) -> Iterable[Side]:
         subnets = [zone["SubnetId"] for zone in one["AvailabilityZones"]]
         ranges = [subnet["CidrBlock"] for subnet in ec2.describe_subnets(SubnetIds=subnets)["Subnets"]]
         out = [rule for rules in _permissions(ec2, groups, "IpPermissionsEgress").values() for rule in rules]
-        yield Side(name=name, groups=frozenset(groups), ranges=ranges, out=out)
+        yield Side(name=name, groups=frozenset(groups), subnets=subnets, ranges=ranges, out=out)
 
 
 def _permissions(ec2: Any, groups: Iterable[str], way: str) -> dict[str, Sequence[Mapping[str, Any]]]:

@@ -1,7 +1,7 @@
 """What a check is: a code that no other ever gets, what docs/checks.md says of it, and a judgement of what was read.
 
 Pure. A check that is meant to fail in a stack is ignored there by its code, with a reason that is shown at every use.
-Refuses to own any check (preflight.py, admission.py, parity.py and unmoved.py list theirs).
+Refuses to own any check (preflight.py lists all).
 """
 
 from __future__ import annotations

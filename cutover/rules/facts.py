@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv4Network
 
     from cutover.rules.account import Account
+    from cutover.rules.borders import Borders
+    from cutover.rules.rights import Rights
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects, Unread
     from cutover.rules.way import Way
@@ -99,3 +101,5 @@ class Facts:
     cli: str
     answers: Sequence[Answer]
     way: Way | Unread
+    borders: Borders | Unread
+    rights: Rights | Unread

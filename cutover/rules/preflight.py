@@ -11,7 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules import admission, gate, parity, unmoved, way
+from cutover.rules import admission, borders, gate, parity, rights, unmoved, way
 from cutover.rules.check import Check, ignoring
 from cutover.rules.verdict import Unread, Verdict, known, some
 
@@ -236,6 +236,7 @@ CHECKS = (
         judged=_target_health,
     ),
     way.CHECK,
+    borders.CHECK,
     parity.SERVICES,
     *admission.CHECKS,
     Check(
@@ -315,6 +316,7 @@ CHECKS = (
         judged=_insights,
         beside=True,
     ),
+    rights.CHECK,
     *parity.CHECKS,
     *unmoved.CHECKS,
 )

@@ -1,7 +1,7 @@
 """Whether security groups let a load balancer through to the targets of a cluster, on both sides.
 
 Pure. Owns what a rule of a security group lets pass. Refuses to own the reads (cutover/aws/way.py), and what no rule
-tells: routes between VPCs, network ACLs, and policies inside the cluster.
+tells: routes and network ACLs (borders.py), and policies inside the cluster.
 """
 
 from __future__ import annotations
@@ -25,21 +25,23 @@ _TCP = {"tcp", "6", "-1"}
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """A load balancer: the ids of its security groups, the ranges of its subnets, and what its groups let out."""
+    """A load balancer: the ids of its security groups and subnets, the ranges of these, and what its groups let out."""
 
     name: str
     groups: frozenset[str]
+    subnets: Sequence[str]
     ranges: Sequence[str]
     out: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A registered target: its address, its port, and the security groups of the network interface that has it."""
+    """A registered target: its address, its port, and what the network interface that has it is in."""
 
     route: str
     port: int
     address: str
+    subnet: str
     groups: frozenset[str]
     balancer: str
 

@@ -4,7 +4,7 @@ Owns the answers to RegisterTargets, DeregisterTargets and DescribeTargetHealth 
 calls every one healthy), which groups a load balancer has (moto misses those of a changed rule), that DescribeTags
 fails where one of its resources is gone, the rate limits of the ELB API, and faults to play. Refuses to own everything
 else that AWS answers, target groups and rules too: those are moto's, and what moto does not know is that of eks_api.py,
-quotas.py and cloudwatch.py; which actions were asked for is asked.py's.
+quotas.py, rights.py and cloudwatch.py; which actions were asked for is asked.py's.
 
 A fault is a document of the kind ``fault`` in the store, of any key. Its ``service`` (as boto3 names it) and ``action``
 tell which calls it hits; ``after`` is how many of them pass first (0 if left out), ``remaining`` how many fail then,
@@ -35,7 +35,7 @@ from moto.elbv2.models import elbv2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Response
 
-from rehearsal.cloud import cloudwatch, longest_delay, quotas, trust
+from rehearsal.cloud import cloudwatch, longest_delay, quotas, rights, trust
 from rehearsal.cloud.asked import Asked
 from rehearsal.cloud.bucket import Bucket
 from rehearsal.cloud.call import Call, Refusal, call_of
@@ -83,6 +83,7 @@ def complete_moto() -> None:
     cloudwatch.install()
     longest_delay.install()
     quotas.install()
+    rights.install()
     DomainDispatcherApplication.get_backend_for_host = _backend_for_host
     responses.method_names_from_class = _methods  # pyright: ignore[reportPrivateImportUsage]
 

@@ -39,7 +39,11 @@ def test_status_of_a_cluster_reads_all_that_stands_around_and_inside_and_tells_w
     verdicts = {check: row["verdict"] for check, row in rows.items()}
     unread = {check for check, verdict in verdicts.items() if verdict == "unknown"}
     previews = {f"preview of {route}" for route in standing.config["eks-cutover:routes"]}
-    assert unread == {*previews, "security groups"}  # nobody answers, and EC2 has no interface of what is registered
+    assert unread == {
+        *previews,
+        "security groups",
+        "routes and network ACLs",
+    }  # nobody answers, and EC2 has no interface of what is registered
     assert (verdicts["target health"], verdicts["Services"]) == ("bad", "bad")
     well = (
         "free addresses",
@@ -48,6 +52,7 @@ def test_status_of_a_cluster_reads_all_that_stands_around_and_inside_and_tells_w
         "workloads",
         "definitions (CRDs)",
         "other entrances",
+        "rights to roll back",
     )
     assert {check: verdicts[check] for check in well} == dict.fromkeys(well, "ok")
     assert rows["quota of vCPU"]["evidence"].startswith("0 of 5 used; v1-36 at maxSize")

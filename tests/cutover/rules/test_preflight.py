@@ -22,20 +22,23 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from cutover.aws import surroundings, way
+from cutover.aws import borders, surroundings, way
+from cutover.aws.rights import RightsReads
 from cutover.inside import objects
 from cutover.inside.lists import InsideError
 from cutover.rules.account import Account
+from cutover.rules.borders import Border, Borders
 from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.found import Found, TargetGroup, WeightedRule
 from cutover.rules.move import Group
 from cutover.rules.preflight import free_blocks, judge
+from cutover.rules.rights import Answered, Rights
 from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
 from cutover.rules.way import Side, Target, Way
 from settings.bindings import CONTROLLERS
 from settings.operation import Checks
-from settings.owner import STACK_TAG
+from settings.owner import STACK_TAG, Owner
 from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged
 from tests.rehearsal.emulated import POLL_SECONDS, REGION, running
@@ -49,6 +52,7 @@ OLD, NEW = "v1-35", "v1-36"
 TODAY = date(2026, 11, 24)
 BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:1:loadbalancer/app/public-1/abc"
 NOT_SEEN = Unread("not allowed")
+_FACTS = ("subnets", "limits", "rules", "processors", "insights", "trusted", "way", "borders", "rights")
 SETTINGS = settings_of("prod", {"routes.web.capacity": 10, "routes.orders.capacity": 10})
 
 
@@ -151,11 +155,48 @@ _ALL_OUT = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 def _target(*groups: str) -> Target:
     held = frozenset(groups or ("sg-pods",))
-    return Target(route="web", port=8080, address="10.1.0.7", groups=held, balancer="alb")
+    return Target(route="web", port=8080, address="10.1.0.7", subnet="subnet-2", groups=held, balancer="alb")
 
 
 def _side(*out: dict[str, Any], ranges: Sequence[str] = ("10.0.0.0/20",)) -> Side:
-    return Side(name="alb", groups=frozenset({"sg-alb"}), ranges=ranges, out=out or (_ALL_OUT,))
+    subnets = ["subnet-1"]
+    return Side(name="alb", groups=frozenset({"sg-alb"}), subnets=subnets, ranges=ranges, out=out or (_ALL_OUT,))
+
+
+def _entry(number: int, action: str, cidr: str, *ports: int, out: bool, protocol: str = "6") -> dict[str, Any]:
+    had = {"PortRange": {"From": ports[0], "To": ports[-1]}} if ports else {}
+    said = {"RuleNumber": number, "RuleAction": action, "CidrBlock": cidr, "Protocol": protocol, "Egress": out}
+    return {**said, **had}
+
+
+_LET = [_entry(100, "allow", "0.0.0.0/0", out=out, protocol="-1") for out in (True, False)]
+_STOP = [_entry(32767, "deny", "0.0.0.0/0", out=out, protocol="-1") for out in (True, False)]
+_OURS, _THEIRS = "10.0.0.0/20", "10.1.0.0/24"
+
+
+def _via(to: str, over: str = "pcx-1", state: str = "active") -> dict[str, Any]:
+    kind = {"pcx-1": "VpcPeeringConnectionId", "tgw-1": "TransitGatewayId", "nat-1": "NatGatewayId"}[over]
+    return {"DestinationCidrBlock": to, kind: over, "State": state}
+
+
+def _border(name: str, cidr: str, routes: Sequence[Any], entries: Sequence[Any] = (*_LET, *_STOP)) -> Border:
+    own = {"DestinationCidrBlock": cidr, "GatewayId": "local", "State": "active"}
+    return Border(id=name, cidr=IPv4Network(cidr), routes=[own, *routes], entries=entries)
+
+
+def _borders(
+    ours: Sequence[Any] = (), theirs: Sequence[Any] = (), *, out: Sequence[Any] = (), into: Sequence[Any] = ()
+) -> Borders:
+    """Return a load balancer's subnet and a target's: with routes, and with ACL entries before those that let pass."""
+    here = _border("subnet-1", _OURS, ours or [_via("10.1.0.0/16")], [*out, *_LET, *_STOP])
+    there = _border("subnet-2", _THEIRS, theirs or [_via("10.0.0.0/16")], [*into, *_LET, *_STOP])
+    return Borders(balancers={"alb": [here]}, targets={"subnet-2": there})
+
+
+_MAY = Rights(
+    who="arn:aws:iam::1:role/ops",
+    answers=[Answered(action=f"ssm:{one}Parameter", by="") for one in ("Put", "Delete")],
+)
 
 
 def _facts(**changes: Any) -> Facts:
@@ -179,6 +220,8 @@ def _facts(**changes: Any) -> Facts:
         cli="aws-cli/2.30.0 Python/3.13.7",
         answers=[Answer("web", "https://www.example.com/healthz", 200)],
         way=Way(targets=[_target()], lost=0, into={"sg-pods": [_rule("sg-alb")]}, balancers={"alb": _side()}),
+        borders=_borders(),
+        rights=_MAY,
     )
     return replace(well, **changes)
 
@@ -207,7 +250,7 @@ def test_no_fact_that_could_not_be_read_counts_as_well() -> None:
         account=replace(
             _account(), health={arn: replace(one, unreadable="no") for arn, one in _account().health.items()}
         ),
-        **dict.fromkeys(("subnets", "limits", "rules", "processors", "insights", "trusted", "way"), NOT_SEEN),
+        **dict.fromkeys(_FACTS, NOT_SEEN),
         support=Support(cluster=NEW, version="1.36", policy="EXTENDED", unread="not allowed"),
         here=dict.fromkeys(_inside(), NOT_SEEN),
         there=dict.fromkeys(_inside(), NOT_SEEN),
@@ -1012,3 +1055,152 @@ def test_the_groups_of_targets_are_those_of_the_interface_that_has_their_address
     assert (target.address, target.port, target.groups, found.lost) == ("10.20.9.20", 8080, {pods}, 1)
     assert list(found.into) == [pods]
     assert found.balancers[target.balancer].ranges
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "says"),
+    [
+        ({}, Verdict.OK, "subnet-1 and subnet-2 reach each other"),
+        ({"ours": [_via("0.0.0.0/0", "nat-1")]}, Verdict.BAD, "subnet-1 has no active route to 10.1.0.0/24"),
+        ({"ours": [_via("0.0.0.0/0", "tgw-1")]}, Verdict.OK, ""),
+        (
+            {"ours": [_via("10.1.0.0/16"), _via("10.1.0.0/24", state="blackhole")]},
+            Verdict.BAD,
+            "subnet-1 has no active",
+        ),
+        ({"theirs": [_via("10.2.0.0/16")]}, Verdict.BAD, "subnet-2 has no active route back to 10.0.0.0/20"),
+        ({"theirs": [{"DestinationPrefixListId": "pl-1", "TransitGatewayId": "tgw-1"}]}, Verdict.OK, ""),
+        ({"theirs": [{"DestinationPrefixListId": "pl-1", "GatewayId": "vpce-1"}]}, Verdict.BAD, "no active route back"),
+        ({"out": [_entry(1, "deny", "10.1.0.0/16", 8080, out=True)]}, Verdict.BAD, "subnet-1 lets nothing out to 10.1"),
+        ({"into": [_entry(1, "deny", "10.0.8.0/24", out=False)]}, Verdict.BAD, "subnet-2 lets nothing in from 10.0"),
+        ({"into": [_entry(1, "deny", _OURS, 1024, 32767, out=True)]}, Verdict.BAD, "subnet-2 lets no answers out"),
+        ({"out": [_entry(1, "deny", _THEIRS, 60000, 65535, out=False)]}, Verdict.BAD, "subnet-1 lets no answers in"),
+        ({"out": [_entry(1, "deny", "0.0.0.0/0", 3389, out=False)]}, Verdict.OK, ""),  # as baselines have it
+        ({"out": [_entry(1, "deny", "0.0.0.0/0", out=True, protocol="17")]}, Verdict.OK, ""),
+        ({"out": [_entry(1, "deny", "10.1.0.9/32", out=True)]}, Verdict.OK, ""),  # somebody else's address
+    ],
+)
+def test_a_target_that_routes_or_network_acls_keep_from_its_load_balancer_is_told_at_which_subnet(
+    changes: dict[str, Any], verdict: Verdict, says: str
+) -> None:
+    row = _row("routes and network ACLs", _facts(borders=_borders(**changes)))
+    assert row.verdict is verdict, row.evidence
+    assert says in row.evidence
+
+
+def test_an_acl_may_let_pass_in_several_entries_and_is_not_asked_within_one_subnet() -> None:
+    halves = [_entry(1, "allow", half, 8080, out=False) for half in ("10.0.0.0/21", "10.0.8.0/21")]
+    back = [_entry(2, "allow", _OURS, *ports, out=True) for ports in ((1024, 9999), (10000, 65535))]
+    here, there = (
+        _border("subnet-1", _OURS, [_via("10.1.0.0/16")]),
+        _border("subnet-2", _THEIRS, [_via("10.0.0.0/16")], [*halves, *back, *_STOP]),
+    )
+    for entries, verdict in ((there.entries, Verdict.OK), (there.entries[1:], Verdict.BAD)):
+        both = Borders(balancers={"alb": [here]}, targets={"subnet-2": replace(there, entries=entries)})
+        assert _row("routes and network ACLs", _facts(borders=both)).verdict is verdict
+    within = replace(here, entries=_STOP, cidr=IPv4Network("10.1.0.0/24"))
+    same = Borders(balancers={"alb": [within]}, targets={"subnet-2": within})
+    assert _row("routes and network ACLs", _facts(borders=same)).verdict is Verdict.OK
+
+
+def test_a_subnet_has_the_route_table_that_it_names_or_the_main_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        ec2 = cloud.client("ec2")
+        zone = f"{REGION}a"
+        ids = [
+            ec2.create_subnet(VpcId=cloud.vpc, CidrBlock=f"10.20.{at}.0/24", AvailabilityZone=zone)["Subnet"][
+                "SubnetId"
+            ]
+            for at in (7, 8)
+        ]
+        table = ec2.create_route_table(VpcId=cloud.vpc)["RouteTable"]["RouteTableId"]
+        gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=cloud.vpc)
+        ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+        ec2.associate_route_table(RouteTableId=table, SubnetId=ids[0])
+        side = replace(_side(), subnets=ids)
+        targets = [replace(_target(), subnet=ids[1])]
+        found = borders.read(Way(targets=targets, lost=0, into={}, balancers={"alb": side}), ec2, ec2)
+    routes = [{one["GatewayId"] for one in border.routes} for border in found.balancers["alb"]]
+    assert routes == [{"local", gateway}, {"local"}]
+    assert found.targets[ids[1]].entries
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "says"),
+    [
+        (Answered(action="ssm:PutParameter", by="by the organization"), Verdict.WARN, "may not ssm:PutParameter (by"),
+        (Answered(action="ssm:PutParameter", by="no", missing=["aws:SourceIp"]), Verdict.UNKNOWN, "on aws:SourceIp"),
+        (Answered(action="ssm:PutParameter", by=""), Verdict.OK, "arn:aws:iam::1:role/ops may ssm:PutParameter"),
+    ],
+)
+def test_who_asks_learns_by_day_whether_a_rollback_could_leave_its_hold(
+    answer: Answered, verdict: Verdict, says: str
+) -> None:
+    row = _row("rights to roll back", _facts(rights=replace(_MAY, answers=[answer])))
+    assert row.verdict is verdict, row.evidence
+    assert says in row.evidence
+
+
+@pytest.mark.parametrize(
+    ("told", "by"),
+    [
+        ({"EvalDecision": "allowed"}, ""),
+        ({"EvalDecision": "explicitDeny"}, "denied by a policy"),
+        ({"EvalDecision": "implicitDeny"}, "no policy allows it"),
+        (
+            {"EvalDecision": "explicitDeny", "OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
+            "by the organization",
+        ),
+        (
+            {
+                "EvalDecision": "implicitDeny",
+                "PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False},
+            },
+            "by its permissions boundary",
+        ),
+    ],
+)
+def test_iam_is_asked_of_the_role_of_a_session_with_the_tags_that_the_stack_gives(
+    told: dict[str, Any], by: str
+) -> None:
+    one = {"EvalActionName": "ssm:PutParameter", "MissingContextValues": [], **told}
+    role = {"Path": "/ops/", "RoleName": "on-call", "RoleId": "AROA" + "0" * 17, "CreateDate": "2026-01-01T00:00:00Z"}
+    account = _Stubbed(
+        sts=[("get_caller_identity", {"Arn": "arn:aws:sts::111111111111:assumed-role/on-call/me"})],
+        iam=[
+            ("get_role", {"Role": {**role, "Arn": "arn:aws:iam::111111111111:role/ops/on-call"}}),
+            ("simulate_principal_policy", {"EvaluationResults": [one], "IsTruncated": False}),
+        ],
+    )
+    rights = RightsReads(account).read(Owner("eks-cutover", "prod"), {"team": "shop"}, [])
+    assert (rights.who, [answer.by for answer in rights.answers]) == (
+        "arn:aws:iam::111111111111:role/ops/on-call",
+        [by],
+    )
+
+
+def test_the_emulated_iam_reads_the_policies_of_a_role(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = {"Effect": "Allow", "Action": "ssm:Put*", "Resource": "*"}
+    denied = {"Effect": "Deny", "Action": "elasticloadbalancing:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed, denied]})
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        iam = cloud.client("iam")
+        role = iam.create_role(RoleName="on-call-of-rights", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        iam.put_role_policy(RoleName="on-call-of-rights", PolicyName="own", PolicyDocument=policy)
+        reads = RightsReads(boto3.Session("somebody", "somebody", region_name=REGION))
+        monkeypatch.setattr(reads, "_principal", lambda: role)
+        rights = reads.read(
+            Owner("eks-cutover", "prod"), {}, ["arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d"]
+        )
+        iam.delete_role_policy(RoleName="on-call-of-rights", PolicyName="own")
+        iam.delete_role(RoleName="on-call-of-rights")
+    assert {one.action: one.by for one in rights.answers} == {
+        "ssm:PutParameter": "",
+        "ssm:DeleteParameter": "no policy allows it",
+        "elasticloadbalancing:ModifyRule": "denied by a policy",
+    }
