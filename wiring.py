@@ -30,6 +30,7 @@ from components.namespaces import Namespaces, NamespacesArgs
 from components.network import Network
 from components.route import Route, RouteArgs
 from components.service_discovery import SharedNamespace, SharedNamespaceArgs
+from components.workloads import Workloads, WorkloadsArgs
 from settings.aws import account_of
 from settings.owner import CLUSTER_TAG
 
@@ -160,12 +161,24 @@ class _Layers:
                 eks_name=settings.eks_name(key),
                 partition=settings.aws.partition,
                 login=settings.aws.login,
+                iam=settings.iam,
                 vpc_id=network.vpc_id,
                 private_subnet_ids=network.private_subnet_ids,
                 load_balancers=self._access(key),
                 node_count=node_count,
             ),
             ResourceOptions(providers=[cloud], protect=protect),
+        )
+        # Not protected: a right and a way in must be taken back at any time.
+        Workloads(
+            key,
+            WorkloadsArgs(
+                cluster_name=cluster.eks_name,
+                security_group_id=cluster.security_group_id,
+                identities=settings.pod_identities,
+                egress=settings.allow_egress_to,
+            ),
+            ResourceOptions(providers=[cloud]),
         )
         # Whatever is dropped with the cluster must be as hard to remove as the cluster itself.
         inside = ResourceOptions(providers=[cloud, cluster.kubernetes], protect=protect)
@@ -218,6 +231,7 @@ class _Layers:
             vpc_id=cluster.vpc_id,
             chart_version=version,
             own_groups={**self.settings.owner.tags, CLUSTER_TAG: key},
+            iam=self.settings.iam,
             deleted_with=cluster.eks,
         )
         return LoadBalancerController(key, args, inside)
@@ -265,6 +279,7 @@ class _Layers:
                 region=settings.aws.region,
                 account_id=_told(aws.get_caller_identity_output(opts=InvokeOptions(provider=self.cloud))).account_id,
                 chart_version=version,
+                iam=settings.iam,
                 deleted_with=cluster.eks,
             ),
             inside,

@@ -16,7 +16,8 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions, ResourceTransformResult
 
-from components import access
+from components import access, trust
+from components.addons import Addons
 from settings.owner import SIZES_TAG
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 
     from settings.clusters import AccessEntry
     from settings.clusters import Cluster as ClusterSettings
+    from settings.iam import Iam
 
-_DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
 _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
 
@@ -43,6 +44,7 @@ class ClusterArgs:
     eks_name: str
     partition: str
     login: Sequence[str]
+    iam: Iam
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, access.LoadBalancerAccess]
@@ -85,6 +87,19 @@ def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTran
     return counting
 
 
+def _roles(iam: Iam) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """Return what gives the role of the EKS component what every role has."""
+    given = {"path": iam.path, "permissionsBoundary": iam.permissions_boundary}
+    given = {key: value for key, value in given.items() if value}
+
+    def giving(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != "aws:iam/role:Role" or not given:
+            return None
+        return ResourceTransformResult({**args.props, **given}, args.opts)
+
+    return giving
+
+
 def _with(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
     value = props[key]
     return {**props, key: value.apply(change) if isinstance(value, pulumi.Output) else change(value)}
@@ -101,25 +116,19 @@ class Cluster(pulumi.ComponentResource):
     eks_name: pulumi.Output[str]
     version: pulumi.Output[str]
     vpc_id: pulumi.Output[str]
+    security_group_id: pulumi.Output[str]
     kubernetes: k8s.Provider
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("eks-cutover:cluster:Cluster", name, None, opts)
         self._name, self._args = name, args
         self.eks = self._control_plane()
-        before_nodes = [
-            self._addon("vpc-cni", args.cluster.addons.vpc_cni),
-            self._addon("kube-proxy", args.cluster.addons.kube_proxy),
-            self._addon("eks-pod-identity-agent", args.cluster.addons.pod_identity_agent),
-        ]
-        nodes = self._nodes(before_nodes)
-        # These run on nodes: inside the EKS component they would be waited for before any node could exist.
-        on_nodes = [
-            self._addon("coredns", args.cluster.addons.coredns, after=[nodes]),
-            self._addon("metrics-server", args.cluster.addons.metrics_server, after=[nodes]),
-        ]
+        addons = Addons(self, name, self.eks, args.cluster, args.iam)
+        nodes = self._nodes(addons.before_nodes())
+        on_nodes = addons.on_nodes([nodes])
         # Managed nodes have only the security group that EKS makes for the cluster.
-        access.let_in(self, name, self.eks.eks_cluster.vpc_config.cluster_security_group_id, args.load_balancers)
+        self.security_group_id = self.eks.eks_cluster.vpc_config.cluster_security_group_id
+        access.let_in(self, name, self.security_group_id, args.load_balancers)
         self.eks_name, self.vpc_id = self.eks.eks_cluster.name, pulumi.Output.from_input(args.vpc_id)
         self.version = self.eks.eks_cluster.version
         for entry, granted in args.cluster.access_entries.items():
@@ -157,38 +166,21 @@ class Cluster(pulumi.ComponentResource):
             endpoint_public_access=False,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=cluster.support_type),
             enabled_cluster_log_types=cluster.log_types,
+            encryption_config_key_arn=cluster.encryption_key_arn,
             kubernetes_service_ip_address_range=cluster.service_cidr,
             deletion_protection=cluster.deletion_protection,
-            opts=ResourceOptions(parent=self, transforms=[_opening(cluster.endpoint.public_cidrs)]),
-        )
-
-    def _addon(self, addon: str, version: str, after: Sequence[pulumi.Resource] = ()) -> eks.Addon:
-        return eks.Addon(
-            f"{self._name}-{addon}",
-            cluster=self.eks,
-            addon_name=addon,
-            addon_version=version,
-            resolve_conflicts_on_create="OVERWRITE",
-            resolve_conflicts_on_update="OVERWRITE",
-            opts=ResourceOptions(parent=self, depends_on=after),
+            opts=ResourceOptions(
+                parent=self, transforms=[_opening(cluster.endpoint.public_cidrs), _roles(self._args.iam)]
+            ),
         )
 
     def _nodes(self, after: Sequence[pulumi.Resource]) -> eks.ManagedNodeGroup:
         name, nodes = f"{self._name}-nodes", self._args.cluster.nodes
         role = aws.iam.Role(
             name,
-            assume_role_policy=json.dumps(
-                {
-                    "Version": "2012-10-17",
-                    "Statement": [
-                        {
-                            "Effect": "Allow",
-                            "Principal": {"Service": f"ec2.{_DOMAINS.get(self._args.partition, 'amazonaws.com')}"},
-                            "Action": "sts:AssumeRole",
-                        }
-                    ],
-                }
-            ),
+            assume_role_policy=trust.nodes(self._args.partition),
+            path=self._args.iam.path,
+            permissions_boundary=self._args.iam.permissions_boundary,
             opts=ResourceOptions(parent=self),
         )
         attachments = [

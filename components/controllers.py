@@ -16,24 +16,14 @@ import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
 from components.tags import own_tags
+from components.trust import POD_IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_CHARTS = "https://aws.github.io/eks-charts"
+    from settings.iam import Iam
 
-_POD_IDENTITY_TRUST = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": "pods.eks.amazonaws.com"},
-                "Action": ["sts:AssumeRole", "sts:TagSession"],
-            }
-        ],
-    }
-)
+_CHARTS = "https://aws.github.io/eks-charts"
 
 # What the chart's own documentation grants is some 250 lines; this is what the controller calls when all it does is
 # bind (seen on 3.5.0). Without DescribeSecurityGroups node targets register nothing and every deletion hangs.
@@ -88,6 +78,7 @@ class LoadBalancerControllerArgs:
     vpc_id: pulumi.Input[str]
     chart_version: str
     own_groups: Mapping[str, str]
+    iam: Iam
     deleted_with: pulumi.Resource | None
 
 
@@ -116,6 +107,7 @@ class LoadBalancerController(pulumi.ComponentResource):
             namespace="kube-system",
             values=_binding_only(args),
             policy=json.dumps(policy),
+            iam=args.iam,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -130,6 +122,7 @@ class AppMeshControllerArgs:
     region: str
     account_id: pulumi.Input[str]
     chart_version: str
+    iam: Iam
     deleted_with: pulumi.Resource
 
 
@@ -165,6 +158,7 @@ class AppMeshController(pulumi.ComponentResource):
                 "serviceAccount": {"create": True, "name": "appmesh-controller"},
             },
             policy=json.dumps(policy),
+            iam=args.iam,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -213,12 +207,15 @@ def _chart(
     namespace: str,
     values: Mapping[str, Any],
     policy: str,
+    iam: Iam,
     cluster_name: pulumi.Input[str],
     deleted_with: pulumi.Resource | None,
 ) -> k8s.helm.v3.Release:
     """Install a chart whose pods are given a role by EKS Pod Identity under a service account of the chart's name."""
     child = ResourceOptions(parent=parent)
-    role = aws.iam.Role(name, assume_role_policy=_POD_IDENTITY_TRUST, opts=child)
+    role = aws.iam.Role(
+        name, assume_role_policy=POD_IDENTITY, path=iam.path, permissions_boundary=iam.permissions_boundary, opts=child
+    )
     permissions = aws.iam.RolePolicy(name, role=role.name, policy=policy, opts=child)
     association = aws.eks.PodIdentityAssociation(
         name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from settings.addons import Addons
 from settings.aws import RoleArn
 from settings.bindings import CONTROLLERS, BindingApi
 from settings.values import (
@@ -82,6 +83,16 @@ ServiceCidr = Annotated[
     ),
 ]
 
+KeyArn = Annotated[
+    str,
+    rule(
+        "CUT187",
+        text(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-z0-9-]+"),
+        "this is no ARN of a KMS key. EKS would refuse the cluster once the network is up. Take one from `aws kms "
+        "describe-key`; the ARN of an alias is none",
+    ),
+]
+
 ClusterName = Annotated[
     str,
     rule(
@@ -110,16 +121,6 @@ ChartVersion = Annotated[
         text(r"[0-9]+\.[0-9]+\.[0-9]+"),
         "a chart version is text such as 3.5.0. A range or a number would let the controller change unplanned. "
         "Write all three parts",
-    ),
-]
-
-AddonVersion = Annotated[
-    str,
-    rule(
-        "CUT139",
-        text(r"v[0-9]+\.[0-9]+\.[0-9]+-eksbuild\.[0-9]+"),
-        "an add-on version is text such as v1.20.4-eksbuild.2. An unpinned add-on updates unplanned. Take one from "
-        "`aws eks describe-addon-versions`",
     ),
 ]
 
@@ -197,16 +198,6 @@ class Nodes(Model):
         return self.min_size, self.desired_size, self.max_size
 
 
-class Addons(Model):
-    """The EKS add-ons of a cluster, each pinned: an unpinned one updates unplanned."""
-
-    vpc_cni: AddonVersion = Field(description="vpc-cni")
-    kube_proxy: AddonVersion = Field(description="kube-proxy")
-    pod_identity_agent: AddonVersion = Field(description="eks-pod-identity-agent")
-    coredns: AddonVersion = Field(description="coredns")
-    metrics_server: AddonVersion = Field(description="metrics-server")
-
-
 class Controllers(Model):
     """Chart versions of what runs in the cluster."""
 
@@ -257,6 +248,14 @@ class Cluster(Model):
         description="under STANDARD EKS upgrades the cluster by itself when standard support ends",
     )
     deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
+    encryption_key_arn: KeyArn | None = Field(
+        default=None,
+        description="a KMS key of the region, by which EKS seals Secrets once more; left out: by its own key alone",
+        json_schema_extra=edited(
+            "given: in place, and for good; left out again, or another key: replaces the cluster, which is refused "
+            "while it serves"
+        ),
+    )
     service_cidr: ServiceCidr | None = Field(
         default=None,
         description="the range of Services; left out: EKS chooses; it cannot be changed later",

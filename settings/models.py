@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from settings.aws import Aws, StackName
+from settings.aws import AssumableRoleArn, Aws, StackName
 from settings.bindings import AUTO_MODE, AUTO_MODE_TAG
 from settings.clusters import NODE_PORTS, Cluster
 from settings.conditions import covers, meet, shared
 from settings.discovery import Mesh, ServiceDiscovery, VirtualNode
 from settings.existing_clusters import AnyCluster, ExistingCluster
+from settings.iam import Iam
 from settings.imports import Import, of_route
 from settings.listeners import AnyLoadBalancer, ExistingLoadBalancer
 from settings.load_balancers import LoadBalancer, LoadBalancerName
@@ -24,6 +25,7 @@ from settings.operation import Checks, Gate, Preview, Retirement, Rollout
 from settings.owner import Owner
 from settings.routes import Route, RouteName
 from settings.values import ClusterKey, DnsLabel, Model, Several, Weight, edited
+from settings.workloads import Egress, ServiceAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,6 +73,19 @@ class Settings(Model):
             "a namespace that the stack has made stays in the clusters, with its labels, and is nobody's then"
         ),
     )
+    pod_identities: dict[ServiceAccount, AssumableRoleArn] = Field(
+        default={},
+        description="the IAM roles of workloads in every cluster that the stack makes, by NAMESPACE/SERVICEACCOUNT; "
+        "each trusts pods.eks.amazonaws.com",
+        json_schema_extra=edited("taken out, its pods have no more credentials within the hour"),
+    )
+    allow_egress_to: Several[Egress] = Field(
+        default=(),
+        description="security groups of databases and caches, in the VPC or one that is peered with it, that let in "
+        "every cluster that the stack makes",
+        json_schema_extra=edited("taken out, the pods of every cluster are let in no more"),
+    )
+    iam: Iam = Field(default=Iam(), description="what every role has that the stack makes")
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
     import_: Import | None = Field(
@@ -143,6 +158,12 @@ class Settings(Model):
                 *(f"clusters.{key}.meshName" for key, one in self.own_clusters.items() if one.mesh_name),
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
+        for key in [
+            *(["podIdentities"] if self.pod_identities else []),
+            *(["allowEgressTo"] if self.allow_egress_to else []),
+        ]:
+            if not self.own_clusters:
+                yield f"{key} changes nothing: the stack makes no cluster, and who makes the others gives them theirs."
         for key, balancer in self.own_load_balancers.items():
             if balancer.names and balancer.hosted_zone:
                 continue

@@ -86,6 +86,9 @@ def _model(kind: type[Model], raw: Mapping[str, Any], wrong: frozenset[Path], at
             given[name] = _value(field.rebuild_annotation(), raw[key], wrong, (*at, key))
         else:
             given[name] = UNKNOWN if field.is_required() or key in meant else field.default
+    if kind.OTHERS:
+        right = [key for key in raw if key not in fields and (*at, key) not in wrong]
+        given |= {key: _value(kind.OTHERS, raw[key], wrong, (*at, key)) for key in right}
     return kind.model_construct(**given)
 
 

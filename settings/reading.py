@@ -290,7 +290,8 @@ def _models_at(path: list[str | int]) -> list[type[Model]]:
         if many:
             many = False
             continue
-        inside = [field.annotation for model in models for name, field in _named(model) if name == part]
+        inside: list[Any] = [field.annotation for model in models for name, field in _named(model) if name == part]
+        inside = inside or [model.OTHERS for model in models if model.OTHERS]
         models = [model for annotation in inside for model in _models(annotation)]
         many = any(get_origin(annotation) in {dict, tuple} for annotation in inside)
     return [] if many else models

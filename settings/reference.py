@@ -55,6 +55,7 @@ def _sections() -> Iterator[tuple[type[Model], str]]:
         for name, field in _fields(model):
             inner = f"{at}.{name}".removeprefix(".")
             waiting += [(one, inner + _step(field.annotation)) for one in _models(field.annotation)]
+        waiting += [(model.OTHERS, f"{at}.NAME")] if model.OTHERS else []
 
 
 def _section(model: type[Model], at: str) -> Iterator[str]:
@@ -64,6 +65,8 @@ def _section(model: type[Model], at: str) -> Iterator[str]:
     yield "| key | takes | left out | what it is for |\n|---|---|---|---|"
     for name, field in _fields(model):
         yield f"| `{name}` | {_takes(field.annotation)} | {_default(field)} | {_text(field.description or '')} |"
+    if model.OTHERS:
+        yield f"| any other name | map | | {(model.OTHERS.__doc__ or '').strip()} |"
     yield ""
 
 

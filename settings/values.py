@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 from zlib import crc32
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, JsonValue
@@ -208,5 +208,8 @@ def edited(words: str) -> dict[str, JsonValue]:
 
 class Model(BaseModel):
     """What all parts of the configuration share: frozen, camelCase in YAML, no key that nobody reads."""
+
+    OTHERS: ClassVar[type[Model] | None] = None
+    """What stands under keys that the user chooses, beside those that the model names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)

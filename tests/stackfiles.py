@@ -93,6 +93,12 @@ def stack_files(draw: DrawFn) -> dict[str, Any]:
         config["eks-cutover:preview"] = _maybe(draw, header=header, sourceCidrs=_some(_PEERS))
     if draw(st.booleans()):
         config |= draw(_discovery(clusters))
+    if draw(st.booleans()):
+        iam = f"arn:{_PARTITIONS.get(region, 'aws')}:iam::123456789012"
+        accounts = st.sampled_from(["web/web", "a/b.c", f"{'n' * 63}/{'s' * 253}"])
+        config["eks-cutover:podIdentities"] = draw(st.dictionaries(accounts, st.just(f"{iam}:role/a/b")))
+        boundary = st.just(f"{iam}:policy/boundary")
+        config["eks-cutover:iam"] = _maybe(draw, path=st.sampled_from(["/", "/a/b/"]), permissionsBoundary=boundary)
     return config
 
 
@@ -146,6 +152,7 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
         "podIdentityAgent": "v1.3.10-eksbuild.1",
         "coredns": "v1.13.1-eksbuild.1",
         "metricsServer": "v0.8.0-eksbuild.6",
+        **_maybe(draw, **{"aws-ebs-csi-driver": _addon(partition)}),
     }
     public = _some(_PUBLIC, 1) | st.just(40).map(lambda count: [f"203.0.113.{number}/32" for number in range(count)])
     return {
@@ -168,8 +175,18 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
             serviceCidr=st.sampled_from(_SERVICES),
             name=st.sampled_from(["shop", "s" * 63, "9"]),
             deletionProtection=st.booleans(),
+            encryptionKeyArn=st.just(f"arn:{partition}:kms:{region}:123456789012:key/1"),
         ),
     }
+
+
+def _addon(partition: str) -> st.SearchStrategy[dict[str, Any]]:
+    policy = f"arn:{partition}:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+    roles = [{"roleArn": f"arn:{partition}:iam::123456789012:role/ebs"}, {"policyArns": [policy]}]
+    accounts = st.sampled_from(["ebs-csi-controller-sa", "a.b"])
+    role = st.builds(lambda account, given: {"serviceAccount": account, **given}, accounts, st.sampled_from(roles))
+    optional = {"role": role, "configuration": st.just({"a": {"b": 1}}), "beforeNodes": st.just(False)}
+    return st.fixed_dictionaries({"version": st.just("v1.54.0-eksbuild.1")}, optional=optional)
 
 
 @st.composite

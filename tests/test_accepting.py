@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from benchmarks.stackfiles import is_let_through
 from tests.accepting import Cloud, emulated
 from tests.conftest import stack_config
+from tests.every_key import every_key
 from tests.settings.editing import edited
 from tests.stackfiles import STACK, stack_files
 
@@ -29,6 +30,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cloud]:
 
 def test_a_stack_file_that_ships_is_accepted(cloud: Cloud) -> None:
     assert cloud.refusals(stack_config("prod"), "prod") == []
+
+
+def test_every_key_is_accepted(cloud: Cloud) -> None:
+    assert cloud.refusals(every_key(), "prod") == []
 
 
 @pytest.mark.parametrize(

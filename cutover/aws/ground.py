@@ -17,7 +17,7 @@ from cutover.aws.described import described
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, at_once, client, pages, threads
 from cutover.rules.apart import Standing
-from cutover.rules.ground import Ground, pinned
+from cutover.rules.ground import Ground
 from settings.aws import account_of
 from settings.network import NewNetwork
 
@@ -99,7 +99,7 @@ def _read_addons(settings: Settings, account: boto3.Session) -> dict[tuple[str, 
 
     # EKS withdraws old versions, and a cluster that stands keeps its own.
     new = [key for key in settings.own_clusters if not _stands(eks, settings.eks_name(key))]
-    places = [(key, addon) for key in new for addon in pinned(settings.own_clusters[key])]
+    places = [(key, addon) for key in new for addon in settings.own_clusters[key].addons.pinned]
     return dict(zip(places, at_once(versions, places, _AT_ONCE), strict=True))
 
 

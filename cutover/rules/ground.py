@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from cutover.rules.existing_network import Subnet
     from cutover.rules.listener import Listener
     from settings import Settings
-    from settings.clusters import Cluster
 
 
 _SERVICE_RANGES = frozenset({"10.100.0.0/16", "172.20.0.0/16"})  # of which EKS chooses by itself
@@ -159,7 +158,7 @@ def _subnets(settings: Settings, ground: Ground) -> Iterator[Mistake]:
 def _addons(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for (key, addon), versions in ground.addons.items():
         cluster = settings.own_clusters[key]
-        wanted = pinned(cluster)[addon]
+        wanted = cluster.addons.pinned[addon]
         if wanted not in versions:
             there = f"Write one of {', '.join(versions[:3])}" if versions else "There is none at all"
             yield Mistake(
@@ -168,18 +167,6 @@ def _addons(settings: Settings, ground: Ground) -> Iterator[Mistake]:
                 f"{wanted} is no version of {addon} that EKS has for {cluster.version}. It would refuse the add-on "
                 f"once the cluster is up. {there} (aws eks describe-addon-versions)",
             )
-
-
-def pinned(cluster: Cluster) -> dict[str, str]:
-    """Return the versions of a cluster's add-ons, by EKS's names."""
-    addons = cluster.addons
-    return {
-        "vpc-cni": addons.vpc_cni,
-        "kube-proxy": addons.kube_proxy,
-        "eks-pod-identity-agent": addons.pod_identity_agent,
-        "coredns": addons.coredns,
-        "metrics-server": addons.metrics_server,
-    }
 
 
 def _entries(settings: Settings, ground: Ground) -> Iterator[Mistake]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settings.rules.clusters import cluster_mistakes, login_mistakes, partition_mistakes, security_group_mistakes
+from settings.rules.clusters import cluster_mistakes, login_mistakes, security_group_mistakes
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
 from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
 from settings.rules.imports import import_mistakes
@@ -15,8 +15,10 @@ from settings.rules.listeners import listener_mistakes
 from settings.rules.load_balancers import load_balancer_mistakes
 from settings.rules.names import joined_mistakes, name_mistakes
 from settings.rules.network import network_mistakes
+from settings.rules.partition import partition_mistakes
 from settings.rules.routes import route_mistakes
 from settings.rules.weights import rollout_mistakes, weight_mistakes
+from settings.rules.workloads import addon_mistakes, key_mistakes, workload_mistakes
 
 if TYPE_CHECKING:
     from settings.models import Settings
@@ -30,6 +32,9 @@ def mistakes(settings: Settings) -> list[Mistake]:
         load_balancer_mistakes,
         listener_mistakes,
         cluster_mistakes,
+        addon_mistakes,
+        key_mistakes,
+        workload_mistakes,
         existing_cluster_mistakes,
         joined_group_mistakes,
         partition_mistakes,

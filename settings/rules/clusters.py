@@ -1,4 +1,4 @@
-"""What is wrong between the keys of clusters: versions, add-ons, sizes, logins, partitions, security groups."""
+"""What is wrong between the keys of clusters: versions, add-ons, sizes, logins, security groups."""
 
 from __future__ import annotations
 
@@ -90,33 +90,6 @@ def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iter
             "missing while mesh.kind is appMesh. The mesh's objects would find no controller. "
             "Give the chart version of appmesh-controller, or set mesh.kind to none",
         )
-
-
-@as_far_as_known
-def partition_mistakes(settings: Settings) -> Iterator[Mistake]:
-    """Yield ARNs that are of another partition of AWS than the region."""
-    arns = {f"aws:assumeRoles[{place}].roleArn": role.role_arn for place, role in enumerate(settings.aws.assume_roles)}
-    for key, balancer in settings.own_load_balancers.items():
-        if balancer.certificate_arn:
-            arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
-        if balancer.dns.assume_role:
-            arns[f"loadBalancers.{key}.dns.assumeRole"] = balancer.dns.assume_role
-    for key, cluster in settings.own_clusters.items():
-        for name, entry in cluster.access_entries.items():
-            arns[f"clusters.{key}.accessEntries.{name}.principalArn"] = entry.principal_arn
-    for key, cluster in settings.existing_clusters.items():
-        registers = cluster.load_balancer_controller.iam_role_arn_to_assume
-        roles = {"existing.assumeRole": cluster.role, "loadBalancerController.iamRoleArnToAssume": registers}
-        arns |= {f"clusters.{key}.{where}": arn for where, arn in roles.items() if arn}
-    partition = settings.aws.partition
-    for key, arn in arns.items():
-        if not arn.startswith(f"arn:{partition}:"):
-            yield Mistake(
-                "CUT242",
-                key,
-                f"{arn} is not of {settings.aws.region}, whose ARNs begin with arn:{partition}. AWS would find nothing "
-                "of that name. Give one that begins so",
-            )
 
 
 @as_far_as_known

@@ -12,6 +12,7 @@ from pulumi import ResourceOptions
 from components.access import LoadBalancerAccess
 from components.cluster import Cluster, ClusterArgs
 from settings.clusters import Cluster as ClusterSettings
+from settings.iam import Iam
 from tests.conftest import KUBECONFIG, record, settings_of, stack_config
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def _recorded(
     protect: bool = False,
     partition: str = "aws",
     login: tuple[str, ...] = (),
+    iam: Iam | None = None,
     **changes: Any,
 ) -> Recorder:
     wanted = stack_config("prod")["eks-cutover:clusters"]["v1-36"] | changes
@@ -33,6 +35,7 @@ def _recorded(
         eks_name="prod-v1-36",
         partition=partition,
         login=login,
+        iam=iam or Iam(),
         vpc_id="vpc-1",
         private_subnet_ids=["private-1", "private-2"],
         load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
@@ -89,6 +92,63 @@ def test_every_addon_is_pinned_and_wins_over_what_it_finds() -> None:
     }
     for addon in addons.values():
         assert addon.inputs["resolveConflictsOnCreate"] == addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
+
+
+_EBS = {
+    "version": "v1.54.0-eksbuild.1",
+    "configuration": {"controller": {"replicaCount": 2}},
+    "role": {
+        "serviceAccount": "ebs-csi-controller-sa",
+        "policyArns": ["arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"],
+    },
+}
+
+
+def _with_addon(name: str, addon: dict[str, Any], **more: Any) -> Recorder:
+    addons = stack_config("prod")["eks-cutover:clusters"]["v1-36"]["addons"]
+    return _recorded(addons={**addons, name: addon}, **more)
+
+
+def test_any_other_addon_comes_after_nodes_and_after_the_role_of_its_pods() -> None:
+    recorder = _with_addon("aws-ebs-csi-driver", _EBS)
+    addon = recorder.of("eks:index:Addon")["v1-36-aws-ebs-csi-driver"]
+    assert (addon.inputs["addonName"], addon.inputs["addonVersion"]) == ("aws-ebs-csi-driver", "v1.54.0-eksbuild.1")
+    assert addon.inputs["configurationValues"] == {"controller": {"replicaCount": 2}}
+    assert "v1-36-nodes" in recorder.waits_for(addon)
+    association = recorder.of("PodIdentityAssociation")["v1-36-aws-ebs-csi-driver"]
+    assert "v1-36-aws-ebs-csi-driver" in recorder.waits_for(addon)
+    assert (association.inputs["namespace"], association.inputs["serviceAccount"]) == (
+        "kube-system",
+        "ebs-csi-controller-sa",
+    )
+    attached = recorder.of("RolePolicyAttachment")["v1-36-aws-ebs-csi-driver-AmazonEBSCSIDriverPolicy"].inputs
+    assert attached["policyArn"] == "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"
+    trust = json.loads(recorder.of("Role")["v1-36-aws-ebs-csi-driver"].inputs["assumeRolePolicy"])
+    assert trust["Statement"][0]["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+
+
+def test_an_addon_may_have_a_role_that_is_there_and_come_before_nodes() -> None:
+    role = {"serviceAccount": "cni", "namespace": "network", "roleArn": "arn:aws:iam::123456789012:role/cni"}
+    recorder = _with_addon("cni-of-ours", {"version": "v1.0.0-eksbuild.1", "role": role, "beforeNodes": True})
+    association = recorder.of("PodIdentityAssociation")["v1-36-cni-of-ours"].inputs
+    assert (association["roleArn"], association["namespace"]) == (role["roleArn"], "network")
+    assert "v1-36-cni-of-ours" not in recorder.of("Role")
+    assert "v1-36-cni-of-ours" in recorder.waits_for(recorder.of("ManagedNodeGroup")["v1-36-nodes"])
+    assert "configurationValues" not in recorder.of("eks:index:Addon")["v1-36-cni-of-ours"].inputs
+
+
+def test_what_an_organization_asks_of_roles_every_role_has() -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    iam = Iam.model_validate({"path": "/eks/", "permissionsBoundary": boundary})
+    roles = _with_addon("aws-ebs-csi-driver", _EBS, iam=iam).of("Role")
+    assert len(roles) == 2  # the third is the EKS component's, which the engine's tests look at
+    assert {(one.inputs["path"], one.inputs["permissionsBoundary"]) for one in roles.values()} == {("/eks/", boundary)}
+
+
+def test_secrets_are_sealed_by_a_key_where_one_is_given() -> None:
+    key = "arn:aws:kms:ap-northeast-1:123456789012:key/1"
+    assert _eks(_recorded(encryptionKeyArn=key))["encryptionConfigKeyArn"] == key
+    assert "encryptionConfigKeyArn" not in _eks(_recorded())
 
 
 def test_network_addons_come_before_nodes_and_what_runs_on_nodes_comes_after_them() -> None:
@@ -200,6 +260,7 @@ def test_two_clusters_differ_in_their_data_only() -> None:
             eks_name=f"prod-{key}",
             partition="aws",
             login=(),
+            iam=Iam(),
             vpc_id="vpc-1",
             private_subnet_ids=["private-1"],
             load_balancers={"public": NODE_PORTS},

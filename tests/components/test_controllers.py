@@ -11,6 +11,7 @@ from components.controllers import (
     LoadBalancerController,
     LoadBalancerControllerArgs,
 )
+from settings.iam import Iam
 from tests.conftest import PROJECT, record, stand_in
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def _load_balancer_controller() -> Recorder:
             region="ap-northeast-1",
             vpc_id="vpc-1",
             chart_version="3.5.0",
+            iam=Iam(),
             own_groups=OWN,
             deleted_with=stand_in("cluster"),
         )
@@ -42,6 +44,7 @@ def _mesh_controller() -> Recorder:
             region="ap-northeast-1",
             account_id="123456789012",
             chart_version="1.13.3",
+            iam=Iam(),
             deleted_with=stand_in("cluster"),
         )
         AppMeshController("v1-36", args)

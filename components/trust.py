@@ -1,0 +1,22 @@
+"""Which service of AWS may take a role, as trust policies say it. Refuses to own what a role may do."""
+
+from __future__ import annotations
+
+import json
+
+_DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
+
+
+def _trust(service: str, *actions: str) -> str:
+    statement = {"Effect": "Allow", "Principal": {"Service": service}}
+    statement["Action"] = actions[0] if len(actions) == 1 else list(actions)  # pyright: ignore[reportArgumentType]
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+POD_IDENTITY = _trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSession")
+"""Pods, by EKS Pod Identity."""
+
+
+def nodes(partition: str) -> str:
+    """Return the trust of nodes, which are EC2's, in a partition of AWS."""
+    return _trust(f"ec2.{_DOMAINS.get(partition, 'amazonaws.com')}", "sts:AssumeRole")

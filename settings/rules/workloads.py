@@ -1,0 +1,77 @@
+"""What is wrong between the keys of workloads and add-ons: roles that two would give, and those that nobody has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from settings.rules.mistake import Mistake, as_far_as_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from settings.models import Settings
+
+_CONTROLLERS = ("kube-system/aws-load-balancer-controller", "appmesh-system/appmesh-controller")
+
+
+@as_far_as_known
+def workload_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield what is wrong between what workloads need, and what controllers and add-ons have already."""
+    for account in settings.pod_identities:
+        if whose := _taken(settings).get(account):
+            yield Mistake(
+                "CUT250",
+                f"podIdentities.{account}",
+                f"{account} has a role already, which {whose} gives it. EKS has one role for a ServiceAccount, and "
+                "would refuse the second once the cluster is up. Leave it out here",
+            )
+    counts = Counter((one.security_group_id, port) for one in settings.allow_egress_to for port in one.ports)
+    for (group, port), count in counts.items():
+        if count > 1:
+            yield Mistake(
+                "CUT251",
+                "allowEgressTo",
+                f"{group} stands there {count} times with port {port}. EC2 would refuse the second rule halfway "
+                "through the update. Leave one out",
+            )
+
+
+@as_far_as_known
+def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield roles of add-ons that are two, or none."""
+    for key, cluster in settings.own_clusters.items():
+        for name, addon in cluster.addons.others.items():
+            if addon.role and bool(addon.role.role_arn) is bool(addon.role.policy_arns):
+                both = "roleArn and policyArns" if addon.role.role_arn else "neither roleArn nor policyArns"
+                yield Mistake(
+                    "CUT252",
+                    f"clusters.{key}.addons.{name}.role",
+                    f"{both}. Which role its pods have would not be clear, and without one their calls are denied. "
+                    "Write roleArn for a role that is there, or policyArns for one that is made",
+                )
+
+
+@as_far_as_known
+def key_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield keys of KMS that EKS could not use."""
+    for key, cluster in settings.own_clusters.items():
+        arn = cluster.encryption_key_arn
+        if arn and arn.split(":")[3] != settings.aws.region:
+            yield Mistake(
+                "CUT253",
+                f"clusters.{key}.encryptionKeyArn",
+                f"{arn} is a key of another region than {settings.aws.region}. EKS would refuse the cluster once the "
+                "network is up. Take a key of the cluster's region, or the replica there of one of several regions",
+            )
+
+
+def _taken(settings: Settings) -> Mapping[str, str]:
+    """Return the ServiceAccounts that have a role by another key, and by which."""
+    addons = {
+        f"{addon.role.namespace}/{addon.role.service_account}": f"clusters.{key}.addons.{name}"
+        for key, cluster in settings.own_clusters.items()
+        for name, addon in cluster.addons.others.items()
+        if addon.role
+    }
+    return {**addons, **dict.fromkeys(_CONTROLLERS, "the stack")}

@@ -1,0 +1,30 @@
+"""A stack file with every key that a real account asks for, on top of "prod": what the engine and AWS make of it."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from tests.conftest import stack_config
+
+ACCOUNT = "arn:aws:iam::123456789012"
+KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+EBS = {
+    "version": "v1.54.0-eksbuild.1",
+    "configuration": {"controller": {"replicaCount": 2}},
+    "role": {
+        "serviceAccount": "ebs-csi-controller-sa",
+        "policyArns": ["arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy"],
+    },
+}
+
+
+def every_key() -> dict[str, Any]:
+    """Return the configuration."""
+    config = copy.deepcopy(stack_config("prod"))
+    for cluster in config["eks-cutover:clusters"].values():
+        cluster["addons"]["aws-ebs-csi-driver"] = copy.deepcopy(EBS)
+        cluster["encryptionKeyArn"] = KEY
+    config["eks-cutover:iam"] = {"path": "/eks/", "permissionsBoundary": f"{ACCOUNT}:policy/boundary"}
+    config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}
+    return config
