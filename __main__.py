@@ -26,7 +26,8 @@ shared = shared_layer(settings, cloud)
 routes = route_layer(settings, shared, cloud)
 counts = node_counts.wanted(settings)
 clusters = {
-    key: cluster_layer(settings, key, shared, routes, cloud, node_count=counts.get(key)) for key in settings.clusters
+    key: cluster_layer(settings, key, shared, routes, cloud, node_counts=counts.get(key, {}))
+    for key in settings.clusters
 }
 
 pulumi.export("version", VERSION)

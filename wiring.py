@@ -132,11 +132,11 @@ def cluster_layer(
     routes: dict[str, Route],
     cloud: aws.Provider,
     *,
-    node_count: int | None,
+    node_counts: Mapping[str, int],
 ) -> Cluster | ExistingCluster:
     """Declare one cluster, its controllers, its bindings and its mesh; all but the mesh protected while it serves."""
     layers = _Layers(settings, shared, routes, cloud)
-    return layers.own(key, node_count) if key in settings.own_clusters else layers.existing(key)
+    return layers.own(key, node_counts) if key in settings.own_clusters else layers.existing(key)
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class _Layers:
     routes: dict[str, Route]
     cloud: aws.Provider
 
-    def own(self, key: str, node_count: int | None) -> Cluster:
+    def own(self, key: str, node_counts: Mapping[str, int]) -> Cluster:
         """Declare a cluster of the stack's own, and all that stands in it."""
         settings, cloud = self.settings, self.cloud
         wanted, network = settings.own_clusters[key], _given(self.shared.network)
@@ -165,7 +165,7 @@ class _Layers:
                 vpc_id=network.vpc_id,
                 private_subnet_ids=network.private_subnet_ids,
                 load_balancers=self._access(key),
-                node_count=node_count,
+                node_counts=node_counts,
             ),
             ResourceOptions(providers=[cloud], protect=protect),
         )

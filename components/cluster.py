@@ -7,7 +7,7 @@ ports on which they reach its nodes.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pulumi
@@ -16,9 +16,9 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions, ResourceTransformResult
 
-from components import access, trust
+from components import access
 from components.addons import Addons
-from settings.owner import SIZES_TAG
+from components.nodes import NodeGroups, NodeGroupsArgs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,15 +29,13 @@ if TYPE_CHECKING:
     from settings.clusters import Cluster as ClusterSettings
     from settings.iam import Iam
 
-_NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
-
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
     """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's.
 
     ``login`` is what `aws eks get-token` needs besides, to be whom the provider of AWS is: EKS knows nobody else yet.
-    ``node_count`` is how many nodes there are to be now; None leaves the number of those that are there alone.
+    ``node_counts`` is how many nodes a group is to have now; the number of one that it does not name is left alone.
     """
 
     cluster: ClusterSettings
@@ -48,7 +46,7 @@ class ClusterArgs:
     vpc_id: pulumi.Input[str]
     private_subnet_ids: Sequence[pulumi.Input[str]]
     load_balancers: Mapping[str, access.LoadBalancerAccess]
-    node_count: int | None = None
+    node_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
@@ -66,25 +64,6 @@ def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], Resource
         return ResourceTransformResult(_with(args.props, "vpcConfig", opened), args.opts)
 
     return opening
-
-
-def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
-    """Return what says how many nodes the group of the EKS component is to have now, or leaves their number alone.
-
-    The component is told the same each time: what it is told it shows as a change, also where nothing is to be done.
-    """
-
-    def counting(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != "aws:eks/nodeGroup:NodeGroup":
-            return None
-        if now is not None:
-            counted = _with(args.props, "scalingConfig", lambda sizes: {**sizes, "desiredSize": now})
-            return ResourceTransformResult(counted, args.opts)
-        # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
-        left = ResourceOptions(ignore_changes=["scalingConfig.desiredSize"])
-        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, left))
-
-    return counting
 
 
 def _roles(iam: Iam) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
@@ -124,8 +103,8 @@ class Cluster(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.eks = self._control_plane()
         addons = Addons(self, name, self.eks, args.cluster, args.iam)
-        nodes = self._nodes(addons.before_nodes())
-        on_nodes = addons.on_nodes([nodes])
+        nodes = NodeGroups(self, name, self._node_groups_args(addons.before_nodes())).groups
+        on_nodes = addons.on_nodes(nodes)
         # Managed nodes have only the security group that EKS makes for the cluster.
         self.security_group_id = self.eks.eks_cluster.vpc_config.cluster_security_group_id
         access.let_in(self, name, self.security_group_id, args.load_balancers)
@@ -134,7 +113,7 @@ class Cluster(pulumi.ComponentResource):
         for entry, granted in args.cluster.access_entries.items():
             self._grant_access(entry, granted)
         self.kubernetes = access.kubernetes(
-            name, self._kubeconfig(), args.eks_name, ResourceOptions(parent=self, depends_on=[nodes, *on_nodes])
+            name, self._kubeconfig(), args.eks_name, ResourceOptions(parent=self, depends_on=[*nodes, *on_nodes])
         )
         self.register_outputs({"eksName": self.eks_name})
 
@@ -174,42 +153,15 @@ class Cluster(pulumi.ComponentResource):
             ),
         )
 
-    def _nodes(self, after: Sequence[pulumi.Resource]) -> eks.ManagedNodeGroup:
-        name, nodes = f"{self._name}-nodes", self._args.cluster.nodes
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=trust.nodes(self._args.partition),
-            path=self._args.iam.path,
-            permissions_boundary=self._args.iam.permissions_boundary,
-            opts=ResourceOptions(parent=self),
-        )
-        attachments = [
-            aws.iam.RolePolicyAttachment(
-                f"{name}-{policy}",
-                role=role.name,
-                policy_arn=f"arn:{self._args.partition}:iam::aws:policy/{policy}",
-                opts=ResourceOptions(parent=self),
-            )
-            for policy in _NODE_POLICIES
-        ]
-        return eks.ManagedNodeGroup(
-            name,
+    def _node_groups_args(self, after: Sequence[pulumi.Resource]) -> NodeGroupsArgs:
+        return NodeGroupsArgs(
             cluster=self.eks,
-            node_role_arn=role.arn,
+            groups=self._args.cluster.node_groups,
+            counts=self._args.node_counts,
             subnet_ids=self._args.private_subnet_ids,
-            operating_system=eks.OperatingSystem[nodes.operating_system],
-            instance_types=nodes.instance_types,
-            capacity_type=nodes.capacity_type,
-            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
-                min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
-            ),
-            enable_imd_sv2=True,
-            tags={SIZES_TAG: "/".join(map(str, nodes.sizes))},
-            opts=ResourceOptions(
-                parent=self,
-                depends_on=[*after, *attachments],
-                transforms=[_counting(self._args.node_count)],
-            ),
+            partition=self._args.partition,
+            iam=self._args.iam,
+            after=after,
         )
 
     def _grant_access(self, entry: str, granted: AccessEntry) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import Field
 
 from settings.addons import Addons
 from settings.aws import RoleArn
 from settings.bindings import CONTROLLERS, BindingApi
+from settings.nodes import ONE_GROUP, AnyNodes, Nodes
 from settings.values import (
     DNS_LABEL,
     NOWHERE,
@@ -21,47 +21,19 @@ from settings.values import (
     Several,
     cidr,
     edited,
-    refused,
     rule,
     text,
     within,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # among providers and their customers
-
-MAX_INSTANCE_TYPES = 20  # of a node group (EKS's API reference)
 
 MAX_PUBLIC_CIDRS = 40
 
 _WIDEST = 8  # no organisation has more, and 40 of them are a sixth of everyone
-
-_ARM = re.compile(r"a1\.|[a-z]+[0-9]+g")  # AWS names a Graviton processor by a g behind the generation
-
-
-def one_node_group(types: Sequence[str]) -> Sequence[str]:
-    """Check that all instance types run one machine image, and that they are not more than EKS takes."""
-    arm = [name for name in types if _ARM.match(name)]
-    if arm and len(arm) < len(types):
-        says = f"{', '.join(arm)} has an Arm processor, and the others have none. A node group has one machine image"
-        raise refused("CUT104", f"{says}, so EKS would refuse it. Keep to one kind")
-    if len(types) > MAX_INSTANCE_TYPES:
-        says = f"more than {MAX_INSTANCE_TYPES} instance types. EKS would refuse the node group once the cluster is up"
-        raise refused("CUT105", f"{says}. Leave some out")
-    return types
-
-
-def nodes(least: int) -> BeforeValidator:
-    """Take a number of nodes of at least ``least``."""
-    return rule(
-        "CUT107",
-        lambda value: type(value) is int and value >= least,
-        f"a number of nodes here is a whole number of at least {least}. EKS would refuse another, or have no node "
-        "for the add-ons. Write e.g. 3, without quotes",
-    )
-
 
 Version = Annotated[
     str,
@@ -103,17 +75,6 @@ ClusterName = Annotated[
     ),
 ]
 
-InstanceType = Annotated[
-    str,
-    rule(
-        "CUT129",
-        text(r"[a-z]+[a-z0-9-]*[0-9][a-z0-9-]*\.(nano|micro|small|medium|large|[0-9]*xlarge|metal(-[0-9]+xl)?)"),
-        "this is no EC2 instance type. EKS would refuse the node group once the cluster is up. Write e.g. m7i.large",
-    ),
-]
-
-InstanceTypes = Annotated[Several[InstanceType], AfterValidator(one_node_group)]
-
 ChartVersion = Annotated[
     str,
     rule(
@@ -134,10 +95,6 @@ AccessPolicy = Annotated[
     ),
 ]
 
-NodeMinimum = Annotated[int, nodes(0)]
-
-NodeCount = Annotated[int, nodes(1)]
-
 RestrictedCidr = Annotated[
     str,
     rule(
@@ -156,46 +113,6 @@ RestrictedCidr = Annotated[
 ]
 
 NODE_PORTS = (30000, 32767)  # the API server's default range
-
-
-class Nodes(Model):
-    """The managed node group of a cluster."""
-
-    instance_types: InstanceTypes = Field(
-        min_length=1,
-        description="EC2 instance types; a change replaces the group",
-        json_schema_extra=edited("replaces the nodes, which is refused while the cluster serves"),
-    )
-    min_size: NodeMinimum = Field(
-        description="the least number of nodes",
-        json_schema_extra=edited("in place; where there are fewer nodes, that many come"),
-    )
-    desired_size: NodeCount = Field(
-        description="the number of nodes at the start, and again when it is edited; in between an autoscaler's",
-        json_schema_extra=edited(
-            "gives that many nodes; where somebody has changed their number meanwhile, it takes none away, which the "
-            "preview says"
-        ),
-    )
-    max_size: NodeCount = Field(
-        description="the greatest number of nodes",
-        json_schema_extra=edited("in place; where there are more nodes, the others go"),
-    )
-    operating_system: Literal["AL2023", "BOTTLEROCKET"] = Field(
-        default="AL2023",
-        description="the node image",
-        json_schema_extra=edited("replaces the nodes, which is refused while the cluster serves"),
-    )
-    capacity_type: Literal["ON_DEMAND", "SPOT"] = Field(
-        default="ON_DEMAND",
-        description="how the nodes are bought",
-        json_schema_extra=edited("replaces the nodes, which is refused while the cluster serves"),
-    )
-
-    @property
-    def sizes(self) -> tuple[int, int, int]:
-        """The least, the desired and the greatest number of nodes."""
-        return self.min_size, self.desired_size, self.max_size
 
 
 class Controllers(Model):
@@ -235,7 +152,7 @@ class Cluster(Model):
         description="the Kubernetes version; a new version is a new key",
         json_schema_extra=edited("refused: it would upgrade the cluster in place"),
     )
-    nodes: Nodes = Field(description="its nodes")
+    nodes: AnyNodes = Field(description="its nodes: one group, or groups by name ({NAME: {...}})")
     addons: Addons = Field(description="its add-ons")
     controllers: Controllers = Field(description="its controllers")
     endpoint: Endpoint = Field(default=Endpoint(), description="its API endpoint")
@@ -275,6 +192,11 @@ class Cluster(Model):
         description="the name of its App Mesh mesh; left out: its name in EKS",
         json_schema_extra=edited("replaces the mesh; without one nothing reads it, which every run says"),
     )
+
+    @property
+    def node_groups(self) -> dict[str, Nodes]:
+        """Its node groups by name; where the file has one, that is called nodes."""
+        return {ONE_GROUP: self.nodes} if isinstance(self.nodes, Nodes) else self.nodes
 
     @property
     def own(self) -> bool:

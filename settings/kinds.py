@@ -21,6 +21,7 @@ _TOLD_APART: tuple[tuple[str | None, ...], ...] = (
     ("loadBalancers", None, "zone"),
     ("loadBalancers", None, "existing"),
     ("clusters", None),
+    ("clusters", None, "nodes"),
 )
 
 

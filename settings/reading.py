@@ -10,7 +10,8 @@ import json
 import os.path
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import pulumi
 from pydantic import ValidationError
@@ -286,15 +287,27 @@ def _fields(path: list[str | int]) -> list[tuple[str, FieldInfo]]:
 def _models_at(path: list[str | int]) -> list[type[Model]]:
     models: list[type[Model]] = [Settings]
     many = False  # whether the next part is a map's key or a place in a list, which the user chose
+    single = False  # whether it may be a field all the same
     for part in path:
-        if many:
+        if many and part not in {name for model in models if single for name, _ in _named(model)}:
             many = False
             continue
         inside: list[Any] = [field.annotation for model in models for name, field in _named(model) if name == part]
         inside = inside or [model.OTHERS for model in models if model.OTHERS]
         models = [model for annotation in inside for model in _models(annotation)]
-        many = any(get_origin(annotation) in {dict, tuple} for annotation in inside)
-    return [] if many else models
+        kinds = {get_origin(_plain(one)) for annotation in inside for one in _alternatives(annotation)}
+        many, single = bool(kinds & {dict, tuple}), None in kinds
+    return [] if many and not single else models
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """Return the types of which a value may be one."""
+    plain = _plain(annotation)
+    return get_args(plain) if get_origin(plain) in {Union, UnionType} else (plain,)
+
+
+def _plain(annotation: Any) -> Any:
+    return _plain(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
 def _named(model: type[Model]) -> list[tuple[str, FieldInfo]]:

@@ -218,7 +218,7 @@ class _EmulatedAws(Mocks):
         return {rpc._special_sig_key: rpc._special_resource_sig, "urn": urn, "id": made}  # pyright: ignore[reportPrivateUsage]
 
     def _node_group(self, name: str, inputs: dict[str, Any]) -> None:
-        same = ("capacityType", "instanceTypes", "nodeRoleArn", "scalingConfig", "subnetIds")
+        same = ("capacityType", "instanceTypes", "labels", "nodeRoleArn", "scalingConfig", "subnetIds", "taints")
         given = {key: inputs[key] for key in same if key in inputs}
         cluster = self._cluster_of(inputs)["name"]
         self._make("aws:eks/nodeGroup:NodeGroup", name, {**given, "clusterName": cluster})

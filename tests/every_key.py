@@ -18,6 +18,17 @@ EBS = {
     },
 }
 
+BATCH: dict[str, Any] = {
+    "instanceTypes": ["m7i.large"],
+    "minSize": 0,
+    "desiredSize": 1,
+    "maxSize": 4,
+    "capacityType": "SPOT",
+    "diskSize": 100,
+    "labels": {"pool": "batch"},
+    "taints": [{"key": "batch", "value": "yes", "effect": "NO_SCHEDULE"}],
+}
+
 
 def every_key() -> dict[str, Any]:
     """Return the configuration."""
@@ -25,6 +36,7 @@ def every_key() -> dict[str, Any]:
     for cluster in config["eks-cutover:clusters"].values():
         cluster["addons"]["aws-ebs-csi-driver"] = copy.deepcopy(EBS)
         cluster["encryptionKeyArn"] = KEY
+        cluster["nodes"] = {"nodes": cluster["nodes"], "batch": copy.deepcopy(BATCH)}
     config["eks-cutover:iam"] = {"path": "/eks/", "permissionsBoundary": f"{ACCOUNT}:policy/boundary"}
     config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}
     return config

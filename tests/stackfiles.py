@@ -155,15 +155,28 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
         **_maybe(draw, **{"aws-ebs-csi-driver": _addon(partition)}),
     }
     public = _some(_PUBLIC, 1) | st.just(40).map(lambda count: [f"203.0.113.{number}/32" for number in range(count)])
+    label = st.sampled_from(["pool", "example.com/A.b_c", "k" * 63])
+    taint = st.fixed_dictionaries({"key": label, "effect": st.sampled_from(["NO_SCHEDULE", "NO_EXECUTE"])})
+    nodes = {
+        "instanceTypes": draw(types),
+        "minSize": least,
+        "desiredSize": most,
+        "maxSize": most,
+        **_maybe(draw, capacityType=st.just("SPOT"), operatingSystem=st.just("BOTTLEROCKET")),
+    }
+    another = {
+        **nodes,
+        **_maybe(
+            draw,
+            labels=st.dictionaries(label, st.sampled_from(["v" * 63, "1.b_c"]), max_size=3),
+            taints=st.lists(taint, max_size=2, unique_by=lambda one: one["key"]),
+            diskSize=st.sampled_from([1, 16384]),
+        ),
+    }
+    name = draw(st.sampled_from(["batch", "g" * 40]))
     return {
         "version": f"1.{minor}",
-        "nodes": {
-            "instanceTypes": draw(types),
-            "minSize": least,
-            "desiredSize": most,
-            "maxSize": most,
-            **_maybe(draw, capacityType=st.just("SPOT"), operatingSystem=st.just("BOTTLEROCKET")),
-        },
+        "nodes": draw(st.sampled_from([nodes, {"nodes": nodes, name: another}])),
         "addons": addons,
         "controllers": {"loadBalancer": "3.5.0", **draw(st.sampled_from([{}, {"appMesh": "1.13.3"}]))},
         **_maybe(

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cutover.rules.verdict import Objects
     from cutover.rules.way import Way
     from settings import Settings
+    from settings.nodes import Nodes
     from settings.routes import Route
 
 _T = TypeVar("_T")
@@ -188,14 +189,19 @@ class Reads:
                 counts[balancer] += sum(not rule["IsDefault"] for rule in rules)
         return counts
 
-    def processors(self) -> Processors:
-        """Return the vCPU of all Standard instances that are bought as the cluster's are, and their quota."""
+    def processors(self) -> Sequence[Processors]:
+        """Return the vCPU of all Standard instances that are bought as the cluster's are, and their quotas."""
         if self._key not in self._settings.own_clusters:
             raise Unread(f"the nodes of {self._key} are its maker's")
-        nodes = self._settings.own_clusters[self._key].nodes
-        if strange := [one for one in nodes.instance_types if _family(one) not in _STANDARD]:
+        groups = self._settings.own_clusters[self._key].node_groups.values()
+        types = {one for nodes in groups for one in nodes.instance_types}
+        if strange := sorted(one for one in types if _family(one) not in _STANDARD):
             raise Unread(f"{', '.join(strange)} has a quota of its own", "Look it up in Service Quotas")
-        code, spot = _STANDARD_CODES[nodes.capacity_type], nodes.capacity_type == "SPOT"
+        bought = sorted({nodes.capacity_type for nodes in groups})
+        return [self._quota(how, [nodes for nodes in groups if nodes.capacity_type == how]) for how in bought]
+
+    def _quota(self, bought: str, groups: Sequence[Nodes]) -> Processors:
+        code, spot = _STANDARD_CODES[bought], bought == "SPOT"
         running = [
             instance
             for reservation in pages(
@@ -207,16 +213,19 @@ class Reads:
             for instance in reservation["Instances"]
             if _family(instance["InstanceType"]) in _STANDARD and (instance.get("InstanceLifecycle") == "spot") is spot
         ]
-        sizes = self._sizes({instance["InstanceType"] for instance in running} | set(nodes.instance_types))
+        types = {one for nodes in groups for one in nodes.instance_types}
+        sizes = self._sizes({instance["InstanceType"] for instance in running} | types)
+        greatest = [max(sizes[one] for one in nodes.instance_types) for nodes in groups]
+        own = {"Key": "eks:cluster-name", "Value": self._name}
         quota = self._quotas.get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
         return Processors(
             code=code,
             limit=int(quota["Value"]),
             used=sum(sizes[instance["InstanceType"]] for instance in running),
-            nodes=sum(
-                {"Key": "eks:cluster-name", "Value": self._name} in instance.get("Tags", []) for instance in running
-            ),
-            per_node=max(sizes[one] for one in nodes.instance_types),
+            own=sum(sizes[instance["InstanceType"]] for instance in running if own in instance.get("Tags", [])),
+            most=sum(nodes.max_size for nodes in groups),
+            full=sum(nodes.max_size * size for nodes, size in zip(groups, greatest, strict=True)),
+            per_node=max(greatest),
         )
 
     def insights(self, peer: str) -> Insights:

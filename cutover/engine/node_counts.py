@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from settings import Settings
 
 
-def wanted(settings: Settings) -> dict[str, int | None]:
-    """Return by cluster how many nodes this run is to leave, or None where it leaves their number alone; say it."""
-    groups = node_counts.read(settings)
-    for key, group in groups.items() if pulumi.runtime.is_dry_run() else ():
-        for text, warns in words(key, settings.own_clusters[key].nodes, group, serves=settings.serving(key)):
-            (pulumi.log.warn if warns else pulumi.log.info)(text)
-    return {key: count(settings.own_clusters[key].nodes, group) for key, group in groups.items()}
+def wanted(settings: Settings) -> dict[str, dict[str, int]]:
+    """Return by cluster and group how many nodes this run is to leave; the number of others is left alone. Say it."""
+    found: dict[str, dict[str, int]] = {}
+    for (key, name), group in node_counts.read(settings).items():
+        cluster = settings.own_clusters[key]
+        if (becomes := count(cluster.node_groups[name], group)) is not None:
+            found.setdefault(key, {})[name] = becomes
+        for text, warns in words(key, cluster, name, group, serves=settings.serving(key)):
+            if pulumi.runtime.is_dry_run():
+                (pulumi.log.warn if warns else pulumi.log.info)(text)
+    return found

@@ -15,6 +15,7 @@ from pulumi.automation.errors import CommandError
 from cutover.calls import told
 from cutover.rules.run import Run, Step, Weights
 from settings.imports import LISTENER_RULE, TARGET_GROUP
+from settings.nodes import NODE_GROUP
 from settings.owner import CLUSTER_TAG
 from settings.values import KEY_FORM
 
@@ -105,6 +106,7 @@ class _Notes:
             causes=tuple(sorted(metadata.keys or ())),
             protected=was,
             lifted=was and new is not None and not becomes,
+            emptied=kind == NODE_GROUP and _size(new or old) == 0,
         )
         if step.op != "same" and kind != "pulumi:pulumi:Stack":
             self.steps.append(step)
@@ -115,6 +117,10 @@ class _Notes:
         if kind == LISTENER_RULE and name.endswith("-weighted"):
             _, after = self.forwards.get(name, ((), ()))
             self.forwards[name] = (_weights(old), after if step.op == "delete-replaced" else _weights(new))
+
+
+def _size(state: Any) -> Any:
+    return (state.inputs or {}).get("scalingConfig", {}).get("desiredSize") if state else None
 
 
 def _weights(state: Any) -> Weights:

@@ -32,15 +32,18 @@ class Subnet:
 
 @dataclass(frozen=True, kw_only=True)
 class Processors:
-    """EC2's quota of vCPU for a cluster's nodes, by its ``code`` in Service Quotas, and what of it is used.
+    """EC2's quota of vCPU for nodes that are bought alike, by its ``code`` in Service Quotas, and what of it is used.
 
-    ``nodes`` are those of the cluster that run now, ``per_node`` the vCPU of the greatest type that it may start.
+    ``own`` are those vCPU of the cluster's nodes that run now, ``full`` those of ``most`` nodes, which its groups may
+    have; ``per_node`` are those of the greatest type that it may start.
     """
 
     code: str
     limit: int
     used: int
-    nodes: int
+    own: int
+    most: int
+    full: int
     per_node: int
 
 
@@ -92,7 +95,7 @@ class Facts:
     subnets: Sequence[Subnet] | Unread
     limits: Mapping[str, int] | Unread
     rules: Mapping[str, int] | Unread
-    processors: Processors | Unread
+    processors: Sequence[Processors] | Unread
     insights: Insights | Unread
     support: Support
     here: Objects

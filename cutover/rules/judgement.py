@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from cutover.rules.gate import shares
 from cutover.rules.run import UNKNOWN
 from settings.imports import INGRESS_RULE, LISTENER_RULE, TARGET_GROUP
+from settings.nodes import NODE_GROUP
 from settings.values import order_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _NOTHING_IN_AWS = ("eks-cutover:", "eks:index:")  # components, whose parts are 
 _WEIGHT = re.compile(r"actions\[\d+\]\.forward\.targetGroups\[\d+\]\.weight")
 _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weight))?)?")
 _ACCESS = ("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+_TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _CLUSTER = "aws:eks/cluster:Cluster"
 _EXISTING = "eks-cutover:existing_cluster:ExistingCluster"
 _BY_HAND = "If it must be, apply it alone with `pulumi up`, and watch `cutover status` meanwhile"
@@ -240,6 +242,8 @@ class _Judge:
     def unprotected(self, step: Step) -> Iterator[Violation]:
         """Judge that a resource is no longer protected, which is right where its weight goes to 0 with it."""
         cluster, route = cluster_of(step), route_of(step)
+        if self._empty(step):
+            return
         if shared(step) or _weighted(step):
             what, serves = step.name, any(after for name, (_, after) in self._weights.items() if route in {None, name})
         else:
@@ -299,7 +303,12 @@ class _Judge:
         if step.type == INGRESS_RULE:
             return step.protected  # ports through which nothing goes are not
         kept = _component(step) == "namespaces" and step.op == "delete"  # dropped from the state alone
-        return not kept and step.type not in _ACCESS
+        return not kept and step.type not in _ACCESS and not self._empty(step)
+
+    def _empty(self, step: Step) -> bool:
+        """Tell whether a step is of a node group that has, or is to have, no node."""
+        groups = {one.name for one in (*self._run.steps, *self._run.kept) if one.emptied}
+        return step.type in (NODE_GROUP, _TEMPLATE) and step.name.removesuffix("-launchTemplate") in groups
 
     def _stays(self, cluster: str, route: str | None) -> bool:
         """Tell whether a cluster that serves still does after the run, in a route or in any."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from settings.nodes import Nodes
+
 if TYPE_CHECKING:
-    from settings.clusters import Nodes
+    from settings.clusters import Cluster
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,8 @@ class Group:
 def count(nodes: Nodes, group: Group) -> int | None:
     """Return how many nodes an update is to leave, or None where their number is none of its business."""
     applied = group.applied
+    if nodes.leaving:
+        return 0 if group.desired or applied != nodes.sizes else None
     if applied == nodes.sizes or (applied is None and (group.least, group.most) == (nodes.min_size, nodes.max_size)):
         # Below the minimum is what an update leaves that EKS has refused, since tags are written first.
         return None if group.desired >= nodes.min_size else nodes.min_size
@@ -39,19 +43,23 @@ def count(nodes: Nodes, group: Group) -> int | None:
     return min(max(becomes, nodes.min_size), nodes.max_size)
 
 
-def words(key: str, nodes: Nodes, group: Group, *, serves: bool) -> list[tuple[str, bool]]:
+def words(key: str, cluster: Cluster, name: str, group: Group, *, serves: bool) -> list[tuple[str, bool]]:
     """Return what to say of a cluster's nodes in a preview, and of each text whether it is a warning."""
+    nodes, where = cluster.node_groups[name], f"clusters.{key}.nodes"
+    if not isinstance(cluster.nodes, Nodes):
+        where += f".{name}"
     becomes, said = count(nodes, group), list[tuple[str, bool]]()
+    there = "" if isinstance(cluster.nodes, Nodes) else f" in {name}"
     if becomes is not None and becomes != group.desired:
         moves = " It serves, and what runs on the others moves: look at the need of each group first (cutover status)."
         fewer = serves and becomes < group.desired
-        text = f"clusters.{key}.nodes: {key} has {group.desired} nodes, and {becomes} after this update."
+        text = f"{where}: {key} has {group.desired} nodes{there}, and {becomes} after this update."
         said.append((f"{text}{moves if fewer else ''}", fewer))
     lowered = group.applied is not None and nodes.desired_size < group.applied[1]
     if lowered and becomes is not None and becomes == group.desired > nodes.desired_size:
         said.append(
             (
-                f"clusters.{key}.nodes.desiredSize: {nodes.desired_size} takes no node away. {key} has {becomes}, "
+                f"{where}.desiredSize: {nodes.desired_size} takes no node away. {key} has {becomes}{there}, "
                 "since an autoscaler or somebody else has changed their number meanwhile. To have no more than "
                 f"{nodes.desired_size}, write maxSize: {nodes.desired_size}.",
                 True,

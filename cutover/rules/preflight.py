@@ -17,7 +17,7 @@ from cutover.rules.verdict import Unread, Verdict, known, some
 
 if TYPE_CHECKING:
     from cutover.rules.check import Judged
-    from cutover.rules.facts import Answer, Facts, Subnet
+    from cutover.rules.facts import Answer, Facts, Processors, Subnet
     from cutover.rules.verdict import Objects, Row
 
 
@@ -160,14 +160,24 @@ def _limit(facts: Facts, name: str) -> int:
     return limits[name]
 
 
-def _processors(facts: Facts) -> Judged:
-    seen, nodes = known(facts.processors), facts.account.settings.own_clusters[facts.key].nodes
-    grown = seen.used + max(0, nodes.max_size - seen.nodes) * seen.per_node
-    evidence = f"{seen.used} of {seen.limit} used; {facts.key} at maxSize {nodes.max_size}: {grown}"
+def _processors(given: tuple[str, Processors | Unread]) -> Judged:
+    key, seen = given[0], known(given[1])
+    grown = seen.used + max(0, seen.full - seen.own)
+    evidence = f"{seen.used} of {seen.limit} used; {key} at maxSize {seen.most}: {grown}"
     cure = f"Ask Service Quotas for {grown} ({seen.code}): without them new nodes do not start"
     if seen.used + seen.per_node > seen.limit:
         return Verdict.BAD, evidence, cure
     return (Verdict.WARN, evidence, cure) if grown > seen.limit else (Verdict.OK, evidence, "")
+
+
+def _quotas(facts: Facts) -> list[tuple[str, tuple[str, Processors | Unread]]]:
+    """Return the quotas that count for a cluster of the stack's own, each by its code where they are several."""
+    if facts.key not in facts.account.settings.own_clusters:
+        return []
+    if isinstance(facts.processors, Unread):
+        return [("", (facts.key, facts.processors))]
+    several = len(facts.processors) > 1
+    return [(one.code if several else "", (facts.key, one)) for one in facts.processors]
 
 
 def _support(facts: Facts) -> Judged:
@@ -285,7 +295,7 @@ CHECKS = (
         cure="Ask Service Quotas for as many as the row says.",
         page="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html",
         judged=_processors,
-        each=lambda facts: [("", facts)] if facts.key in facts.account.settings.own_clusters else [],
+        each=_quotas,
     ),
     Check(
         code="CUT010",

@@ -27,7 +27,8 @@ class Step:
 
     ``paths`` are the properties that differ; an update without any is one whose provider did not say. ``causes`` are
     those that make it a replacement. ``protected`` is whether the state protects the resource, and ``lifted`` whether
-    this run takes that away. ``keys`` are those of clusters that the form of a key does not tell in a name.
+    this run takes that away. ``emptied`` is whether it is a node group that has, or
+    is to have, no node. ``keys`` are those of clusters that the form of a key does not tell in a name.
     """
 
     op: str
@@ -38,6 +39,7 @@ class Step:
     causes: tuple[str, ...] = ()
     protected: bool = False
     lifted: bool = False
+    emptied: bool = False
     keys: frozenset[str] = frozenset()
 
 

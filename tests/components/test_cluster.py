@@ -137,6 +137,37 @@ def test_an_addon_may_have_a_role_that_is_there_and_come_before_nodes() -> None:
     assert "configurationValues" not in recorder.of("eks:index:Addon")["v1-36-cni-of-ours"].inputs
 
 
+_GROUP = {"instanceTypes": ["m7i.xlarge"], "minSize": 0, "desiredSize": 1, "maxSize": 4}
+_BATCH = {
+    **_GROUP,
+    "diskSize": 100,
+    "labels": {"pool": "batch"},
+    "taints": [{"key": "batch", "value": "yes", "effect": "NO_SCHEDULE"}, {"key": "slow", "effect": "NO_EXECUTE"}],
+}
+
+
+def test_several_node_groups_share_a_role_and_the_one_called_nodes_is_the_only_one_of_before() -> None:
+    recorder = _recorded(nodes={"nodes": _GROUP, "batch": _BATCH})
+    groups = recorder.of("ManagedNodeGroup")
+    assert set(groups) == {"v1-36-nodes", "v1-36-nodes-batch"}
+    assert len({group.inputs["nodeRoleArn"] for group in groups.values()}) == 1
+    batch = groups["v1-36-nodes-batch"].inputs
+    assert (batch["diskSize"], batch["labels"]) == (100, {"pool": "batch"})
+    assert batch["taints"] == [
+        {"key": "batch", "value": "yes", "effect": "NO_SCHEDULE"},
+        {"key": "slow", "effect": "NO_EXECUTE"},
+    ]
+    assert {"labels", "taints", "diskSize"}.isdisjoint(groups["v1-36-nodes"].inputs)
+    waits = recorder.waits_for(recorder.of("eks:index:Addon")["v1-36-coredns"])
+    assert {"v1-36-nodes", "v1-36-nodes-batch"} <= waits
+
+
+def test_of_a_cluster_that_serves_a_group_that_is_to_be_empty_may_leave() -> None:
+    empty = {**_GROUP, "desiredSize": 0}
+    groups = _recorded(protect=True, nodes={"nodes": _GROUP, "old": empty}).of("ManagedNodeGroup")
+    assert {name: group.protect for name, group in groups.items()} == {"v1-36-nodes": True, "v1-36-nodes-old": False}
+
+
 def test_what_an_organization_asks_of_roles_every_role_has() -> None:
     boundary = "arn:aws:iam::123456789012:policy/boundary"
     iam = Iam.model_validate({"path": "/eks/", "permissionsBoundary": boundary})

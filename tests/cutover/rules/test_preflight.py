@@ -193,6 +193,10 @@ def _borders(
     return Borders(balancers={"alb": [here]}, targets={"subnet-2": there})
 
 
+def _processors(limit: int) -> Processors:
+    return Processors(code="L-1216C47A", limit=limit, used=20, own=24, most=12, full=48, per_node=4)
+
+
 _MAY = Rights(
     who="arn:aws:iam::1:role/ops",
     answers=[Answered(action=f"ssm:{one}Parameter", by="") for one in ("Put", "Delete")],
@@ -209,7 +213,7 @@ def _facts(**changes: Any) -> Facts:
         subnets=[Subnet(id="subnet-1", zone="a", cidr=IPv4Network("10.0.0.0/24"), free=200)],
         limits={"rules-per-application-load-balancer": 100, "targets-per-application-load-balancer": 1000},
         rules={BALANCER: 6},
-        processors=Processors(code="L-1216C47A", limit=100, used=20, nodes=6, per_node=4),
+        processors=[_processors(100)],
         insights=Insights([Insight(version="1.36", name="Deprecated APIs", status="PASSING")], fresh=True),
         support=Support(
             cluster=NEW, version="1.36", policy="EXTENDED", standard=date(2027, 8, 2), extended=date(2028, 8, 2)
@@ -472,8 +476,7 @@ def test_targets_at_100_percent_stay_below_their_quota(limit: int, verdict: str)
 @pytest.mark.parametrize(("limit", "verdict"), [(44, "ok"), (43, "warn"), (24, "warn"), (23, "bad")])
 def test_nodes_may_grow_to_their_maximum(limit: int, verdict: str) -> None:
     """Six nodes of four vCPU run, and twelve may."""
-    processors = Processors(code="L-1216C47A", limit=limit, used=20, nodes=6, per_node=4)
-    assert _said("quota of vCPU", _facts(processors=processors)) == (
+    assert _said("quota of vCPU", _facts(processors=[_processors(limit)])) == (
         verdict, f"20 of {limit} used; v1-36 at maxSize 12: 44"
     )  # fmt: skip
 
@@ -827,7 +830,16 @@ def test_processors_are_counted_of_the_same_kind_of_instances(tmp_path: Path, mo
             _Stubbed(service_quotas=[("get_service_quota", quota)]), _account(), NEW
         ).processors()
         ec2.terminate_instances(InstanceIds=[one["InstanceId"] for one in made["Instances"]])
-    assert (after.used - before.used, after.nodes - before.nodes, after.limit, after.per_node) == (8, 2, 64, 4)
+    (one,), (other,) = before, after
+    assert (other.used - one.used, other.own - one.own, other.limit, other.per_node) == (8, 8, 64, 4)
+    assert (other.most, other.full) == (12, 48)
+
+
+def test_groups_that_are_bought_otherwise_have_a_quota_of_their_own() -> None:
+    spot = replace(_processors(30), code="L-34B43A08", used=0, own=0, most=2, full=8)
+    both = _facts(processors=[_processors(100), spot])
+    assert _said("quota of vCPU of L-1216C47A", both)[0] == "ok"
+    assert _said("quota of vCPU of L-34B43A08", both) == ("ok", "0 of 30 used; v1-36 at maxSize 2: 8")
 
 
 def test_subnets_come_with_what_network_interfaces_have_of_them(

@@ -1,0 +1,130 @@
+"""The managed node groups of a cluster, and the role that all their nodes have.
+
+Owns how many nodes a group is to have now, or that their number is left alone. Refuses to reckon that number
+(cutover/rules/node_counts.py), and to own the cluster (cluster.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_eks as eks
+from pulumi import ResourceOptions, ResourceTransformResult
+
+from components import trust
+from settings.nodes import NODE_GROUP, resource_name
+from settings.owner import SIZES_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pulumi import ResourceTransformArgs
+
+    from settings.iam import Iam
+    from settings.nodes import Nodes
+
+_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeGroupsArgs:
+    """Groups by name. ``counts`` are how many nodes are to be in a group now; ``after`` is what nodes wait for."""
+
+    cluster: eks.Cluster
+    groups: Mapping[str, Nodes]
+    counts: Mapping[str, int]
+    subnet_ids: Sequence[pulumi.Input[str]]
+    partition: str
+    iam: Iam
+    after: Sequence[pulumi.Resource]
+
+
+class NodeGroups:
+    """The node groups of one cluster, children of a component ``parent``. A group that is to be empty may leave."""
+
+    def __init__(self, parent: pulumi.Resource, name: str, args: NodeGroupsArgs) -> None:
+        self._parent, self._name, self._args = parent, name, args
+        role, attachments = self._role()
+        self.groups = [self._group(group, nodes, role, attachments) for group, nodes in args.groups.items()]
+
+    def _role(self) -> tuple[aws.iam.Role, Sequence[pulumi.Resource]]:
+        name, child = f"{self._name}-nodes", ResourceOptions(parent=self._parent)
+        role = aws.iam.Role(
+            name,
+            assume_role_policy=trust.nodes(self._args.partition),
+            path=self._args.iam.path,
+            permissions_boundary=self._args.iam.permissions_boundary,
+            opts=child,
+        )
+        return role, [
+            aws.iam.RolePolicyAttachment(
+                f"{name}-{policy}",
+                role=role.name,
+                policy_arn=f"arn:{self._args.partition}:iam::aws:policy/{policy}",
+                opts=child,
+            )
+            for policy in _POLICIES
+        ]
+
+    def _group(
+        self, name: str, nodes: Nodes, role: aws.iam.Role, attachments: Sequence[pulumi.Resource]
+    ) -> eks.ManagedNodeGroup:
+        unprotected = ResourceOptions(protect=False) if nodes.leaving else ResourceOptions()
+        return eks.ManagedNodeGroup(
+            resource_name(self._name, name),
+            cluster=self._args.cluster,
+            node_role_arn=role.arn,
+            subnet_ids=self._args.subnet_ids,
+            operating_system=eks.OperatingSystem[nodes.operating_system],
+            instance_types=nodes.instance_types,
+            capacity_type=nodes.capacity_type,
+            scaling_config=aws.eks.NodeGroupScalingConfigArgs(
+                min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
+            ),
+            disk_size=nodes.disk_size,
+            labels=nodes.labels or None,
+            taints=[
+                aws.eks.NodeGroupTaintArgs(key=taint.key, value=taint.value, effect=taint.effect)
+                for taint in nodes.taints
+            ]
+            or None,
+            enable_imd_sv2=True,
+            tags={SIZES_TAG: "/".join(map(str, nodes.sizes))},
+            opts=ResourceOptions.merge(
+                unprotected,
+                ResourceOptions(
+                    parent=self._parent,
+                    depends_on=[*self._args.after, *attachments],
+                    transforms=[_counting(self._args.counts.get(name))],
+                ),
+            ),
+        )
+
+
+def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """Return what says how many nodes the group of the EKS component is to have now, or leaves their number alone.
+
+    The component is told the same each time: what it is told it shows as a change, also where nothing is to be done.
+    """
+
+    def counting(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != NODE_GROUP:
+            return None
+        if now is not None:
+            return ResourceTransformResult(_with_size(args.props, now), args.opts)
+        # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
+        left = ResourceOptions(ignore_changes=["scalingConfig.desiredSize"])
+        return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, left))
+
+    return counting
+
+
+def _with_size(props: Mapping[str, Any], now: int) -> dict[str, Any]:
+    def sized(sizes: Mapping[str, Any]) -> dict[str, Any]:
+        return {**sizes, "desiredSize": now}
+
+    value = props["scalingConfig"]
+    return {**props, "scalingConfig": value.apply(sized) if isinstance(value, pulumi.Output) else sized(value)}
