@@ -7,21 +7,25 @@ why clusters can come and go behind it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+# Its package would load the shapes of all rules of WAF, which takes longer than the rest of the SDK.
+from pulumi_aws.wafv2.web_acl_association import WebAclAssociation
+
 from components.tags import own_tags
+from settings.load_balancers import TLS_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from settings.load_balancers import LoadBalancer
+    from settings.load_balancers import LoadBalancer, Logs
 
-# AWS's recommended policy; the API's default, ELBSecurityPolicy-2016-08, still speaks TLS 1.0.
-TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +69,12 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             subnets=args.subnet_ids,
             drop_invalid_header_fields=True,
             enable_deletion_protection=wanted.deletion_protection,
+            idle_timeout=wanted.idle_timeout,
+            client_keep_alive=wanted.client_keep_alive,
+            xff_header_processing_mode=wanted.forwarded_for,
+            preserve_host_header=wanted.preserve_host_header,
+            access_logs=_logs(aws.lb.LoadBalancerAccessLogsArgs, wanted.access_logs),
+            connection_logs=_logs(aws.lb.LoadBalancerConnectionLogsArgs, wanted.connection_logs),
             tags=own_tags(),
             opts=ResourceOptions.merge(self._child, _as_imported("name")),
         )
@@ -72,9 +82,24 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         if wanted.https:
             self._listener(balancer, 80, _TO_HTTPS)
             certificate = wanted.certificate_arn or self._certificate(args)
-            self.listener_arn = self._listener(balancer, 443, _NOT_FOUND, certificate).arn
+            self.listener_arn = self._listener(balancer, 443, _NOT_FOUND, certificate, wanted.tls_policy).arn
+            for arn in wanted.certificate_arns:
+                aws.lb.ListenerCertificate(
+                    f"{name}-{arn.rsplit('/', 1)[-1]}",
+                    listener_arn=self.listener_arn,
+                    certificate_arn=arn,
+                    opts=self._replaceable,
+                )
         else:
             self.listener_arn = self._listener(balancer, 80, _NOT_FOUND).arn
+        if wanted.web_acl_arn:
+            WebAclAssociation(
+                name,
+                resource_arn=balancer.arn,
+                web_acl_arn=wanted.web_acl_arn,
+                # The end of the old association would be that of the new one: both are of one load balancer.
+                opts=ResourceOptions.merge(self._replaceable, ResourceOptions(delete_before_replace=True)),
+            )
         for record in wanted.records:
             aws.route53.Record(
                 f"{name}-{record}",
@@ -158,6 +183,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         port: int,
         default: aws.lb.ListenerDefaultActionArgs,
         certificate_arn: pulumi.Input[str] | None = None,
+        tls_policy: str | None = None,
     ) -> aws.lb.Listener:
         return aws.lb.Listener(
             f"{self._name}-{port}",
@@ -165,11 +191,15 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             port=port,
             protocol="HTTPS" if certificate_arn else "HTTP",
             certificate_arn=certificate_arn,
-            ssl_policy=TLS_POLICY if certificate_arn else None,
+            ssl_policy=(tls_policy or TLS_POLICY) if certificate_arn else None,
             routing_http_response_server_enabled=False,
             default_actions=[default],
             opts=self._child,
         )
+
+
+def _logs(kind: Callable[..., _T], wanted: Logs | None) -> _T | None:
+    return kind(bucket=wanted.bucket, prefix=wanted.prefix, enabled=True) if wanted else None
 
 
 def _as_imported(*properties: str) -> ResourceOptions:

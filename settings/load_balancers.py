@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from settings.aws import AssumableRoleArn
 from settings.priorities import EVERY_PLACE, Places
-from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, text, whole
+from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, seconds, text, whole
 
 # AWS gives a target group's or load balancer's name 32 characters, of which Pulumi's auto-naming takes a hyphen and 7
 # digits. A target group is named after its route and its cluster, whose key has at most 7 characters (v1-36-b).
@@ -45,6 +45,50 @@ LoadBalancerName = Annotated[
     ),
 ]
 
+IdleTimeout = Annotated[int, seconds("CUT193", 1, 4000, "an idle timeout", "e.g. 60, or leave it out")]
+
+ClientKeepAlive = Annotated[int, seconds("CUT194", 60, 604800, "a client's keep-alive", "e.g. 3600, or leave it out")]
+
+BucketName = Annotated[
+    str,
+    rule(
+        "CUT195",
+        text(r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+        "this is no name of a bucket. ELB would refuse the logs, and the update would stop behind the load balancer. "
+        "Write the name alone, such as shop-logs",
+    ),
+]
+
+LogPrefix = Annotated[
+    str,
+    rule(
+        "CUT196",
+        text(r"(?!.*AWSLogs)[^/](.*[^/])?"),
+        "a prefix of logs neither begins nor ends with /, and has no AWSLogs, which ELB adds itself. ELB would refuse "
+        "the logs, and the update would stop behind the load balancer. Write e.g. shop/public",
+    ),
+]
+
+WebAclArn = Annotated[
+    str,
+    rule(
+        "CUT197",
+        text(r"arn:aws[a-z-]*:wafv2:[a-z0-9-]+:[0-9]{12}:regional/webacl/[^/]+/[a-z0-9-]+"),
+        "this is no ARN of a regional web ACL. WAF would refuse it, and the update would stop behind the load "
+        "balancer. Take one from `aws wafv2 list-web-acls --scope REGIONAL`",
+    ),
+]
+
+TlsPolicy = Annotated[
+    str,
+    rule(
+        "CUT198",
+        text(r"ELBSecurityPolicy-[A-Za-z0-9-]+"),
+        "this is no policy of ELB's. ELB would refuse the listener. Take one from `aws elbv2 describe-ssl-policies`, "
+        "or leave it out",
+    ),
+]
+
 RuleQuota = Annotated[
     int,
     rule(
@@ -54,6 +98,12 @@ RuleQuota = Annotated[
         "Write what Service Quotas shows for this account",
     ),
 ]
+
+
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+"""AWS's recommended policy; the API's default, ELBSecurityPolicy-2016-08, still speaks TLS 1.0."""
+
+MAX_MORE_CERTIFICATES = 25  # beside the default one, which the quota leaves out
 
 
 class Zone(Model):
@@ -85,6 +135,13 @@ class Dns(Model):
     )
 
 
+class Logs(Model):
+    """Logs that ELB writes into a bucket of the region, whose policy lets it."""
+
+    bucket: BucketName = Field(description="the bucket")
+    prefix: LogPrefix | None = Field(default=None, description="what the names of its objects begin with")
+
+
 class LoadBalancer(Model):
     """A load balancer that belongs to the stack, and the DNS names that point to it and never move."""
 
@@ -106,6 +163,33 @@ class LoadBalancer(Model):
     dns: Dns = Field(default=Dns(), description="the records under the names")
     certificate_arn: CertificateArn | None = Field(
         default=None, description="an ACM certificate for HTTPS; without one, one is made for the names"
+    )
+    certificate_arns: Several[CertificateArn] = Field(
+        default=(),
+        max_length=MAX_MORE_CERTIFICATES,
+        description="more ACM certificates for HTTPS, of which ELB takes the one that fits the name that is asked for",
+    )
+    tls_policy: TlsPolicy | None = Field(
+        default=None, description=f"what TLS it speaks, a policy of ELB's; left out: {TLS_POLICY}"
+    )
+    idle_timeout: IdleTimeout | None = Field(
+        default=None, description="seconds that a connection may be silent, 1 to 4000; left out: 60"
+    )
+    client_keep_alive: ClientKeepAlive | None = Field(
+        default=None, description="seconds that a client's connection lasts, 60 to 604800; left out: 3600"
+    )
+    forwarded_for: Literal["append", "preserve", "remove"] | None = Field(
+        default=None, description="what becomes of X-Forwarded-For; left out: append"
+    )
+    preserve_host_header: bool | None = Field(
+        default=None, description="pass the Host header on as it came, port and all; left out: false"
+    )
+    access_logs: Logs | None = Field(default=None, description="a log of requests")
+    connection_logs: Logs | None = Field(default=None, description="a log of connections, TLS among it")
+    web_acl_arn: WebAclArn | None = Field(
+        default=None,
+        description="a web ACL of WAF, which looks at every request first",
+        json_schema_extra=edited("another takes the place of the first; for some seconds in between no rule applies"),
     )
     ingress_cidrs: Several[Cidr] | None = Field(
         default=None,

@@ -172,6 +172,9 @@ class Settings(Model):
                 *(["dns.assumeRole"] if balancer.dns.assume_role else []),
             ]:
                 yield f"loadBalancers.{key}.{what} changes nothing: there are no names to make in a zone."
+        for key, balancer in self.own_load_balancers.items():
+            if balancer.tls_policy and not balancer.https:
+                yield f"loadBalancers.{key}.tlsPolicy changes nothing: without a certificate it speaks plain HTTP."
 
     def _strange_hosts(self) -> Iterator[str]:
         for name, route in self.routes.items():
@@ -207,6 +210,16 @@ class Settings(Model):
             return wanted.ingress_cidrs
         return (
             (self.network.cidr,) if wanted.scheme == "internal" and isinstance(self.network, NewNetwork) else _EVERYONE
+        )
+
+    @property
+    def log_buckets(self) -> tuple[tuple[str, str, str], ...]:
+        """The buckets that load balancers write logs into, as (load balancer, key, bucket)."""
+        return tuple(
+            (name, where, logs.bucket)
+            for name, one in self.own_load_balancers.items()
+            for where, logs in (("accessLogs", one.access_logs), ("connectionLogs", one.connection_logs))
+            if logs
         )
 
     def weights_of(self, route: str) -> Mapping[str, int]:

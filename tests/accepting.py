@@ -129,11 +129,19 @@ def _furnished(config: dict[str, Any]) -> dict[str, Any]:
         route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(), **more)
     for name, balancer in balancers.items():
         if "certificateArn" in balancer:
-            made = acm.request_certificate(DomainName=f"{name}.example.com", ValidationMethod="DNS")
-            balancer["certificateArn"] = made["CertificateArn"]
-            while acm.describe_certificate(CertificateArn=made["CertificateArn"])["Certificate"]["Status"] != "ISSUED":
-                time.sleep(0.001)
+            balancer["certificateArn"] = _certificate(acm, f"{name}.example.com")
+        if "certificateArns" in balancer:
+            balancer["certificateArns"] = [
+                _certificate(acm, f"{name}.example.org") for _ in balancer["certificateArns"]
+            ]
     return played
+
+
+def _certificate(acm: Any, name: str) -> str:
+    arn = acm.request_certificate(DomainName=name, ValidationMethod="DNS")["CertificateArn"]
+    while acm.describe_certificate(CertificateArn=arn)["Certificate"]["Status"] != "ISSUED":
+        time.sleep(0.001)
+    return arn
 
 
 class _Accepting(Recorder):

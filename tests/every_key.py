@@ -9,6 +9,7 @@ from tests.conftest import stack_config
 
 ACCOUNT = "arn:aws:iam::123456789012"
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+LOGS = "shop-logs"
 EBS = {
     "version": "v1.54.0-eksbuild.1",
     "configuration": {"controller": {"replicaCount": 2}},
@@ -39,4 +40,13 @@ def every_key() -> dict[str, Any]:
         cluster["nodes"] = {"nodes": cluster["nodes"], "batch": copy.deepcopy(BATCH)}
     config["eks-cutover:iam"] = {"path": "/eks/", "permissionsBoundary": f"{ACCOUNT}:policy/boundary"}
     config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}
+    config["eks-cutover:loadBalancers"]["public"] |= {
+        "idleTimeout": 120,
+        "clientKeepAlive": 600,
+        "forwardedFor": "preserve",
+        "preserveHostHeader": True,
+        "tlsPolicy": "ELBSecurityPolicy-TLS13-1-2-2021-06",
+        "accessLogs": {"bucket": LOGS, "prefix": "shop/public"},
+        "connectionLogs": {"bucket": LOGS},
+    }
     return config

@@ -132,7 +132,25 @@ def _load_balancers(draw: DrawFn, region: str) -> dict[str, Any]:
         private = draw(st.booleans())
         balancer |= {"zone": {"name": domain, "private": True} if private else domain, "names": names}
         balancer |= {"certificateArn": certificate} if private or draw(st.booleans()) else {}
-    return {**balancer, **_maybe(draw, deletionProtection=st.booleans())}
+    more = f"arn:{partition}:acm:{region}:123456789012:certificate/2"
+    balancer |= {"certificateArns": [more]} if "zone" in balancer and draw(st.booleans()) else {}
+    logs = st.fixed_dictionaries(
+        {"bucket": st.sampled_from(["abc", "a.b-" + "c" * 59])}, optional={"prefix": st.just("a/b")}
+    )
+    return {
+        **balancer,
+        **_maybe(
+            draw,
+            deletionProtection=st.booleans(),
+            idleTimeout=st.sampled_from([1, 4000]),
+            clientKeepAlive=st.sampled_from([60, 604800]),
+            forwardedFor=st.sampled_from(["append", "preserve", "remove"]),
+            preserveHostHeader=st.booleans(),
+            tlsPolicy=st.just("ELBSecurityPolicy-TLS13-1-2-2021-06"),
+            accessLogs=logs,
+            connectionLogs=logs,
+        ),
+    }
 
 
 @st.composite

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cutover.rules import apart, elsewhere, existing_network, places
+from cutover.rules import apart, elsewhere, existing_network, log_buckets, places
 from cutover.rules.places import Place
 from settings.bindings import AUTO_MODE
 from settings.network import NewNetwork
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cutover.rules.apart import Standing
     from cutover.rules.existing_network import Subnet
     from cutover.rules.listener import Listener
+    from cutover.rules.log_buckets import LogBucket
     from settings import Settings
 
 
@@ -44,7 +45,7 @@ class Ground:
     Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a
     VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
     ``standing`` each cluster that was to exist, None where one does not, ``account`` that of the stack, where one may
-    be in another.
+    be in another, ``buckets`` those for logs, None for one that does not exist.
     """
 
     hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
@@ -59,6 +60,7 @@ class Ground:
     standing: Mapping[str, Standing | None] = field(default_factory=dict[str, "Standing | None"])
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
     account: str = ""
+    buckets: Mapping[str, LogBucket | None] = field(default_factory=dict[str, "LogBucket | None"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
@@ -67,6 +69,7 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     found = [mistake for rule in rules for mistake in rule(settings, ground)]
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
+    found += log_buckets.mistakes(settings, ground.buckets)
     found += [*given, *elsewhere.mistakes(settings, ground.elsewhere)]
     return [*found, *places.mistakes(settings, on_listeners)]
 

@@ -59,6 +59,7 @@ WRITES = (20, 3)
 Controller sets itself by default so that AWS will not have to."""
 
 _ELB = "elbv2"
+_ASKED = ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING")
 _FIRST_OF_SERVER = 500
 _NAMESPACE = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"
 _GROUP_ARN = re.compile(r"arn:[^:]+:elasticloadbalancing:(?P<region>[^:]+):(?P<account>\d{12}):targetgroup/.+")
@@ -117,7 +118,7 @@ class Api:
         if call is None:
             return self._moto(environ, start_response)
         if call.noted:
-            self._asked.note(call.service, call.action, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            self._asked.note(call.service, call.action, *(environ[key] for key in _ASKED))
         try:
             self._limit(call)
             self._play_fault(call)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import botocore.session
 
@@ -29,35 +30,43 @@ class Asked:
         self._store = store
         self._seen: set[str] = set()
 
-    def note(self, service: str, action: str, method: str, path: str) -> None:
+    def note(self, service: str, action: str, method: str, path: str, query: str = "") -> None:
         """Write down a call of a ``service`` as boto3 names it; ``action`` is empty where the protocol is REST."""
-        action = action or _operation(service, method, path)
+        action = action or _operation(service, method, path, frozenset(parse_qs(query, keep_blank_values=True)))
         name = f"{_IN_POLICIES.get(service, service)}:{action}"
         if action and name not in self._seen:
             self._seen.add(name)
             self._store.put(ASKED, name, {})
 
 
-def _operation(service: str, method: str, path: str) -> str:
-    for pattern, operation in _operations(service):
-        if pattern.fullmatch(f"{method} {path.rstrip('/')}"):
+def _operation(service: str, method: str, path: str, query: frozenset[str]) -> str:
+    for pattern, asked, operation in _operations(service):
+        if asked <= query and pattern.fullmatch(f"{method} {path.rstrip('/')}"):
             return operation
     return ""
 
 
 @cache
-def _operations(service: str) -> list[tuple[re.Pattern[str], str]]:
-    """Return the operations of a service by how they are asked for, those first whose paths leave least open."""
+def _operations(service: str) -> list[tuple[re.Pattern[str], frozenset[str], str]]:
+    """Return the operations of a service by how they are asked for, those first that leave least open.
+
+    Of S3 it is a parameter that tells most of them apart.
+    """
     session = botocore.session.Session()
     if service not in session.get_available_services():
         return []
     model: dict[str, Any] = session.get_component("data_loader").load_service_model(service, "service-2")
     found = [
-        (operation["http"]["requestUri"].partition("?")[0], operation["http"]["method"], name)
-        for name, operation in model["operations"].items()
+        (asked.get("authPath", path), query, asked["method"], name)  # of which a client of S3 has taken the bucket away
+        for name, asked in ((name, operation["http"]) for name, operation in model["operations"].items())
+        for path, _, query in [asked["requestUri"].partition("?")]
     ]
-    found.sort(key=lambda one: len(_PART.findall(one[0])))
+    found.sort(key=lambda one: (len(_PART.findall(one[0])), -len(one[1])))
     return [
-        (re.compile(re.escape(method) + " " + "[^/]+".join(map(re.escape, _PART.split(path.rstrip("/"))))), name)
-        for path, method, name in found
+        (
+            re.compile(re.escape(method) + " " + "[^/]+".join(map(re.escape, _PART.split(path.rstrip("/"))))),
+            frozenset(parse_qs(query, keep_blank_values=True)),
+            name,
+        )
+        for path, query, method, name in found
     ]

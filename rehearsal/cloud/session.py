@@ -32,6 +32,7 @@ _SERVICES = {
     "servicediscovery": "ServiceDiscovery",
     "ssm": "SSM",
     "sts": "STS",
+    "wafv2": "WAFV2",
 }
 _UNMODELED = frozenset({"ValidationError", "ValidationException"})  # codes for which the Go SDK has no type of its own
 PATIENCE_SECONDS = 10.0  # the provider retries for minutes what here is freed within a second

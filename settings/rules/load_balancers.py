@@ -28,6 +28,7 @@ def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each load balancer, and with what its routes make of it."""
     for key, balancer in settings.own_load_balancers.items():
         yield from _mistakes_of_load_balancer(settings, key, balancer)
+        yield from _certificate_mistakes(settings, f"loadBalancers.{key}", balancer)
         yield from _limit_mistakes(settings, key, balancer)
     for key, balancer in settings.load_balancers.items():
         yield from _rule_mistakes(settings, key, balancer)
@@ -66,13 +67,6 @@ def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalan
                 f"{name} does not lie in the zone {zone.name}. The record would never be asked for. "
                 "Correct the name, or the zone",
             )
-    if balancer.certificate_arn and balancer.certificate_arn.split(":")[3] != settings.aws.region:
-        yield Mistake(
-            "CUT214",
-            f"{where}.certificateArn",
-            f"{balancer.certificate_arn} does not lie in {settings.aws.region}. ELB would refuse the listener. "
-            "Give a certificate of that region",
-        )
     if isinstance(settings.network, ExistingNetwork):
         if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
             yield Mistake(
@@ -88,6 +82,41 @@ def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalan
                 "missing for an internal load balancer in an existing VPC, whose range is not known here. Nobody "
                 "could connect. Give the ranges of the clients",
             )
+
+
+@as_far_as_known
+def _certificate_mistakes(settings: Settings, where: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+    if balancer.certificate_arns and not balancer.https:
+        yield Mistake(
+            "CUT255",
+            f"{where}.certificateArns",
+            "there is neither certificateArn nor names, so the load balancer speaks plain HTTP. ELB would refuse a "
+            "certificate for it. Move one of them to certificateArn",
+        )
+    certificates = {"certificateArn": balancer.certificate_arn}
+    certificates |= {f"certificateArns[{place}]": arn for place, arn in enumerate(balancer.certificate_arns)}
+    for what, arn in certificates.items():
+        if arn and arn.split(":")[3] != settings.aws.region:
+            yield Mistake(
+                "CUT214",
+                f"{where}.{what}",
+                f"{arn} does not lie in {settings.aws.region}. ELB would refuse the listener. Give a certificate of "
+                "that region",
+            )
+    if balancer.certificate_arn in balancer.certificate_arns:
+        yield Mistake(
+            "CUT256",
+            f"{where}.certificateArns",
+            f"{balancer.certificate_arn} is certificateArn already. Taking it out here would take it from the "
+            "listener, too. Leave it out",
+        )
+    if balancer.web_acl_arn and balancer.web_acl_arn.split(":")[3] != settings.aws.region:
+        yield Mistake(
+            "CUT257",
+            f"{where}.webAclArn",
+            f"{balancer.web_acl_arn} does not lie in {settings.aws.region}. WAF would refuse it, and the update would "
+            "stop behind the load balancer. Give a web ACL of that region",
+        )
 
 
 @as_far_as_known

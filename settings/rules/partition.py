@@ -35,6 +35,9 @@ def _arns(settings: Settings) -> Mapping[str, str | None]:
     for key, balancer in settings.own_load_balancers.items():
         arns[f"loadBalancers.{key}.certificateArn"] = balancer.certificate_arn
         arns[f"loadBalancers.{key}.dns.assumeRole"] = balancer.dns.assume_role
+        arns[f"loadBalancers.{key}.webAclArn"] = balancer.web_acl_arn
+        more = {f"certificateArns[{place}]": arn for place, arn in enumerate(balancer.certificate_arns)}
+        arns |= {f"loadBalancers.{key}.{where}": arn for where, arn in more.items()}
     for key, cluster in settings.own_clusters.items():
         arns |= {f"clusters.{key}.{where}": arn for where, arn in _of_cluster(cluster).items()}
     for key, cluster in settings.existing_clusters.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.load_balancer import TLS_POLICY, SharedLoadBalancer, SharedLoadBalancerArgs
+from components.load_balancer import SharedLoadBalancer, SharedLoadBalancerArgs
 from settings.load_balancers import LoadBalancer
 from tests.conftest import record
 
@@ -40,10 +40,49 @@ def _named(**wanted: Any) -> Recorder:
 def test_https_speaks_the_recommended_tls_policy_and_answers_404_where_no_rule_fits() -> None:
     listener = _named().of("Listener")["public-443"].inputs
     assert listener["protocol"] == "HTTPS"
-    assert listener["sslPolicy"] == TLS_POLICY == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+    assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     assert listener["certificateArn"] == "arn:public-certificate"
     assert listener["defaultActions"][0]["fixedResponse"]["statusCode"] == "404"
     assert listener["routingHttpResponseServerEnabled"] is False
+
+
+_LOGS = {"bucket": "shop-logs", "prefix": "shop/public"}
+_ACL = "arn:aws:wafv2:ap-northeast-1:123456789012:regional/webacl/shop/1234abcd"
+_MORE = "arn:aws:acm:ap-northeast-1:123456789012:certificate/2"
+
+
+def test_what_a_load_balancer_is_told_of_connections_headers_and_logs_it_has_and_nothing_else() -> None:
+    wanted: dict[str, Any] = {"idleTimeout": 120, "clientKeepAlive": 600, "forwardedFor": "preserve"}
+    wanted |= {"preserveHostHeader": True}
+    told = _recorded(**wanted, accessLogs=_LOGS, connectionLogs={"bucket": "shop-logs"}).of(":LoadBalancer")["public"]
+    asked = {
+        "idleTimeout": 120,
+        "clientKeepAlive": 600,
+        "xffHeaderProcessingMode": "preserve",
+        "preserveHostHeader": True,
+        "accessLogs": {**_LOGS, "enabled": True},
+        "connectionLogs": {"bucket": "shop-logs", "enabled": True},
+    }
+    assert {key: told.inputs[key] for key in asked} == asked
+    assert asked.keys().isdisjoint(_recorded().of(":LoadBalancer")["public"].inputs)
+
+
+def test_a_web_acl_and_more_certificates_come_and_go_whatever_is_protected() -> None:
+    recorder = _recorded(
+        protect=True, names=("a.example.com",), zone="example.com", webAclArn=_ACL, certificateArns=[_MORE]
+    )
+    association, certificate = (
+        recorder.of("WebAclAssociation")["public"],
+        recorder.of("ListenerCertificate")["public-2"],
+    )
+    assert (association.inputs["webAclArn"], certificate.inputs["certificateArn"]) == (_ACL, _MORE)
+    assert {association.protect, certificate.protect} == {False}
+
+
+def test_another_tls_policy_takes_the_place_of_the_recommended_one() -> None:
+    listeners = _named(tlsPolicy="ELBSecurityPolicy-TLS13-1-3-2021-06").of("Listener")
+    assert listeners["public-443"].inputs["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-3-2021-06"
+    assert "sslPolicy" not in listeners["public-80"].inputs
 
 
 def test_http_sends_the_client_to_https() -> None:

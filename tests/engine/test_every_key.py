@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +12,9 @@ from cutover.rules.judgement import touched, violations
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
+from tests.engine.policies import denied
 from tests.engine.standing import Standing
-from tests.every_key import BATCH, every_key
+from tests.every_key import BATCH, LOGS, every_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,11 +25,29 @@ if TYPE_CHECKING:
 _OLD, _NEW = "v1-35", "v1-36"
 
 
+def _made_beforehand(sandbox: Sandbox) -> str:
+    """Make the bucket of the logs and a web ACL, and return the ARN of that."""
+    s3, waf = sandbox.aws("s3"), sandbox.aws("wafv2")
+    s3.create_bucket(Bucket=LOGS, CreateBucketConfiguration={"LocationConstraint": sandbox.region})
+    delivery = {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+    write = {"Effect": "Allow", "Principal": delivery, "Action": "s3:PutObject", "Resource": "*"}
+    s3.put_bucket_policy(Bucket=LOGS, Policy=json.dumps({"Version": "2012-10-17", "Statement": [write]}))
+    seen = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "shop"}
+    acl = waf.create_web_acl(Name="shop", Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen)
+    return acl["Summary"]["ARN"]
+
+
+def _balancer(**changes: Any) -> Callable[[Config], None]:
+    return lambda config: config["eks-cutover:loadBalancers"]["public"].update(changes)
+
+
 @pytest.fixture(scope="module")
 def every(pulumi_engine: executable.Engine) -> Generator[Standing]:
     """Return the stack, as it stands."""
     with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
-        stackfile.edit(sandbox.project, "prod", lambda config: config.update(every_key()))
+        config = every_key()
+        config["eks-cutover:loadBalancers"]["public"]["webAclArn"] = _made_beforehand(sandbox)
+        stackfile.edit(sandbox.project, "prod", lambda there: there.update(config))
         standing = Standing(sandbox, "prod", sandbox.stack("prod"))
         run = watch(standing.stack.up)
         assert not run.failure
@@ -57,6 +77,10 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
     [
         (_nodes(batch={**BATCH, "labels": {"pool": "other"}, "taints": []}), {("update", "v1-36-nodes-batch")}),
         (_nodes(extra=BATCH), {("create", "v1-36-nodes-extra"), ("create", "v1-36-nodes-extra-launchTemplate")}),
+        (_balancer(idleTimeout=90, forwardedFor="append", accessLogs={"bucket": LOGS}), {("update", "public")}),
+        (_balancer(connectionLogs=None, clientKeepAlive=None, preserveHostHeader=None), {("update", "public")}),
+        (_balancer(tlsPolicy="ELBSecurityPolicy-TLS13-1-3-2021-06"), {("update", "public-443")}),
+        (_balancer(webAclArn=None), {("delete", "public")}),
         (_addon(version="v1.55.0-eksbuild.1"), {("update", "v1-36-aws-ebs-csi-driver")}),
         (_addon(configuration={"controller": {"replicaCount": 3}}), {("update", "v1-36-aws-ebs-csi-driver")}),
     ],
@@ -85,3 +109,7 @@ def test_a_group_of_a_cluster_that_serves_leaves_once_it_is_empty(every: Standin
     }
     assert violations(leaves, {_OLD}) == []
     assert not every.up().failure
+
+
+def test_the_policies_allow_all_that_was_asked_for(every: Standing) -> None:
+    assert denied(every.sandbox) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from cutover.aws import ground
+from cutover.aws import ground, log_buckets
 from cutover.aws.ground import is_principal, read
 from cutover.engine import ground as engine_ground
 from cutover.rules.ground import Ground, mistakes, warnings
+from cutover.rules.log_buckets import LogBucket
 from cutover.rules.places import Place
 from settings import SettingsError
 from settings.priorities import EVERY_PLACE
@@ -240,3 +242,43 @@ def test_the_program_asks_before_it_declares_anything(monkeypatch: pytest.Monkey
     monkeypatch.setattr(engine_ground, "check", stop)
     with pytest.raises(SettingsError, match="stopped"):
         record_program(stack_config("dev"), preview=True)
+
+
+LOGS = {"loadBalancers.public.accessLogs": {"bucket": "shop-logs"}}
+DELIVERY = {"Effect": "Allow", "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "says"),
+    [
+        (None, "there is no bucket shop-logs, or it is not yours to read. ELB would refuse the logs"),
+        (
+            LogBucket("us-east-1", ""),
+            "shop-logs lies in us-east-1, and ELB writes logs into a bucket of its own region",
+        ),
+        (LogBucket("ap-northeast-1", None), "the policy of shop-logs lets no log delivery of ELB write"),
+        (LogBucket("ap-northeast-1", json.dumps({"Statement": {**DELIVERY, "Action": "s3:GetObject"}})), "lets no log"),
+        (LogBucket("ap-northeast-1", json.dumps({"Statement": [{**DELIVERY, "Action": ["s3:Put*"]}]})), ""),
+        (LogBucket("ap-northeast-1", ""), ""),
+    ],
+)
+def test_a_bucket_that_elb_could_not_write_logs_into_is_told(bucket: LogBucket | None, says: str) -> None:
+    found = mistakes(settings_of("prod", LOGS), Ground(buckets={"shop-logs": bucket}))
+    assert [one.key for one in found] == (["loadBalancers.public.accessLogs.bucket"] if says else [])
+    assert all(says in one.text for one in found)
+    assert mistakes(settings_of("prod", LOGS), Ground()) == []
+
+
+def test_a_bucket_for_logs_is_read_with_its_region_and_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = {**LOGS, "loadBalancers.private.connectionLogs": {"bucket": "no-such-bucket-of-ours"}}
+    with running(tmp_path) as cloud:
+        reach(cloud, monkeypatch)
+        s3, account = cloud.client("s3"), boto3.Session("somebody", "somebody", region_name=REGION)
+        s3.create_bucket(Bucket="shop-logs", CreateBucketConfiguration={"LocationConstraint": REGION})
+        bare = log_buckets.read(settings_of("prod", both), account)
+        s3.put_bucket_policy(Bucket="shop-logs", Policy=json.dumps({"Statement": []}))
+        found = log_buckets.read(settings_of("prod", both), account)
+    assert bare == {"shop-logs": LogBucket(REGION, None), "no-such-bucket-of-ours": None}
+    assert found["shop-logs"] == LogBucket(REGION, json.dumps({"Statement": []}))

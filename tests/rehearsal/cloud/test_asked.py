@@ -22,12 +22,12 @@ if TYPE_CHECKING:
         (("eks", "", "GET", "/clusters/dev-v1-36"), "eks:DescribeCluster"),
         (("eks", "", "DELETE", "/clusters/dev-v1-36/addons/coredns"), "eks:DeleteAddon"),
         (("eks", "", "POST", "/clusters/dev-v1-36/insights-refresh"), "eks:StartInsightsRefresh"),
+        (("s3", "", "GET", "/shop-logs", "location"), "s3:GetBucketLocation"),
+        (("s3", "", "GET", "/shop-logs", "policy="), "s3:GetBucketPolicy"),
         (("route53", "", "POST", "/2013-04-01/hostedzone/Z1/rrset/"), "route53:ChangeResourceRecordSets"),
     ],
 )
-def test_a_call_is_written_down_as_a_policy_names_it(
-    tmp_path: Path, call: tuple[str, str, str, str], action: str
-) -> None:
+def test_a_call_is_written_down_as_a_policy_names_it(tmp_path: Path, call: tuple[str, ...], action: str) -> None:
     store = Store(tmp_path / "store.sqlite")
     Asked(store).note(*call)
     assert list(store.all(ASKED)) == [action]
