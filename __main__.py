@@ -6,7 +6,7 @@ import pulumi_aws as aws
 import settings as configuration
 from cutover.engine import binding, ground, hooks, import_hooks, node_counts, object_hooks, record_hooks
 from settings.version import VERSION
-from wiring import cluster_layer, route_layer, shared_layer
+from wiring import answer_layer, cluster_layer, route_layer, shared_layer
 
 settings = configuration.load()
 for warning in settings.warnings:
@@ -24,6 +24,7 @@ binding.install(
 cloud = aws.Provider("aws", **settings.aws.provider_arguments(pulumi.get_project(), settings.stack))
 shared = shared_layer(settings, cloud)
 routes = route_layer(settings, shared, cloud)
+answer_layer(settings, shared, cloud)
 counts = node_counts.wanted(settings)
 clusters = {
     key: cluster_layer(settings, key, shared, routes, cloud, node_counts=counts.get(key, {}))

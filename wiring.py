@@ -14,6 +14,7 @@ import pulumi_aws as aws
 from pulumi import InvokeOptions, ResourceOptions
 
 from components.access import LoadBalancerAccess
+from components.answer import Answer, AnswerArgs
 from components.binding import Binding, BindingArgs
 from components.cluster import Cluster, ClusterArgs
 from components.controllers import (
@@ -123,6 +124,18 @@ def route_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) ->
         )
         routes[name] = Route(name, args, ResourceOptions(providers=[cloud]))
     return routes
+
+
+def answer_layer(settings: Settings, shared: SharedLayer, cloud: aws.Provider) -> None:
+    """Declare what load balancers answer themselves, whatever the clusters' weights are."""
+    for name, answer in settings.answers.items():
+        key = settings.load_balancer_of(name)
+        args = AnswerArgs(
+            answer=answer,
+            listener_arn=shared.load_balancers[key].listener_arn,
+            priority=settings.load_balancers[key].places.weighted(answer.priority),
+        )
+        Answer(name, args, ResourceOptions(providers=[cloud]))
 
 
 def cluster_layer(
@@ -256,6 +269,7 @@ class _Layers:
                     api=settings.clusters[key].binding_api,
                     service=service,
                     target_type=settings.routes[name].target_type,
+                    protocol=settings.routes[name].protocol,
                     target_group_arn=route.target_group_arns[key],
                     vpc_id=self.shared.load_balancers[settings.load_balancer_of(name)].vpc_id,
                     registers_as=settings.clusters[key].registers_as,

@@ -36,6 +36,7 @@ class BindingArgs:
     api: BindingApi
     service: Service
     target_type: str
+    protocol: str
     target_group_arn: pulumi.Input[str]
     vpc_id: pulumi.Input[str]
     registers_as: Mapping[str, str]
@@ -58,7 +59,7 @@ class Binding(pulumi.ComponentResource):
                 {"name": args.service.name, "port": args.service.port},
                 targetGroupARN=args.target_group_arn,
                 targetType=args.target_type,
-                targetGroupProtocol="HTTP",
+                targetGroupProtocol=args.protocol,
                 ipAddressType="ipv4",
                 vpcID=args.vpc_id,
                 **args.registers_as,

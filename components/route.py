@@ -12,7 +12,9 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.conditions import conditions
 from components.tags import own_tags
+from settings.conditions import narrowed
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
 from settings.values import order_of
 
@@ -87,7 +89,7 @@ class Route(pulumi.ComponentResource):
             name=name,
             vpc_id=self._args.vpc_id,
             port=_UNUSED_PORT,
-            protocol="HTTP",
+            protocol=route.protocol,
             protocol_version=route.protocol_version,
             target_type=route.target_type,
             deregistration_delay=route.deregistration_delay,
@@ -101,8 +103,8 @@ class Route(pulumi.ComponentResource):
                 timeout=check.timeout,
                 healthy_threshold=check.healthy_threshold,
                 unhealthy_threshold=check.unhealthy_threshold,
-                port="traffic-port",
-                protocol="HTTP",
+                port=str(check.port) if check.port else "traffic-port",
+                protocol=check.protocol or route.protocol,
             ),
             tags={**self._tags(cluster), **self._args.tags.get(cluster, {})},
             opts=ResourceOptions(
@@ -120,20 +122,19 @@ class Route(pulumi.ComponentResource):
         value: pulumi.Input[str] = cluster
         if preview.secret:
             value = pulumi.Output.secret(f"{cluster}.{preview.secret.get_secret_value()}")
-        conditions = [
-            *self._conditions(),
-            aws.lb.ListenerRuleConditionArgs(
-                http_header=aws.lb.ListenerRuleConditionHttpHeaderArgs(http_header_name=preview.header, values=[value])
-            ),
-        ]
-        if preview.source_cidrs:
-            source = aws.lb.ListenerRuleConditionSourceIpArgs(values=preview.source_cidrs)
-            conditions.append(aws.lb.ListenerRuleConditionArgs(source_ip=source))
+        header = aws.lb.ListenerRuleConditionHttpHeaderArgs(http_header_name=preview.header, values=[value])
+        route = self._args.route
+        asked = conditions(route, ())
+        asked.append(aws.lb.ListenerRuleConditionArgs(http_header=header))
+        # Who may preview is narrower than whom the route answers: ELB takes one condition on the source.
+        if sources := narrowed(route.source_cidrs, preview.source_cidrs):
+            source = aws.lb.ListenerRuleConditionSourceIpArgs(values=sources)
+            asked.append(aws.lb.ListenerRuleConditionArgs(source_ip=source))
         return aws.lb.ListenerRule(
             f"{self._name}-{cluster}-preview",
             listener_arn=self._args.listener_arn,
             priority=self._args.places.preview(self._args.route.priority, cluster),
-            conditions=conditions,
+            conditions=asked,
             # Never sticky: the cookie would keep a browser that previewed a cluster on it, against the weights.
             actions=[self._forward({cluster: 1}, None)],
             tags=self._tags(cluster),
@@ -145,7 +146,7 @@ class Route(pulumi.ComponentResource):
             f"{self._name}-weighted",
             listener_arn=self._args.listener_arn,
             priority=self._args.places.weighted(self._args.route.priority),
-            conditions=self._conditions(),
+            conditions=conditions(self._args.route, self._args.route.source_cidrs),
             actions=[self._forward(self._args.weights, self._args.route.stickiness)],
             tags=self._tags(),
             opts=ResourceOptions(parent=self, protect=not self._args.gives_back),
@@ -167,17 +168,6 @@ class Route(pulumi.ComponentResource):
                 ),
             ),
         )
-
-    def _conditions(self) -> list[aws.lb.ListenerRuleConditionArgs]:
-        route = self._args.route
-        conditions: list[aws.lb.ListenerRuleConditionArgs] = []
-        if route.hosts:
-            host = aws.lb.ListenerRuleConditionHostHeaderArgs(values=route.hosts)
-            conditions.append(aws.lb.ListenerRuleConditionArgs(host_header=host))
-        if route.paths:
-            path = aws.lb.ListenerRuleConditionPathPatternArgs(values=route.paths)
-            conditions.append(aws.lb.ListenerRuleConditionArgs(path_pattern=path))
-        return conditions
 
     def _tags(self, cluster: str | None = None) -> dict[str, str]:
         tags = {**own_tags(), ROUTE_TAG: self._name}

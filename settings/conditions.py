@@ -1,31 +1,35 @@
 """Which requests a route's hosts and paths match, beside another's: all of them, some, or none.
 
 Pure, over patterns as ELB reads them: * is any text, ? one character, hosts without regard to case. Where two patterns
-are too entangled to say, neither is said to lie in the other. Refuses to own which route comes first (rules/).
+are too entangled to say, neither is said to lie in the other; what else a rule asks for (a header, a method) is either
+the same or tells nothing. Refuses to own which route comes first (rules/).
 """
 
 from __future__ import annotations
 
 from functools import cache
+from ipaddress import IPv4Network
 from itertools import product
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 
 class Pattern(Protocol):
-    """What has hosts and paths, where it asks for any: a route, or a rule that stands on a listener."""
+    """What asks for hosts, paths and perhaps more: a route, or a rule that stands on a listener."""
 
     @property
     def hosts(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def paths(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def narrows(self) -> Collection[str]: ...  # noqa: D102
 
 
 def covers(first: Pattern, other: Pattern) -> bool:
     """Tell whether every request that ``other`` matches is one of ``first``."""
-    return all(
+    return set(first.narrows) <= set(other.narrows) and all(
         all(any(_within(one, wide) for wide in wides) for one in ones)
         for ones, wides in zip(_conditions(other), _conditions(first), strict=True)
     )
@@ -76,3 +80,12 @@ def _meet(one: str, other: str) -> bool:
     if not one or not other:
         return one == other
     return (one[0] == other[0] or "?" in (one[0], other[0])) and _meet(one[1:], other[1:])
+
+
+def narrowed(ranges: Sequence[str], others: Sequence[str]) -> tuple[str, ...]:
+    """Return the ranges of addresses that lie in both of two lists, of which an empty one is everywhere."""
+    if not ranges or not others:
+        return tuple(ranges or others)
+    pairs = [(IPv4Network(one), IPv4Network(other)) for one, other in product(ranges, others)]
+    both = {min(pair, key=lambda one: one.num_addresses) for pair in pairs if pair[0].overlaps(pair[1])}
+    return tuple(str(one) for one in sorted(both) if not any(one != wide and one.subnet_of(wide) for wide in both))

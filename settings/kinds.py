@@ -22,12 +22,15 @@ _TOLD_APART: tuple[tuple[str | None, ...], ...] = (
     ("loadBalancers", None, "existing"),
     ("clusters", None),
     ("clusters", None, "nodes"),
+    ("routes", None),
 )
 
 
-def told_by(key: str) -> Discriminator:
-    """Return what tells a value that is a map with a key from one without it."""
-    return Discriminator(lambda value: WITH if isinstance(value, dict) and key in value else WITHOUT)
+def told_by(*keys: str) -> Discriminator:
+    """Return what tells a value that is a map with any of some keys from one without."""
+    return Discriminator(
+        lambda value: WITH if isinstance(value, dict) and not value.keys().isdisjoint(keys) else WITHOUT
+    )
 
 
 def told_apart(path: Sequence[str | int]) -> bool:

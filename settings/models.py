@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from settings.answers import Answer
 from settings.aws import AssumableRoleArn, Aws, StackName
 from settings.bindings import AUTO_MODE, AUTO_MODE_TAG
 from settings.clusters import NODE_PORTS, Cluster
@@ -23,7 +24,7 @@ from settings.load_balancers import LoadBalancer, LoadBalancerName
 from settings.network import Network, NewNetwork
 from settings.operation import Checks, Gate, Preview, Retirement, Rollout
 from settings.owner import Owner
-from settings.routes import Route, RouteName
+from settings.routes import AnyRoute, Route, RouteName
 from settings.values import ClusterKey, DnsLabel, Model, Several, Weight, edited
 from settings.workloads import Egress, ServiceAccount
 
@@ -59,7 +60,11 @@ class Settings(Model):
         "whose key is free",
     )
     weights: dict[ClusterKey, Weight] = Field(description="the share of every cluster, zeros included")
-    routes: dict[RouteName, Route] = Field(default={}, description="the routes by name")
+    matched: dict[RouteName, AnyRoute] = Field(
+        default={},
+        alias="routes",
+        description="the routes by name: to clusters, or answered by the load balancer ({redirect}, {fixedResponse})",
+    )
     gate: Gate = Field(default=Gate(), description="when a change of weights is refused")
     rollout: Rollout = Field(default=Rollout(), description="how a cluster is promoted step by step")
     retirement: Retirement = Field(default=Retirement(), description="when a cluster may be taken away")
@@ -100,6 +105,17 @@ class Settings(Model):
         return Owner(self.project, self.stack, tuple(one.existing.name for one in self.elsewhere.values()))
 
     # Each asks ``own`` first: of a value that is wrong that is not known, and whoever asked ends there (partial.py).
+
+    @property
+    def routes(self) -> dict[str, Route]:
+        """The routes to clusters."""
+        return {name: one for name, one in self.matched.items() if one.forwards and isinstance(one, Route)}
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The routes that a load balancer answers itself."""
+        found = {name: one for name, one in self.matched.items() if not one.forwards}
+        return {name: one for name, one in found.items() if isinstance(one, Answer)}
 
     @property
     def own_load_balancers(self) -> dict[str, LoadBalancer]:
@@ -177,7 +193,7 @@ class Settings(Model):
                 yield f"loadBalancers.{key}.tlsPolicy changes nothing: without a certificate it speaks plain HTTP."
 
     def _strange_hosts(self) -> Iterator[str]:
-        for name, route in self.routes.items():
+        for name, route in self.matched.items():
             key = self.load_balancer_of(name)
             balancer = self.own_load_balancers.get(key)
             if balancer is None:
@@ -192,9 +208,9 @@ class Settings(Model):
                 )
 
     def _shared_requests(self) -> Iterator[str]:
-        in_order = sorted(self.routes, key=lambda name: self.routes[name].priority)
+        in_order = sorted(self.matched, key=lambda name: self.matched[name].priority)
         for first, other in combinations(in_order, 2):
-            one, two = self.routes[first], self.routes[other]
+            one, two = self.matched[first], self.matched[other]
             if self.load_balancer_of(first) != self.load_balancer_of(other) or covers(two, one):
                 continue  # where the later one takes whatever the first leaves, the order is the point
             if both := shared(one, two):
@@ -237,7 +253,7 @@ class Settings(Model):
 
     def load_balancer_of(self, route: str) -> str:
         """Return the name of the load balancer on which a route lies."""
-        return self.routes[route].load_balancer or next(iter(self.load_balancers))
+        return self.matched[route].load_balancer or next(iter(self.load_balancers))
 
     def eks_name(self, cluster: str) -> str:
         """Return the name of a cluster in EKS, unique in account and region; one that is not in the file has no own."""
@@ -263,7 +279,9 @@ class Settings(Model):
             if self.load_balancer_of(name) == load_balancer and name not in self.taken_over:
                 pods = (route.service.target_port, route.service.target_port)
                 reached = NODE_PORTS if route.target_type == "instance" else pods
-                ports[reached] = ports.get(reached, False) or self.serves(name, cluster)
+                asked = [reached, *([(check, check)] if (check := route.health_check.port) else [])]
+                for one in asked:
+                    ports[one] = ports.get(one, False) or self.serves(name, cluster)
         return ports
 
     def group_name(self, route: str, cluster: str) -> str | None:

@@ -17,6 +17,7 @@ STACK_TAG = "eks-cutover:stack"
 PROJECT_TAG = "eks-cutover:project"
 ROUTE_TAG = "eks-cutover:route"
 CLUSTER_TAG = "eks-cutover:cluster"
+ANSWER_TAG = "eks-cutover:answer"
 SIZES_TAG = "eks-cutover:sizes"
 """Of a node group: minSize/desiredSize/maxSize as the stack file had them when they were applied last."""
 

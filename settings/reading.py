@@ -17,9 +17,12 @@ import pulumi
 from pydantic import ValidationError
 
 from settings import files
+from settings.answers import Answer
 from settings.kinds import told_apart
+from settings.matching import Matching
 from settings.models import Settings
 from settings.partial import known
+from settings.routes import Route
 from settings.rules import mistakes
 from settings.rules.mistake import Mistake
 from settings.values import Model
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
 
 _NOUNS = {"network": "network", "loadBalancers": "load balancer", "clusters": "cluster"}  # of what may exist already
+_ROUTES = "routes"
 _NOT_WRITTEN = {"project", "stack", "aws"}  # fields of Settings that are not keys of the project
 
 
@@ -259,6 +263,8 @@ def _stranger(path: list[str | int]) -> str:
     """Say of a key that nobody reads which one may have been meant."""
     known = [name for name, _ in _fields(path[:-1]) if len(path) > 1 or name not in _NOT_WRITTEN]
     if path[-1] in known:
+        if path[0] == _ROUTES:
+            return _two_kinds_of_route()
         new, existing = (", ".join(name for name, _ in _named(kind)) for kind in _models_at(path[:-1]))
         what = _NOUNS[str(path[0])]
         return (
@@ -268,6 +274,15 @@ def _stranger(path: list[str | int]) -> str:
     near = difflib.get_close_matches(str(path[-1]), known, n=1)
     cure = f"Meant is perhaps {near[0]}" if near else f"Known here: {', '.join(known)}"
     return f"nothing reads this key. What it says would be ignored without a word. {cure}"
+
+
+def _two_kinds_of_route() -> str:
+    shared, own, answered = ([name for name, _ in _named(kind)] for kind in (Matching, Route, Answer))
+    to, itself = (", ".join(name for name in names if name not in shared) for names in (own, answered))
+    return (
+        f"a route to clusters ({to}) and one that the load balancer answers itself ({itself}) exclude each other. It "
+        "is not clear which one is meant. Keep the keys of one"
+    )
 
 
 def _description(path: list[str | int]) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, Tag
 
-from settings.load_balancers import LoadBalancerName
-from settings.priorities import MAX_ROUTE_PRIORITY
-from settings.values import ClusterKey, DnsLabel, Model, Port, Several, Weight, edited, rule, seconds, text, whole
+from settings.answers import Answer
+from settings.kinds import WITH, WITHOUT, told_by
+from settings.matching import Matching
+from settings.values import ClusterKey, DnsLabel, Model, Port, Weight, edited, rule, seconds, text, whole
 
 _LONGEST_ROUTE = 32 - len("-v1-36-b-1234567")
 
@@ -30,26 +31,6 @@ RouteName = Annotated[
         f"a route's name is at most {_LONGEST_ROUTE} lower-case letters, digits and single hyphens, and begins with a "
         "letter. AWS takes 32 characters for a target group; the cluster's key takes up to 8 of them, and auto-naming "
         "another 8, without which a replacement could not stand beside what it replaces. Write e.g. web",
-    ),
-]
-
-HostPattern = Annotated[
-    str,
-    rule(
-        "CUT136",
-        text(r"(?=.{1,128}$)[A-Za-z0-9.*?-]*\.[A-Za-z]+"),
-        "a host condition is at most 128 letters, digits, dots, hyphens, * and ?, with only letters after the last "
-        "dot. ELB would refuse the rule. Write e.g. app.example.com or *.example.com",
-    ),
-]
-
-PathPattern = Annotated[
-    str,
-    rule(
-        "CUT137",
-        text(r"/[A-Za-z0-9_.$/~\"'@:+*?&-]{0,127}"),
-        "a path condition begins with / and has at most 128 characters of those that ELB takes. ELB would refuse the "
-        "rule. Write e.g. /* or /api/*",
     ),
 ]
 
@@ -104,16 +85,6 @@ SlowStart = Annotated[
     ),
 ]
 
-RoutePriority = Annotated[
-    int,
-    rule(
-        "CUT165",
-        whole(1, MAX_ROUTE_PRIORITY),
-        f"a priority is a whole number from 1 to {MAX_ROUTE_PRIORITY}. There is no room for its rules on the listener. "
-        "Write its place in the order of the routes, 1 first",
-    ),
-]
-
 
 class Service(Model):
     """The Kubernetes Service behind a route."""
@@ -141,6 +112,10 @@ class HealthCheck(Model):
 
     path: HealthCheckPath = Field(description="the path, or for GRPC the method, that is asked")
     matcher: Matcher | None = Field(default=None, description='codes that count; left out: "200", for GRPC "0"')
+    port: Port | None = Field(default=None, description="the port that is asked; left out: that of the target")
+    protocol: Literal["HTTP", "HTTPS"] | None = Field(
+        default=None, description="how it is asked; left out: as the targets are"
+    )
     interval: Interval = Field(default=15, description="seconds between two checks, 5 to 300")
     timeout: Timeout = Field(default=5, description="seconds until a check has failed, 2 to 120, below the interval")
     healthy_threshold: Threshold = Field(default=2, description="checks that must pass, 2 to 10")
@@ -155,15 +130,9 @@ class Stickiness(Model):
     )
 
 
-class Route(Model):
-    """Hosts and paths on a load balancer, and the Service behind them in every cluster."""
+class Route(Matching):
+    """Requests on a load balancer, and the Service behind them in every cluster."""
 
-    load_balancer: LoadBalancerName | None = Field(
-        default=None, description="which load balancer; left out where there is one"
-    )
-    priority: RoutePriority = Field(description="the order among routes, 1 first")
-    hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
-    paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
     target_type: Literal["instance", "ip"] = Field(
         description="register nodes (instance) or pods (ip); to change it, add a new route",
         json_schema_extra=edited("replaces its target groups, which is refused while they serve"),
@@ -171,6 +140,11 @@ class Route(Model):
     protocol_version: Literal["HTTP1", "HTTP2", "GRPC"] = Field(
         default="HTTP1",
         description="what the targets speak; to change it, add a new route",
+        json_schema_extra=edited("replaces its target groups, which is refused while they serve"),
+    )
+    protocol: Literal["HTTP", "HTTPS"] = Field(
+        default="HTTP",
+        description="how targets are spoken to; over HTTPS any certificate will do; to change it, add a new route",
         json_schema_extra=edited("replaces its target groups, which is refused while they serve"),
     )
     service: Service = Field(description="the Service behind it")
@@ -192,3 +166,14 @@ class Route(Model):
     live: bool = Field(
         default=True, description="false keeps a new route to its preview rules until its targets are healthy"
     )
+
+    @property
+    def forwards(self) -> bool:
+        """Whether clusters answer it."""
+        return True
+
+
+AnyRoute = Annotated[
+    Annotated[Answer, Tag(WITH)] | Annotated[Route, Tag(WITHOUT)], told_by("redirect", "fixedResponse")
+]
+"""A route to clusters, or one that the load balancer answers itself."""

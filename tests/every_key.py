@@ -10,6 +10,7 @@ from tests.conftest import stack_config
 ACCOUNT = "arn:aws:iam::123456789012"
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 LOGS = "shop-logs"
+REDIRECT = {"host": "www.example.com", "path": "/old/#{path}", "code": "302"}
 EBS = {
     "version": "v1.54.0-eksbuild.1",
     "configuration": {"controller": {"replicaCount": 2}},
@@ -49,4 +50,16 @@ def every_key() -> dict[str, Any]:
         "accessLogs": {"bucket": LOGS, "prefix": "shop/public"},
         "connectionLogs": {"bucket": LOGS},
     }
+    routes = config["eks-cutover:routes"]
+    routes["web"] |= {"protocol": "HTTPS", "healthCheck": {"path": "/healthz", "port": 9090, "protocol": "HTTP"}}
+    routes["orders"] |= {"query": [{"key": "v", "value": "2*"}]}
+    routes["beta"] = {**routes["web"], "priority": 2, "hosts": [], "paths": ["/beta/*"], "headers": {"X-Beta": ["yes"]}}
+    routes["old"] = {
+        "loadBalancer": "public",
+        "priority": 3,
+        "methods": ["GET"],
+        "hosts": ["old.example.com"],
+        "redirect": REDIRECT,
+    }
+    routes["page"] = {"loadBalancer": "public", "priority": 4, "paths": ["/page"], "fixedResponse": {"code": "503"}}
     return config

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from settings import parse
+from settings.network import NewNetwork
 from tests.conftest import PROJECT, ROOT, record_program
 
 if TYPE_CHECKING:
@@ -25,9 +26,12 @@ def test_an_example_declares_nothing_in_the_place_of_what_exists(file: Path) -> 
     settings = parse(_config(file), PROJECT, "prod")
     recorder = record_program(_config(file))
     types = {one.type for one in recorder.recorded}
-    of_balancers = {"aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener", "aws:route53/record:Record"}
+    of_balancers = {"aws:lb/loadBalancer:LoadBalancer", "aws:lb/listener:Listener"}
     assert types & of_balancers == (of_balancers if settings.own_load_balancers else set())
-    assert "aws:ec2/vpc:Vpc" not in types
+    records = [one for balancer in settings.own_load_balancers.values() for one in balancer.records]
+    assert ("aws:route53/record:Record" in types) == bool(records)
+    assert ("aws:ec2/vpc:Vpc" in types) == isinstance(settings.network, NewNetwork)
+    assert settings.warnings == ()
     assert ("eks:index:Cluster" in types) == bool(settings.own_clusters)
     live = [name for name in recorder.of("ListenerRule") if name.endswith("-weighted")]
     assert bool(live) == bool(settings.own_load_balancers), "where others' rules answer, every route is quiet"

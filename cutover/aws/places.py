@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from cutover.aws.live import Live
 from cutover.rules.elsewhere import by_load_balancer
 from cutover.rules.places import Place
-from settings.owner import CLUSTER_TAG, ROUTE_TAG
+from settings.owner import ANSWER_TAG, CLUSTER_TAG, ROUTE_TAG
 
 if TYPE_CHECKING:
     import boto3
@@ -22,7 +22,8 @@ def read(settings: Settings, account: boto3.Session) -> dict[tuple[str, int], Pl
     for name, rules in Live(account, settings.owner).listed().items():
         balancer = name.rpartition("-")[0]  # which Pulumi has given its random end
         for arn, (priority, tags) in rules.items():
-            found[balancer, priority] = Place(arn, tags.get(ROUTE_TAG), tags.get(CLUSTER_TAG))
+            answer = tags.get(ANSWER_TAG)
+            found[balancer, priority] = Place(arn, answer or tags.get(ROUTE_TAG), tags.get(CLUSTER_TAG), bool(answer))
     return found
 
 

@@ -111,13 +111,20 @@ def peer_of(account: Account, key: str) -> str | None:
     return max(others, key=lambda cluster: (taken[cluster], order_of(cluster)), default=None)
 
 
+def headers_of(route: Route) -> dict[str, str]:
+    """Return the headers that a route asks for, of each one value that it takes."""
+    return {name: values[0].replace("*", "").replace("?", "x") for name, values in route.headers.items()}
+
+
 def asked_of(route: Route, names: Sequence[str]) -> tuple[str, str]:
-    """Return a host (empty: any) and a path that a route serves; ``names`` are those of its load balancer."""
+    """Return a host (empty: any) and a path with query that a route serves; ``names`` are of its load balancer."""
     host = next(iter(route.hosts or names), "").replace("*", "preview").replace("?", "x")
-    check = route.health_check.path
-    if not route.paths or any(fnmatchcase(check, path) for path in route.paths):
-        return host, check
-    return host, route.paths[0].replace("*", "").replace("?", "x")
+    check, query = route.health_check.path, ""
+    for one in route.query[:1]:
+        query = f"{one.key or 'preview'}={one.value}".replace("*", "").replace("?", "x")
+    if route.paths and not any(fnmatchcase(check, path) for path in route.paths):
+        check = route.paths[0].replace("*", "").replace("?", "x")
+    return host, f"{check}{'&' if '?' in check else '?'}{query}" if query else check
 
 
 def _seen(ask: Callable[[], _T]) -> _T | Unread:
@@ -301,7 +308,7 @@ class Reads:
         theirs = listener_of(self._settings, self._account.found, route)
         https = theirs.protocol == "HTTPS" if theirs else self._settings.load_balancers[balancer].https
         host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
-        header, value = self._settings.preview.header, self._key
+        header, value, method = self._settings.preview.header, self._key, next(iter(wanted.methods), "GET")
         secret = self._settings.preview.secret
         if wanted.protocol_version == "GRPC":
             shown = f"{value}.SECRET" if secret else value
@@ -319,9 +326,8 @@ class Reads:
         tls = {"server_hostname": named, "assert_hostname": host or False} if https else {}
         try:
             with waiting(asked):
-                answer = connections(url, **tls).request(
-                    "GET", url, headers={"Host": named, header: value}, redirect=False, retries=False
-                )
+                headers = {**headers_of(wanted), "Host": named, header: value}
+                answer = connections(url, **tls).request(method, url, headers=headers, redirect=False, retries=False)
         except urllib3.exceptions.SSLError as error:
             return Answer(route, asked, Unread(reason(error)), untrusted=True)
         except Exception as error:

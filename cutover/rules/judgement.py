@@ -29,6 +29,7 @@ _VERSIONED = r"v\d+-\d+(?:-[b-d])?"
 _COMPONENT = re.compile(r"(?:^|\$)eks-cutover:(\w+):")
 _SHARED = {"network": "network", "load_balancer": "load balancer", "service_discovery": "Cloud Map namespace"}
 _OF_A_ROUTE = ("route", "binding")
+_ANSWER = "answer"
 _NOTHING_IN_AWS = ("eks-cutover:", "eks:index:")  # components, whose parts are steps of their own
 _WEIGHT = re.compile(r"actions\[\d+\]\.forward\.targetGroups\[\d+\]\.weight")
 _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weight))?)?")
@@ -187,7 +188,7 @@ def cluster_of(step: Step) -> str | None:
     """Return the cluster that a resource belongs to."""
     key = _key(step.keys)
     pattern = rf".*?-({key})(?:-preview)?$" if _component(step) in _OF_A_ROUTE else rf"({key})(?=-|$)"
-    match = re.match(pattern, step.name) if _component(step) not in _SHARED else None
+    match = re.match(pattern, step.name) if _component(step) not in {*_SHARED, _ANSWER} else None
     return match[1] if match else None
 
 

@@ -49,6 +49,11 @@ class Rule:
         return f"rule {self.place} ({', '.join([*asks, *of])})"
 
     @property
+    def narrows(self) -> Sequence[str]:
+        """What it asks for beside hosts and paths, of which no value is compared."""
+        return self.besides
+
+    @property
     def own(self) -> bool:
         """Whether it is the stack's."""
         return self.route is not None
@@ -59,7 +64,7 @@ class Rule:
 
     def answers_all(self, pattern: Pattern) -> bool:
         """Tell whether it answers every request of a pattern that comes to it."""
-        return not self.besides and covers(self, pattern)
+        return covers(self, pattern)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,7 +51,7 @@ def bindings(
             {"name": route.service.name, "port": route.service.port},
             **group,
             targetType=route.target_type,
-            targetGroupProtocol="HTTP",
+            targetGroupProtocol=route.protocol,
             ipAddressType="ipv4",
             vpcID=vpcs.get(settings.load_balancer_of(name)),
             **settings.clusters[key].registers_as,

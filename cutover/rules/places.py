@@ -20,29 +20,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Place:
-    """A rule that stands on a listener: of which route and cluster, or, with neither, somebody else's."""
+    """A rule that stands on a listener: of which route and cluster, or, with neither, somebody else's.
+
+    ``answer`` is whether the load balancer answers the route itself.
+    """
 
     arn: str
     route: str | None = None
     cluster: str | None = None
+    answer: bool = False
 
     def __str__(self) -> str:
         if self.route is None:
             return f"the rule {self.arn}, which this stack has not made,"
+        if self.answer:
+            return f"the rule of {self.route}"
         return f"the {f'preview rule for {self.cluster}' if self.cluster else 'weighted rule'} of {self.route}"
 
 
 def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Iterator[Mistake]:
     """Yield the rules of the stack file whose places on a listener others hold until an update is through."""
-    for name, route in settings.routes.items():
-        balancer = settings.load_balancer_of(name)
-        on_it = settings.load_balancers[balancer].places
-        wanted = {on_it.preview(route.priority, key): key for key in settings.clusters}
-        own: list[tuple[int, str | None]] = [*wanted.items()]
-        own += [(on_it.weighted(route.priority), None)] if route.live else []
-        for priority, cluster in own:
+    for name, route in settings.matched.items():
+        balancer, answer = settings.load_balancer_of(name), name in settings.answers
+        for priority, cluster in _wanted(settings, name, balancer):
             there = places.get((balancer, priority))
-            if there is None or (there.route, there.cluster) == (name, cluster):
+            if there is None or (there.route, there.cluster, there.answer) == (name, cluster, answer):
                 continue
             if there.route is None:
                 yield Mistake(
@@ -54,6 +56,15 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
                     "another priority",
                 )
                 continue
+            if there.route == name and there.answer is not answer:
+                yield Mistake(
+                    "CUT319",
+                    f"routes.{name}",
+                    f"its place is that of {there}, of another kind, until this update is through, and ELB has none "
+                    "for two rules (PriorityInUse). The update would stop halfway. Give it another name and priority, "
+                    "or take the old one out in an update of its own first",
+                )
+                break
             if there.route == name:
                 yield Mistake(
                     "CUT314",
@@ -73,6 +84,16 @@ def mistakes(settings: Settings, places: Mapping[tuple[str, int], Place]) -> Ite
             break
 
 
+def _wanted(settings: Settings, name: str, balancer: str) -> list[tuple[int, str | None]]:
+    """Return the places that a route wants, and of which cluster each is a preview's."""
+    on_it, route = settings.load_balancers[balancer].places, settings.matched[name]
+    weighted = (on_it.weighted(route.priority), None)
+    if name not in settings.routes:
+        return [weighted]
+    previews = [(on_it.preview(route.priority, key), key) for key in settings.clusters]
+    return [*previews, *([weighted] if settings.routes[name].live else [])]
+
+
 def _in_order(settings: Settings, places: Mapping[tuple[str, int], Place], balancer: str) -> dict[str, int]:
     """Return priorities for a load balancer's routes, in the wanted order, that all are free or their own already."""
     now: dict[str, int] = {}
@@ -85,7 +106,7 @@ def _in_order(settings: Settings, places: Mapping[tuple[str, int], Place], balan
                 now[place.route] = on_it.route_priority(priority)
     found: dict[str, int] = {}
     last = 0
-    for name in sorted(settings.routes, key=lambda name: settings.routes[name].priority):
+    for name in sorted(settings.matched, key=lambda name: settings.matched[name].priority):
         if settings.load_balancer_of(name) == balancer:
             own = now.get(name, 0)
             last = own if own > last else next(free for free in count(last + 1) if free not in taken)

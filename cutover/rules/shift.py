@@ -89,7 +89,7 @@ def with_weights(settings: Settings, weights: Mapping[str, int], route: str | No
     if route is None:
         return settings.model_copy(update={"weights": weights})
     changed = settings.routes[route].model_copy(update={"weights": weights})
-    return settings.model_copy(update={"routes": {**settings.routes, route: changed}})
+    return settings.model_copy(update={"matched": {**settings.matched, route: changed}})
 
 
 def routes_of(settings: Settings, route: str | None) -> list[str]:

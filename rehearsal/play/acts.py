@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutover.rules.judgement import weights_alone
 from cutover.rules.run import Run
-from rehearsal.play import elsewhere
+from rehearsal.play import elsewhere, stackfile
 from rehearsal.play.brownfield import WHO
 from rehearsal.play.elsewhere import by_gitops
 from rehearsal.play.history import tell_the_past
@@ -188,7 +188,7 @@ def live(*, on: bool) -> Callable[[Config], None]:
     """Return the edit that lets all routes be live, or not."""
 
     def edit(config: Config) -> None:
-        for route in config["eks-cutover:routes"].values():
+        for route in stackfile.routes(config).values():
             route["live"] = on
 
     return edit
@@ -232,7 +232,7 @@ def many_pods(config: Config) -> int:
 
 def _behave(config: Config, cluster: str, **behaviour: Any) -> Callable[[Sandbox], None]:
     def before(sandbox: Sandbox) -> None:
-        for route in config["eks-cutover:routes"]:
+        for route in stackfile.routes(config):
             sandbox.store.put(WORKLOAD, f"{cluster}|{route}", {"replicas": few_pods(config), **behaviour})
 
     return before
@@ -295,7 +295,7 @@ def _unprotect(key: str) -> Callable[[Config], None]:
 
 
 def _shifts_only(config: Config) -> Callable[[Run], list[str]]:
-    live = [name for name, route in config["eks-cutover:routes"].items() if route.get("live", True)]
+    live = [name for name, route in stackfile.routes(config).items() if route.get("live", True)]
 
     def faults(run: Run) -> list[str]:
         wrong = [step for step in run.steps if not weights_alone(step)]

@@ -22,10 +22,11 @@ _LEAST_FOR_QUANTILES = 2
 class Answer(NamedTuple):
     """One answer, or the lack of one.
 
-    ``time`` is the epoch second in which the request went out, ``kind`` "http", "grpc" or "stream" (a message of a
-    stream, or its end where that is a failure). ``cluster`` is the key of the cluster that answered, empty where the
-    load balancer or nobody did; ``group`` the target group that the load balancer had chosen, where it said so.
-    ``status`` is the HTTP status or the gRPC code, None where there was no answer; ``error`` then says why.
+    ``time`` is the epoch second in which the request went out, ``kind`` "http", "grpc", "answer" (of the load balancer
+    itself) or "stream" (a message of one, or its end where that is a failure). ``cluster`` is the key of the cluster
+    that answered, empty where the load balancer or nobody did; ``group`` the target group that the load balancer had
+    chosen, where it said so. ``status`` is the HTTP status or the gRPC code, None where there was no answer; ``error``
+    then says why, or why another answer was expected.
     """
 
     time: float
@@ -49,6 +50,8 @@ class Answer(NamedTuple):
         """Whether a client would call it a failure."""
         if self.status is None:
             return True
+        if self.kind == "answer":
+            return bool(self.error)
         return self.status != 0 if self.kind != "http" else not 200 <= self.status < 400  # noqa: PLR2004
 
 

@@ -7,6 +7,7 @@ file's copy. Refuses to judge the file (settings/) and to play it (migration.py)
 from __future__ import annotations
 
 import copy
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,13 @@ _SIZES = ("capacity", "weights")  # of a route, which its own number of pods and
 _SEALED = "rehearsal-of-a-secret"  # what stands for a value that only the stack's own backend could open
 _RANGE, _SUBNET, _SUBNET_STEP = "10.0.0.0/16", "10.0.{}.0/20", 16
 _ISSUED_WITHIN_SECONDS = 15.0
+_LOGS = ("accessLogs", "connectionLogs")
+_DELIVERY = {
+    "Effect": "Allow",
+    "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+    "Action": "s3:PutObject",
+    "Resource": "*",
+}
 
 
 def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
@@ -36,6 +44,7 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
         said.append("environment: left out, since nothing here reaches Pulumi Cloud; what it would give is not played.")
     make_zones(sandbox, config)
     _make_certificates(sandbox, config)
+    _make_what_load_balancers_use(sandbox, config)
     _make_network(sandbox, config)
 
     secret = config.get(_PREVIEW, {}).get("secret")
@@ -81,9 +90,7 @@ def played(config: Config) -> tuple[Config, list[str]]:
         said.append(f"{', '.join(left)}: left out, since the emulated account asks nobody who calls.")
     if found.pop("eks-cutover:import", None) is not None:
         said.append("import: left out, since what it names is in another account; it is made instead.")
-    if "sourceCidrs" in (preview := found.get(_PREVIEW, {})):
-        preview["sourceCidrs"] = ["127.0.0.0/8"]
-        said.append("preview.sourceCidrs: the rehearsal's own clients.")
+    said += _among_ourselves(found)
     sizes = [
         f"routes.{name}.{key}" for name, route in found["eks-cutover:routes"].items() for key in _SIZES if key in route
     ]
@@ -95,6 +102,20 @@ def played(config: Config) -> tuple[Config, list[str]]:
     if sizes:
         said.append(f"{', '.join(sizes)}: left out, since all routes move together, to clusters of the same size.")
     return found, [*said, *_as_two_clusters(found), *elsewhere.as_played(found)]
+
+
+def _among_ourselves(config: Config) -> list[str]:
+    """Let in the rehearsal's own clients in place of others, and ask for no database, and return it as sentences."""
+    said: list[str] = []
+    if config.pop("eks-cutover:allowEgressTo", None) is not None:
+        said.append("allowEgressTo: left out, since no database stands in the emulated VPC.")
+    asking = {"preview": config.get(_PREVIEW, {})}
+    asking |= {f"routes.{name}": route for name, route in config["eks-cutover:routes"].items()}
+    for key, one in asking.items():
+        if one.get("sourceCidrs"):
+            one["sourceCidrs"] = ["127.0.0.0/8"]
+            said.append(f"{key}.sourceCidrs: the rehearsal's own clients.")
+    return said
 
 
 def _opened(value: Any) -> Any:
@@ -135,16 +156,36 @@ def _make_certificates(sandbox: Sandbox, config: Config) -> None:
     """Have a certificate issued for each that the file names, and name it in its place."""
     acm = sandbox.aws("acm")
     for name, balancer in config["eks-cutover:loadBalancers"].items():
-        if "certificateArn" not in balancer:
-            continue
         domain = next(iter(balancer.get("names", ())), f"{name}.example.com")
-        made = acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
-        end = time.monotonic() + _ISSUED_WITHIN_SECONDS
-        while acm.describe_certificate(CertificateArn=made)["Certificate"]["Status"] != "ISSUED":
-            if time.monotonic() > end:
-                raise TimeoutError(f"the emulated ACM issued no certificate for {domain}")
-            time.sleep(0.2)
-        balancer["certificateArn"] = made
+        if "certificateArn" in balancer:
+            balancer["certificateArn"] = _certificate(acm, domain)
+        if more := balancer.get("certificateArns"):
+            balancer["certificateArns"] = [_certificate(acm, f"more-{place}.{domain}") for place, _ in enumerate(more)]
+
+
+def _certificate(acm: Any, domain: str) -> str:
+    made = acm.request_certificate(DomainName=domain, ValidationMethod="DNS")["CertificateArn"]
+    end = time.monotonic() + _ISSUED_WITHIN_SECONDS
+    while acm.describe_certificate(CertificateArn=made)["Certificate"]["Status"] != "ISSUED":
+        if time.monotonic() > end:
+            raise TimeoutError(f"the emulated ACM issued no certificate for {domain}")
+        time.sleep(0.2)
+    return made
+
+
+def _make_what_load_balancers_use(sandbox: Sandbox, config: Config) -> None:
+    """Make the buckets of logs and the web ACLs that the file names, and name the latter in their place."""
+    s3, waf = sandbox.aws("s3"), sandbox.aws("wafv2")
+    balancers = config["eks-cutover:loadBalancers"]
+    logs = [balancer[key]["bucket"] for balancer in balancers.values() for key in _LOGS if key in balancer]
+    for bucket in dict.fromkeys(logs):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": sandbox.region})
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [_DELIVERY]}))
+    for name, balancer in balancers.items():
+        if "webAclArn" in balancer:
+            seen = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": name}
+            made = waf.create_web_acl(Name=name, Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen)
+            balancer["webAclArn"] = made["Summary"]["ARN"]
 
 
 def _make_network(sandbox: Sandbox, config: Config) -> None:

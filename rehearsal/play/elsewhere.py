@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLLER
-from rehearsal.play import foreign_cluster
+from rehearsal.play import foreign_cluster, stackfile
 from rehearsal.play.brownfield import PLACES, PORT, Brownfield, brownfield
 from rehearsal.play.foreign_cluster import OWN_ACCOUNT, Land, land
 from rehearsal.play.load import Names
@@ -117,7 +117,7 @@ def _leads(names: Names, host: str) -> bool:
 
 def _make_clusters(sandbox: Sandbox, config: Config, at: Land | None) -> None:
     """Make what others' clusters a stack file names: ``at`` a VPC that is there, or in one of each account's own."""
-    namespaces, lands = {route["service"]["namespace"] for route in config[_ROUTES].values()}, {"": at}
+    namespaces, lands = {route["service"]["namespace"] for route in stackfile.routes(config).values()}, {"": at}
     for key, one in clusters(config).items():
         account = account_of_role(sandbox, one["existing"].get("assumeRole", ""))
         there = lands.get(account) or land(sandbox, account, f"10.{_SECOND_VPC + len(lands)}")
@@ -143,7 +143,7 @@ def apply(sandbox: Sandbox, stack: str, cluster: str) -> None:
 
 def withdraw(sandbox: Sandbox, config: Config, cluster: str) -> None:
     """Take a cluster's bindings out, as GitOps does, and wait until they are."""
-    for name, route in config[_ROUTES].items():
+    for name, route in stackfile.routes(config).items():
         foreign_cluster.withdraw(sandbox, cluster, route["service"]["namespace"], name)
     until(f"the bindings of {cluster} are gone", lambda: not foreign_cluster.bindings(sandbox, cluster), str)
 

@@ -11,7 +11,7 @@ import ipaddress
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
@@ -20,7 +20,7 @@ from multidict import CIMultiDict, MultiDict
 
 from rehearsal.play.answers import Answer
 from rehearsal.world.alb import Request, rule_for, rules
-from rehearsal.world.balancer import ENDPOINT, GROUP_HEADER
+from rehearsal.world.balancer import ENDPOINT, GROUP_HEADER, SOURCE_HEADER
 from rehearsal.world.pods import CLUSTER_HEADER, STREAM_METHOD
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ _NOT_FOUND: dict[str, Any] = {
 class Destination:
     """What one kind of client asks for. ``share`` tells how much of the load it is, against those of the others.
 
-    ``balancer`` is the name of the load balancer in the stack file, for a ``host`` of which no record tells.
+    ``balancer`` is the name of the load balancer in the stack file, for a ``host`` of which no record tells. Where the
+    load balancer answers itself, ``expects`` is the status of its answer.
     """
 
     route: str
@@ -61,6 +62,8 @@ class Destination:
     share: int = 1
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     balancer: str = ""
+    method: str = "GET"
+    expects: int = 0
 
 
 class Names:
@@ -125,29 +128,63 @@ def destinations(config: Config) -> list[Destination]:
             continue
         beside = {other: routes[other] for other in routes if on[other] == on[name] and routes[other].get("live", True)}
         listener = rules([*map(_described, beside, beside.values()), _NOT_FOUND])
-        is_grpc = route.get("protocolVersion") == "GRPC"
+        is_grpc, request = route.get("protocolVersion") == "GRPC", _request_of(route)
+        expects = _status(route)
         names = balancers[on[name]].get("names", ())
         # A client by the load balancer's own name has it as its host; where no route asks for a host, any does.
         hosts = [_one(host) for host in [*route.get("hosts", ()), *names, f"{on[name]}.rehearsal"]]
         paths = [_CALL] * is_grpc + [_one(path) for path in route.get("paths", ("/*",))]
         asked = [(host, path) for host in hosts for path in paths]
-        host, path = next((one for one in asked if rule_for(_request(*one), listener).arn == name), asked[0])
-        called = balancers[on[name]].get("existing", {}).get("name", on[name])
-        found.append(Destination(name, host, path, is_grpc, 1 if is_grpc else 4, balancer=called))
+        taken = (one for one in asked if rule_for(replace(request, host=one[0], path=one[1]), listener).arn == name)
+        host, path = next(taken, asked[0])
+        query = "&".join(f"{key}={value}" for key, value in request.query.items())
+        to = Destination(
+            route=name,
+            host=host,
+            path=f"{path}?{query}" if query else path,
+            grpc=is_grpc,
+            share=1 if is_grpc or expects else 4,
+            headers={**request.headers, **({SOURCE_HEADER: request.source} if route.get("sourceCidrs") else {})},
+            balancer=balancers[on[name]].get("existing", {}).get("name", on[name]),
+            method=request.method,
+            expects=expects,
+        )
+        found.append(to)
     return found
+
+
+def _status(route: Mapping[str, Any]) -> int:
+    """Return the status of what the load balancer answers itself, and 0 for a route to clusters."""
+    answer = route.get("redirect") or route.get("fixedResponse")
+    return int(answer.get("code", "301")) if answer else 0
 
 
 def _described(name: str, route: Mapping[str, Any]) -> dict[str, Any]:
     """Return the weighted rule of a route as AWS would describe it, but for its action."""
-    fields = {"host-header": ("HostHeaderConfig", "hosts"), "path-pattern": ("PathPatternConfig", "paths")}
-    conditions = [
+    fields = {
+        "host-header": ("HostHeaderConfig", "hosts"),
+        "path-pattern": ("PathPatternConfig", "paths"),
+        "http-request-method": ("HttpRequestMethodConfig", "methods"),
+        "source-ip": ("SourceIpConfig", "sourceCidrs"),
+    }
+    conditions: list[dict[str, Any]] = [
         {"Field": one, config: {"Values": list(route[key])}} for one, (config, key) in fields.items() if route.get(key)
     ]
+    for header, values in route.get("headers", {}).items():
+        conditions.append({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": header, "Values": values}})
+    if query := route.get("query"):
+        pairs = [{name.capitalize(): text for name, text in one.items()} for one in query]
+        conditions.append({"Field": "query-string", "QueryStringConfig": {"Values": pairs}})
     return {**_NOT_FOUND, "RuleArn": name, "Priority": str(route["priority"]), "Conditions": conditions}
 
 
-def _request(host: str, path: str) -> Request:
-    return Request(host, path, CIMultiDict(), MultiDict(), "GET", "127.0.0.1")
+def _request_of(route: Mapping[str, Any]) -> Request:
+    """Return a request that a route takes, but for its host and path."""
+    headers = {name: _one(values[0]) for name, values in route.get("headers", {}).items()}
+    query = {_one(one.get("key", "rehearsal")): _one(one["value"]) for one in route.get("query", ())[:1]}
+    source = ipaddress.ip_network(route["sourceCidrs"][0])[0] if route.get("sourceCidrs") else "127.0.0.1"
+    method = next(iter(route.get("methods", ())), "GET")
+    return Request("", "", CIMultiDict(headers), MultiDict(query), method, str(source))
 
 
 def ask(names: Names, destination: Destination, step: str = "") -> Answer:
@@ -266,9 +303,11 @@ class _Client:
         try:
             send = self._call if self.destination.grpc else self._get
             cluster, group, status = await send(await self._resolve(), fresh=fresh)
+            if self.destination.expects not in {0, status}:
+                error = f"{status}, where the load balancer itself was to answer with {self.destination.expects}"
         except (LookupError, aiohttp.ClientError, OSError, TimeoutError) as wrong:
             error = f"{type(wrong).__name__}: {wrong}"
-        kind = "grpc" if self.destination.grpc else "http"
+        kind = "grpc" if self.destination.grpc else "answer" if self.destination.expects else "http"
         seconds = time.monotonic() - begin
         return Answer(now, step, self.destination.route, kind, cluster, group, status, error, seconds)
 
@@ -310,7 +349,7 @@ class _Client:
         session = self._single if fresh else self._kept
         url = f"http://{place[0]}:{place[1]}{self.destination.path}"
         headers = {"Host": self.destination.host, **self.destination.headers}
-        async with session.get(url, headers=headers, allow_redirects=False) as answer:
+        async with session.request(self.destination.method, url, headers=headers, allow_redirects=False) as answer:
             await answer.read()
             return answer.headers.get(CLUSTER_HEADER, ""), answer.headers.get(GROUP_HEADER, ""), answer.status
 

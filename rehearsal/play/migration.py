@@ -52,8 +52,9 @@ class Rehearsal:
         self._old = min(self._config["eks-cutover:clusters"], key=order_of)
         self._rate = rate
         self._names = Names(sandbox.store, *_dns(sandbox))
-        self._to = destinations(self._config)
-        self._load = Load(self._names, self._to, rate=rate)
+        every = destinations(self._config)
+        self._to = [to for to in every if not to.expects]
+        self._load = Load(self._names, every, rate=rate)
 
     @property
     def answers(self) -> list[Answer]:
@@ -203,7 +204,7 @@ class Rehearsal:
         preview = self._config.get("eks-cutover:preview", {})
         name, secret = preview.get("header", "X-Cutover-Cluster"), preview.get("secret")
         value = f"{act.preview}.{secret}" if secret else act.preview
-        asked = [replace(to, headers={name: value}) for to in self._to]
+        asked = [replace(to, headers={**to.headers, name: value}) for to in self._to]
         answers = [ask(self._names, to) for to in asked]
         return [
             f"the preview header did not reach {act.preview}: it was {a.told}"

@@ -24,6 +24,11 @@ def read(project: Path, stack: str) -> Config:
     return dialect.load(_path(project, stack).read_bytes())["config"]
 
 
+def routes(config: Config) -> dict[str, dict[str, Any]]:
+    """Return the routes that clusters answer."""
+    return {name: route for name, route in config["eks-cutover:routes"].items() if "service" in route}
+
+
 def edit(project: Path, stack: str, change: Callable[[Config], None]) -> None:
     """Change the configuration of a stack file in place."""
     _rewrite(_path(project, stack), lambda document: change(document["config"]))

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.targets import Targets
+from rehearsal.play import stackfile
 from rehearsal.world.process import DEFAULT_SPEED
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _counted(states: Counter[str]) -> str:
 
 def _checks_seconds(config: Config) -> float:
     """Return how long the slowest health check takes to find a target well or dead, and then some."""
-    checks = [route["healthCheck"] for route in config["eks-cutover:routes"].values()]
+    checks = [route["healthCheck"] for route in stackfile.routes(config).values()]
     thresholds = ("healthyThreshold", "unhealthyThreshold")
     slowest = (
         check.get("interval", _INTERVAL) * max(check.get(key, _THRESHOLD) for key in thresholds) for check in checks

@@ -125,8 +125,10 @@ def login_mistakes(settings: Settings) -> Iterator[Mistake]:
 def security_group_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield more ports of pods than a security group has room for."""
     ports = {
-        (settings.load_balancer_of(name), route.target_type == "instance" or route.service.target_port)
+        (settings.load_balancer_of(name), port)
         for name, route in settings.routes.items()
+        for port in (route.target_type == "instance" or route.service.target_port, route.health_check.port)
+        if port
     }
     ranges = [len(cluster.existing.load_balancer_cidrs) for cluster in settings.existing_clusters.values()]
     rules = len(ports) * max([1, *ranges]) + 1  # by which EKS lets nodes and control plane talk

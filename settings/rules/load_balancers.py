@@ -159,16 +159,17 @@ def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer | Existi
     alone = len(settings.load_balancers) == 1  # where there are several, a route that names none lies on none
     on_it = {
         name: route
-        for name, route in settings.routes.items()
+        for name, route in settings.matched.items()
         if route.load_balancer == key or (alone and not route.load_balancer)
     }
-    groups = len(on_it) * len(settings.clusters)
-    rules = groups + sum(route.live for route in on_it.values())
+    routes = [route for name, route in settings.routes.items() if name in on_it]
+    groups = len(routes) * len(settings.clusters)
+    rules = groups + sum(route.live for route in routes) + len(on_it) - len(routes)
     if groups > MAX_GROUPS_PER_LOAD_BALANCER:
         yield Mistake(
             "CUT221",
             f"loadBalancers.{key}",
-            f"{len(on_it)} routes over {len(settings.clusters)} clusters make {groups} target groups, and a load "
+            f"{len(routes)} routes over {len(settings.clusters)} clusters make {groups} target groups, and a load "
             f"balancer takes {MAX_GROUPS_PER_LOAD_BALANCER}. The update would stop halfway. Move routes to another one",
         )
     if rules > balancer.rule_quota:
@@ -188,7 +189,9 @@ def _rule_mistakes(settings: Settings, key: str, balancer: LoadBalancer | Existi
             "the second (PriorityInUse). Give each route of a load balancer a place of its own",
         )
     told: set[str] = set()
-    named = sorted((name for name, route in on_it.items() if route.hosts or route.paths), key=priorities.__getitem__)
+    named = sorted(
+        (name for name, route in on_it.items() if route.values or route.source_cidrs), key=priorities.__getitem__
+    )
     for first, name in combinations(named, 2):
         if name in told or not covers(on_it[first], on_it[name]):
             continue

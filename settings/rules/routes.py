@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from settings.answers import Answer
+from settings.conditions import narrowed
+from settings.routes import Route
 from settings.rules.mistake import Mistake, as_far_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from settings.matching import Matching
     from settings.models import Settings
     from settings.operation import Preview
-    from settings.routes import Route
 
 MAX_CONDITION_VALUES = 5
 MAX_WILDCARDS = 6
@@ -21,15 +24,19 @@ MAX_WILDCARDS = 6
 @as_far_as_known
 def route_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong between the keys of each route, and between routes."""
-    for name, route in settings.routes.items():
-        where = f"routes.{name}"
-        yield from _mistakes_of_route(settings, name, route)
-        yield from _condition_mistakes(where, route, settings.preview)
-        yield from _target_mistakes(where, route)
+    for name, one in settings.matched.items():
+        yield from _place_mistakes(settings, name, one)
+        if isinstance(one, Answer):
+            yield from _answer_mistakes(settings, name, one)
+            yield from _condition_mistakes(f"routes.{name}", one, settings.preview)
+        else:
+            yield from _mistakes_of_route(settings, name, one)
+            yield from _condition_mistakes(f"routes.{name}", one, settings.preview)
+            yield from _target_mistakes(f"routes.{name}", one)
 
 
 @as_far_as_known
-def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[Mistake]:
+def _place_mistakes(settings: Settings, name: str, route: Matching) -> Iterator[Mistake]:
     where = f"routes.{name}"
     if route.load_balancer is None and len(settings.load_balancers) > 1:
         yield Mistake(
@@ -38,27 +45,57 @@ def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[
             f"missing, and there are {', '.join(settings.load_balancers)}. It would land on the first of them. "
             "Name one",
         )
-    balancer = settings.load_balancers.get(settings.load_balancer_of(name))
-    if balancer is None:
+    if settings.load_balancer_of(name) not in settings.load_balancers:
         yield Mistake(
             "CUT226",
             f"{where}.loadBalancer",
             f"there is no load balancer {route.load_balancer} (there are {', '.join(settings.load_balancers)}). "
             "The route would have no listener. Correct the name",
         )
-    elif route.protocol_version != "HTTP1" and not balancer.https:
-        yield Mistake(
-            "CUT227",
-            f"{where}.protocolVersion",
-            f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
-            "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
-        )
-    if not route.hosts and not route.paths:
+    if not route.values and not route.source_cidrs:
         yield Mistake(
             "CUT228",
             where,
             "it has neither hosts nor paths. A rule without a condition does not exist. "
             'Write paths: ["/*"] for every request',
+        )
+
+
+@as_far_as_known
+def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[Mistake]:
+    balancer = settings.load_balancers.get(settings.load_balancer_of(name))
+    if balancer and route.protocol_version != "HTTP1" and not balancer.https:
+        yield Mistake(
+            "CUT227",
+            f"routes.{name}.protocolVersion",
+            f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
+            "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
+        )
+
+
+@as_far_as_known
+def _answer_mistakes(settings: Settings, name: str, answer: Answer) -> Iterator[Mistake]:
+    where = f"routes.{name}"
+    if answer.redirect and answer.fixed_response:
+        yield Mistake(
+            "CUT294",
+            where,
+            "redirect and fixedResponse. A rule answers in one way, and ELB would refuse both. Keep one of them",
+        )
+    if answer.redirect and not answer.redirect.leads_on:
+        yield Mistake(
+            "CUT293",
+            f"{where}.redirect",
+            "it changes neither protocol, host, port, path nor query. The client would ask the same again, and ELB "
+            "refuses a rule that leads in a circle. Write what is to be another",
+        )
+    if settings.load_balancer_of(name) in settings.elsewhere:
+        yield Mistake(
+            "CUT295",
+            f"{where}.loadBalancer",
+            f"the listener of {settings.load_balancer_of(name)} was made elsewhere. What it answers without a cluster "
+            "is its owner's to say, and would stand among the owner's rules. Have the owner add it, or name a load "
+            "balancer of the stack's own",
         )
 
 
@@ -105,22 +142,40 @@ def _target_mistakes(where: str, route: Route) -> Iterator[Mistake]:
 
 
 @as_far_as_known
-def _condition_mistakes(where: str, route: Route, preview: Preview) -> Iterator[Mistake]:
-    values = [*route.hosts, *route.paths]
-    count = len(values) + 1 + len(preview.source_cidrs)
+def _condition_mistakes(where: str, route: Route | Answer, preview: Preview) -> Iterator[Mistake]:
+    values = route.values
+    sources = narrowed(route.source_cidrs, preview.source_cidrs) if route.forwards else route.source_cidrs
+    count = len(values) + len(sources) + route.forwards
+    others = len(values) - len(route.hosts) - len(route.paths)
     if count > MAX_CONDITION_VALUES:
+        more = f", {others} of headers, methods and queries" if others else ""
+        more += ", the preview header" if route.forwards else ""
         yield Mistake(
             "CUT234",
             where,
-            f"its preview rules would hold {count} condition values ({len(route.hosts)} hosts, {len(route.paths)} "
-            f"paths, the preview header, {len(preview.source_cidrs)} source ranges), and a rule holds "
-            f"{MAX_CONDITION_VALUES}. The update would stop halfway. Split the route, or use a wildcard",
+            f"its {'preview rules' if route.forwards else 'rule'} would hold {count} condition values "
+            f"({len(route.hosts)} hosts, {len(route.paths)} paths{more}, {len(sources)} source ranges), and a rule "
+            f"holds {MAX_CONDITION_VALUES}. The update would stop halfway. Split the route, or use a wildcard",
+        )
+    if route.forwards and route.source_cidrs and preview.source_cidrs and not sources:
+        yield Mistake(
+            "CUT296",
+            f"{where}.sourceCidrs",
+            "none of its ranges meets one of preview.sourceCidrs. Nobody could preview it, and its preview rules would "
+            "be without a source. Add the ranges of whoever previews to it, or leave it out",
+        )
+    if preview.header.lower() in {name.lower() for name in route.headers}:
+        yield Mistake(
+            "CUT297",
+            f"{where}.headers",
+            f"{preview.header} is the header that asks for one cluster (preview.header). The route would have those "
+            "requests alone, or none. Choose another header for one of the two",
         )
     wildcards = sum(value.count("*") + value.count("?") for value in values)
     if wildcards > MAX_WILDCARDS:
         yield Mistake(
             "CUT235",
             where,
-            f"its hosts and paths hold {wildcards} wildcards, and a rule holds {MAX_WILDCARDS}. The update would stop "
+            f"its conditions hold {wildcards} wildcards, and a rule holds {MAX_WILDCARDS}. The update would stop "
             "halfway. Split the route",
         )

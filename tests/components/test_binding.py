@@ -27,6 +27,7 @@ def _binding(
             api=api,
             service=route.service,
             target_type=route.target_type,
+            protocol=route.protocol,
             target_group_arn=target_group_arn,
             vpc_id="vpc-1",
             registers_as=registers_as or {},

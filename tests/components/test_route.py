@@ -9,6 +9,7 @@ import pulumi
 import pytest
 
 from components.route import Route, RouteArgs
+from settings.matching import Query
 from settings.operation import Preview
 from settings.priorities import EVERY_PLACE, MAX_ROUTE_PRIORITY
 from settings.routes import Stickiness
@@ -62,6 +63,40 @@ def _forward(recorder: Recorder, name: str) -> dict[str, Any]:
 def _window(first: int) -> list[str]:
     """Return every cluster that a stack may have beside one of version 1.``first``."""
     return [f"v1-{minor}{again}" for minor, again in product(range(first, first + 10), ("", "-b", "-c", "-d"))]
+
+
+def test_what_narrows_a_route_stands_in_its_rules_and_who_previews_is_narrower_still() -> None:
+    narrow: dict[str, Any] = {
+        "headers": {"X-Beta": ("yes", "true")},
+        "methods": ("GET",),
+        "query": (Query.model_validate({"key": "v", "value": "2*"}), Query.model_validate({"value": "beta"})),
+        "source_cidrs": ("10.0.0.0/8", "192.0.2.0/24"),
+    }
+    recorder = _recorded(preview='{"sourceCidrs": ["10.1.0.0/16", "203.0.113.0/24"]}', hosts=(), paths=(), **narrow)
+    asked = [
+        {"httpHeader": {"httpHeaderName": "X-Beta", "values": ["yes", "true"]}},
+        {"httpRequestMethod": {"values": ["GET"]}},
+        {"queryStrings": [{"key": "v", "value": "2*"}, {"value": "beta"}]},
+    ]
+    source = {"sourceIp": {"values": ["10.0.0.0/8", "192.0.2.0/24"]}}
+    assert _rule(recorder, "web-weighted")["conditions"] == [*asked, source]
+    assert _rule(recorder, "web-v1-36-preview")["conditions"] == [
+        *asked,
+        {"httpHeader": {"httpHeaderName": "X-Cutover-Cluster", "values": ["v1-36"]}},
+        {"sourceIp": {"values": ["10.1.0.0/16"]}},
+    ]
+
+
+def test_targets_are_spoken_to_and_checked_as_the_route_says() -> None:
+    check = settings_of("prod").routes["web"].health_check.model_copy(update={"port": 9090, "protocol": "HTTP"})
+    group = _recorded(protocol="HTTPS", health_check=check).of("TargetGroup")["web-v1-36"].inputs
+    assert (group["protocol"], group["healthCheck"]["protocol"], group["healthCheck"]["port"]) == (
+        "HTTPS",
+        "HTTP",
+        "9090",
+    )
+    left_out = _recorded(protocol="HTTPS").of("TargetGroup")["web-v1-36"].inputs["healthCheck"]
+    assert (left_out["protocol"], left_out["port"]) == ("HTTPS", "traffic-port")
 
 
 @pytest.mark.parametrize("first", [30, 35, 41])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cutover.engine.run import watch
-from cutover.rules.judgement import touched, violations
+from cutover.rules.judgement import Kind, kind, touched, violations
 from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
@@ -59,6 +59,10 @@ def _nodes(cluster: str = _NEW, **changes: Any) -> Callable[[Config], None]:
     return lambda config: config["eks-cutover:clusters"][cluster]["nodes"].update(changes)
 
 
+def _route(name: str, **changes: Any) -> Callable[[Config], None]:
+    return lambda config: config["eks-cutover:routes"][name].update(changes)
+
+
 def _addon(**changes: Any) -> Callable[[Config], None]:
     return lambda config: config["eks-cutover:clusters"][_NEW]["addons"]["aws-ebs-csi-driver"].update(changes)
 
@@ -69,7 +73,10 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
 
     assert not every.preview().steps
     run = every.preview(shift)
-    assert (run.failure, {step.name for step in run.steps}) == ("", {"web-weighted", "orders-weighted"})
+    assert (run.failure, {step.name for step in run.steps}) == (
+        "",
+        {"web-weighted", "orders-weighted", "beta-weighted"},
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,12 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
     [
         (_nodes(batch={**BATCH, "labels": {"pool": "other"}, "taints": []}), {("update", "v1-36-nodes-batch")}),
         (_nodes(extra=BATCH), {("create", "v1-36-nodes-extra"), ("create", "v1-36-nodes-extra-launchTemplate")}),
+        (_route("page", fixedResponse={"code": "404", "body": "Gone"}), {("update", "page-answer")}),
+        (_route("old", redirect={"host": "new.example.com"}, priority=5), {("update", "old-answer")}),
+        (
+            _route("orders", query=[{"value": "beta"}]),
+            {("update", f"orders-{rule}") for rule in ("weighted", "v1-35-preview", "v1-36-preview")},
+        ),
         (_balancer(idleTimeout=90, forwardedFor="append", accessLogs={"bucket": LOGS}), {("update", "public")}),
         (_balancer(connectionLogs=None, clientKeepAlive=None, preserveHostHeader=None), {("update", "public")}),
         (_balancer(tlsPolicy="ELBSecurityPolicy-TLS13-1-3-2021-06"), {("update", "public-443")}),
@@ -109,6 +122,22 @@ def test_a_group_of_a_cluster_that_serves_leaves_once_it_is_empty(every: Standin
     }
     assert violations(leaves, {_OLD}) == []
     assert not every.up().failure
+
+
+def test_an_answer_of_the_load_balancer_goes_and_comes_and_is_no_clusters(every: Standing) -> None:
+    def without(config: Config) -> None:
+        del config["eks-cutover:routes"]["old"]
+
+    gone = every.up(without)
+    assert (gone.failure, [(step.op, step.name) for step in touched(gone)]) == ("", [("delete", "old-answer")])
+    assert violations(gone, {_OLD}) == []
+    assert kind(gone) is Kind.RETIRE
+    back = every.up()
+    assert (back.failure, [(step.op, step.name) for step in touched(back)]) == ("", [("create", "old-answer")])
+
+
+def test_how_targets_are_spoken_to_is_refused_to_change_while_they_serve(every: Standing) -> None:
+    assert "unable to replace resource" in every.preview(_route("web", protocol="HTTP")).failure
 
 
 def test_the_policies_allow_all_that_was_asked_for(every: Standing) -> None:

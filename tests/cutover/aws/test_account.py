@@ -128,4 +128,4 @@ def _settings(names: Sequence[str]) -> Settings:
     """Return the dev stack with these routes, at 90 and 10."""
     settings = settings_of("dev", {"weights": {"v1-35": 90, "v1-36": 10}})
     web = settings.routes["web"]
-    return settings.model_copy(update={"routes": dict.fromkeys(names, web)})
+    return settings.model_copy(update={"matched": dict.fromkeys(names, web)})

@@ -188,6 +188,17 @@ def test_routes_that_swap_their_places_are_told_priorities_of_the_same_order_tha
     assert told(now, "dev", {"routes.web.priority": 3}) == []
 
 
+def test_a_place_of_a_route_that_becomes_an_answer_is_told_and_an_answer_that_stands_is_none() -> None:
+    at, page = ("public", EVERY_PLACE.weighted(1)), {"priority": 1, "paths": ["/*"], "fixedResponse": {"code": "503"}}
+    changes: dict[str, Any] = {"routes": {"web": page}}
+    assert told(Ground(places={at: Place("arn:web", "web", answer=True)}), "dev", changes) == []
+    found = told(Ground(places={at: Place("arn:web", "web")}), "dev", changes)
+    assert found == [
+        "routes.web: its place is that of the weighted rule of web, of another kind, until this update is through, and "
+        "ELB has none for two rules (PriorityInUse)"
+    ]
+
+
 def test_a_place_that_a_foreign_rule_holds_is_told_with_its_arn() -> None:
     known = Ground(places={("public", EVERY_PLACE.preview(1, "v1-36")): Place("arn:page")})
     [mistake] = mistakes(settings_of("dev"), known)

@@ -44,7 +44,7 @@ def _given(*gone: str) -> list[str]:
     before = settings_of("prod")
     routes = {name: route for name, route in before.routes.items() if f"routes.{name}" not in gone}
     balancers = {name: one for name, one in before.load_balancers.items() if f"loadBalancers.{name}" not in gone}
-    after = before.model_copy(update={"routes": routes, "load_balancers": balancers})
+    after = before.model_copy(update={"matched": routes, "load_balancers": balancers})
     urns = given(STATE, before, after)
     left = without({"resources": STATE, "more": 1}, urns)
     assert left["more"] == 1
@@ -60,7 +60,7 @@ def test_the_way_from_a_listener_of_others_goes_along_although_nothing_of_it_is_
     before = settings_of("prod")
     balancers = {name: one for name, one in before.load_balancers.items() if name != "private"}
     routes = {name: one for name, one in before.routes.items() if name != "orders"}
-    after = before.model_copy(update={"routes": routes, "load_balancers": balancers})
+    after = before.model_copy(update={"matched": routes, "load_balancers": balancers})
     assert given(state, before, after) == [state[0]["urn"]]
 
 

@@ -37,6 +37,7 @@ from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
 from cutover.rules.way import Side, Target, Way
 from settings.bindings import CONTROLLERS
+from settings.matching import Query
 from settings.operation import Checks
 from settings.owner import STACK_TAG, Owner
 from tests.cutover.api_server import ApiServer, serving
@@ -750,11 +751,17 @@ def test_a_cluster_is_compared_with_the_one_that_serves_most() -> None:
         ({"hosts": ("*.example.com",)}, (), ("preview.example.com", "/healthz")),
         ({"paths": ("/api/*",)}, (), ("", "/api/")),
         ({"paths": ("/healthz", "/api/*")}, (), ("", "/healthz")),
+        ({"query": (Query.model_validate({"value": "beta*"}),)}, (), ("", "/healthz?preview=beta")),
     ],
 )
 def test_the_request_is_one_that_the_route_serves(changes: Any, names: tuple[str, ...], asked: tuple[str, str]) -> None:
     route = SETTINGS.routes["web"].model_copy(update={"hosts": (), "paths": (), **changes})
     assert surroundings.asked_of(route, names) == asked
+
+
+def test_the_request_has_the_headers_that_the_route_asks_for() -> None:
+    route = SETTINGS.routes["web"].model_copy(update={"headers": {"X-Beta": ("y*s", "no")}})
+    assert surroundings.headers_of(route) == {"X-Beta": "ys"}
 
 
 class _Stubbed(boto3.Session):

@@ -108,6 +108,23 @@ def test_clients_ask_for_what_no_earlier_route_answers() -> None:
     assert _asked(one=one, two=two)["two"] == ("b.example.org", "/rehearsal")
 
 
+def test_clients_ask_as_a_route_wants_it_and_know_what_the_load_balancer_answers_itself() -> None:
+    beta = {"paths": ["/*"], "headers": {"X-Beta": ["y*"]}, "query": [{"key": "v", "value": "2"}], "methods": ["POST"]}
+    routes: dict[str, Any] = {
+        "old": {"paths": ["/old"], "redirect": {"path": "/new", "code": "302"}},
+        "gone": {"paths": ["/gone"], "fixedResponse": {"code": "410"}},
+        "beta": {**beta, "sourceCidrs": ["10.1.0.0/16"]},
+    }
+    config = {
+        "eks-cutover:loadBalancers": {"edge": {"names": ["example.org"]}},
+        "eks-cutover:routes": {name: {"priority": at, **route} for at, (name, route) in enumerate(routes.items(), 1)},
+    }
+    old, gone, narrow = destinations(config)
+    assert [(one.path, one.expects) for one in (old, gone)] == [("/old", 302), ("/gone", 410)]
+    assert (narrow.path, narrow.method, narrow.expects) == ("/rehearsal?v=2", "POST", 0)
+    assert narrow.headers == {"X-Beta": "yrehearsal", "X-Rehearsal-Source": "10.1.0.0"}
+
+
 def test_a_client_calls_the_service_that_the_route_names() -> None:
     catalog = {"protocolVersion": "GRPC", "paths": ["/shop.Catalog/*"]}
     assert _asked(catalog=catalog)["catalog"] == ("example.org", "/shop.Catalog/rehearsal")
