@@ -43,7 +43,7 @@ _ONLY_NAMES = {
 
 
 def read(account: boto3.Session, eks_name: str, bindings: BindingApi) -> Objects:
-    """Return every collection by name, and ``identities``: Pod Identity associations with namespace and role.
+    """Return every collection by name, ``addons``, and ``identities``: Pod Identity associations with namespace and role.
 
     ``bindings`` is the kind of those that count in the cluster.
     """
@@ -61,6 +61,7 @@ def read(account: boto3.Session, eks_name: str, bindings: BindingApi) -> Objects
         **{kind: partial(listed, path, only_metadata=True) for kind, path in _ONLY_NAMES.items()},
         "bindings": partial(listed, bindings.path, only_metadata=False),
         "identities": partial(_identities, eks, eks_name),
+        "addons": partial(_addons, eks, eks_name),
     }
     return dict(zip(asked, at_once(lambda ask: ask(), asked.values(), _AT_ONCE), strict=True))
 
@@ -70,6 +71,14 @@ def _identities(eks: Any, eks_name: str) -> Sequence[Mapping[str, Any]] | Unread
         pages = eks.get_paginator("list_pod_identity_associations").paginate(clusterName=eks_name)
         found = [one["associationId"] for page in pages for one in page["associations"]]
         return at_once(lambda one: _identity(eks, eks_name, one), found, _AT_ONCE)  # a list does not tell the role
+    except Exception as error:
+        return Unread(told(error))
+
+
+def _addons(eks: Any, eks_name: str) -> Sequence[Mapping[str, Any]] | Unread:
+    try:
+        pages = eks.get_paginator("list_addons").paginate(clusterName=eks_name)
+        return [{"addonName": name} for page in pages for name in page["addons"]]
     except Exception as error:
         return Unread(told(error))
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Resource = Mapping[str, Any]
 
-_ROUTE = "eks-cutover:route:Route"
+_ROUTES = ("eks-cutover:route:Route", "eks-cutover:answer:Answer")
 _LOAD_BALANCER = ("eks-cutover:load_balancer:SharedLoadBalancer", "eks-cutover:existing_listener:ExistingListener")
 
 _NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -25,10 +25,10 @@ _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 def keys(settings: Settings, name: str) -> list[str] | None:
     """Return the keys of the stack file that go with a route or a load balancer; None where there is none so named."""
-    if name in settings.routes:
+    if name in settings.matched:
         return [f"routes.{name}"]
     if name in settings.load_balancers:
-        on_it = [route for route in settings.routes if settings.load_balancer_of(route) == name]
+        on_it = [route for route in settings.matched if settings.load_balancer_of(route) == name]
         return [f"loadBalancers.{name}", *(f"routes.{route}" for route in on_it)]
     return None
 
@@ -60,7 +60,8 @@ def without(deployment: Mapping[str, Any], urns: Sequence[str]) -> dict[str, Any
 
 
 def _components(before: Settings, after: Settings) -> Iterator[tuple[str, str]]:
-    yield from ((_ROUTE, name) for name in before.routes.keys() - after.routes.keys())
+    for name in before.matched.keys() - after.matched.keys():
+        yield from ((kind, name) for kind in _ROUTES)
     for name in before.load_balancers.keys() - after.load_balancers.keys():
         yield from ((kind, name) for kind in _LOAD_BALANCER)
 

@@ -186,6 +186,14 @@ def _named(kind: str) -> Callable[[Facts], Judged]:
     return judged
 
 
+def _addons(facts: Facts) -> Judged:
+    mine, theirs = ({one["addonName"] for one in known(inside["addons"])} for inside in (facts.here, facts.there))
+    if missing := theirs - mine:
+        cure = f"Write them under clusters.{facts.key}.addons, or have GitOps install what they bring"
+        return Verdict.WARN, f"not in {facts.key}: {some(missing)}", cure
+    return Verdict.OK, f"{len(theirs)} of {facts.peer} stand in {facts.key}", ""
+
+
 def _every(inside: Objects) -> dict[str, _Object]:
     return {f"{name} {name_of(one)}": one for kind, name in _WORKLOADS.items() for one in own(inside, kind)}
 
@@ -323,6 +331,17 @@ CHECKS = (
         cure="Create the class; since 1.30 EKS makes no default one.",
         page="https://docs.aws.amazon.com/eks/latest/userguide/ebs-csi.html",
         judged=_named("storageclasses"),
+        beside=True,
+    ),
+    Check(
+        code="CUT028",
+        title="add-ons",
+        why="What an add-on does for pods (disks, metrics, snapshots) no manifest of theirs brings: a claim stays "
+        "pending, and an autoscaler has no numbers.",
+        evidence="Names of EKS add-ons in both clusters. What Helm or GitOps installs in place of one is not seen.",
+        cure="Write them under `clusters.KEY.addons`.",
+        page="https://docs.aws.amazon.com/eks/latest/userguide/eks-add-ons.html",
+        judged=_addons,
         beside=True,
     ),
 )

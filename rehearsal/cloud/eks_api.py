@@ -21,6 +21,7 @@ from werkzeug.wrappers import Request, Response
 
 from rehearsal.cloud.eks_documents import (
     ACCESS_ENTRIES,
+    ADDONS,
     CLUSTERS,
     DEFAULT_VERSION,
     NO_SUCH_ENTRY,
@@ -61,6 +62,7 @@ _CALLS = Map(
         Rule("/clusters/<name>/insights/<insight>", endpoint="insight", methods=["GET"]),
         Rule("/clusters/<name>/insights-refresh", endpoint="refresh", methods=["POST"]),
         Rule("/clusters/<name>/insights-refresh", endpoint="refreshed", methods=["GET"]),
+        Rule("/clusters/<name>/addons", endpoint="installed", methods=["GET"]),
         Rule("/clusters/<name>/pod-identity-associations", endpoint="associations", methods=["GET"]),
         Rule("/clusters/<name>/pod-identity-associations/<association>", endpoint="association", methods=["GET"]),
     ]
@@ -106,6 +108,9 @@ class EksApi:
                 answer = {"clusterVersions": list(_versions(request))}
             case "addons":
                 answer = {"addons": list(self._addons(request))}
+            case "installed":
+                keys = (key.partition(":") for key in sorted(self._store.all(ADDONS)))
+                answer = {"addons": [addon for cluster, _, addon in keys if cluster == named["name"]]}
             case "entry":
                 answer = {"accessEntry": self._entry(**named)}
             case "insights":

@@ -69,6 +69,16 @@ def test_a_route_goes_with_all_that_rests_on_it_and_what_was_made_for_it_alone()
     assert _given("routes.web") == ["v1-36-from-public-8080-8080", "v1-36-web", "web", "web-weighted"]
 
 
+def test_what_a_load_balancer_answers_itself_is_given_away_as_a_route_is() -> None:
+    page = {"priority": 9, "loadBalancer": "private", "paths": ["/page"], "fixedResponse": {"code": "503"}}
+    before = settings_of("prod", {"routes.page": page})
+    assert keys(before, "page") == ["routes.page"]
+    assert keys(before, "private") == ["loadBalancers.private", "routes.orders", "routes.page"]
+    rule = _resource("rule", "page-answer", parent=_urn("eks-cutover:answer:Answer", "page"))
+    state = [*STATE, _resource("eks-cutover:answer:Answer", "page"), rule]
+    assert [urn.rpartition("::")[2] for urn in given(state, before, settings_of("prod"))] == ["page", "page-answer"]
+
+
 def test_a_load_balancer_goes_with_its_routes_and_the_ways_from_it() -> None:
     assert _given("loadBalancers.private", "routes.orders") == ["private", "private", *OF_ORDERS]
     assert _given() == []

@@ -143,6 +143,7 @@ def _inside() -> dict[str, Any]:
         "definitions": [_named("certificates.cert-manager.io")],
         "storageclasses": [_named("gp3")],
         "identities": [{"namespace": "web", "serviceAccount": "web", "roleArn": "arn:aws:iam::1:role/web"}],
+        "addons": [{"addonName": "vpc-cni"}],
     }
 
 
@@ -1223,3 +1224,10 @@ def test_the_emulated_iam_reads_the_policies_of_a_role(tmp_path: Path, monkeypat
         "ssm:DeleteParameter": "no policy allows it",
         "elasticloadbalancing:ModifyRule": "denied by a policy",
     }
+
+
+def test_an_add_on_that_the_cluster_that_serves_has_and_the_other_lacks_is_told() -> None:
+    both = [{"addonName": "vpc-cni"}, {"addonName": "aws-ebs-csi-driver"}]
+    said = _said("add-ons", _facts(there=_with("addons", *both)))
+    assert said == ("warn", "not in v1-36: aws-ebs-csi-driver")
+    assert _said("add-ons", _facts(here=_with("addons", *both)))[0] == "ok"
