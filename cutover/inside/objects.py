@@ -43,7 +43,7 @@ _ONLY_NAMES = {
 
 
 def read(account: boto3.Session, eks_name: str, bindings: BindingApi) -> Objects:
-    """Return every collection by name, ``addons``, and ``identities``: Pod Identity associations with namespace and role.
+    """Return every collection by name, ``addons``, and ``identities``: Pod Identity associations with their roles.
 
     ``bindings`` is the kind of those that count in the cluster.
     """

@@ -140,5 +140,24 @@ def test_how_targets_are_spoken_to_is_refused_to_change_while_they_serve(every: 
     assert "unable to replace resource" in every.preview(_route("web", protocol="HTTP")).failure
 
 
+def test_a_database_lets_every_cluster_in_and_no_more_once_it_is_left_out(every: Standing) -> None:
+    ec2, elb = every.sandbox.aws("ec2"), every.sandbox.aws("elbv2")
+    vpc = elb.describe_load_balancers()["LoadBalancers"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="orders", Description="database", VpcId=vpc)["GroupId"]
+
+    def reaching(config: Config) -> None:
+        config["eks-cutover:allowEgressTo"] = [{"securityGroupId": group, "ports": [5432]}]
+
+    names = {f"{key}-to-{group}-5432" for key in (_OLD, _NEW)}
+    made = every.up(reaching)
+    assert (made.failure, {(step.op, step.name) for step in touched(made)}) == ("", {("create", one) for one in names})
+    (told,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+    (permission,) = told["IpPermissions"]
+    assert (permission["FromPort"], len(permission["UserIdGroupPairs"])) == (5432, 2)
+    gone = every.up()
+    assert (gone.failure, {(step.op, step.name) for step in touched(gone)}) == ("", {("delete", one) for one in names})
+    assert violations(gone, {_OLD}) == []
+
+
 def test_the_policies_allow_all_that_was_asked_for(every: Standing) -> None:
     assert denied(every.sandbox) == []
