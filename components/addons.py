@@ -11,8 +11,8 @@ import pulumi_aws as aws
 import pulumi_eks as eks
 from pulumi import ResourceOptions
 
+from components import roles
 from components.tags import own_tags
-from components.trust import POD_IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pulumi
 
     from settings.addons import Addon, AddonRole
-    from settings.clusters import Cluster as ClusterSettings
+    from settings.addons import Addons as AddonsSettings
     from settings.iam import Iam
 
 _BEFORE_NODES = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
@@ -30,10 +30,10 @@ class Addons:
     """The add-ons of one cluster, children of a component ``parent``; ``iam`` is of their roles."""
 
     def __init__(
-        self, parent: pulumi.Resource, name: str, cluster: eks.Cluster, wanted: ClusterSettings, iam: Iam
+        self, parent: pulumi.Resource, name: str, cluster: eks.Cluster, wanted: AddonsSettings, iam: Iam
     ) -> None:
         self._parent, self._name, self._cluster, self._iam = parent, name, cluster, iam
-        self._wanted = wanted.addons
+        self._wanted = wanted
 
     def before_nodes(self) -> list[eks.Addon]:
         """Declare those that nodes need before they are ready."""
@@ -67,13 +67,7 @@ class Addons:
         arn: pulumi.Input[str] = wanted.role_arn or ""
         attached: Sequence[pulumi.Resource] = ()
         if not wanted.role_arn:
-            role = aws.iam.Role(
-                name,
-                assume_role_policy=POD_IDENTITY,
-                path=self._iam.path,
-                permissions_boundary=self._iam.permissions_boundary,
-                opts=child,
-            )
+            role = roles.role(name, roles.POD_IDENTITY, self._iam, child)
             arn, attached = role.arn, list(self._attachments(name, role, wanted))
         return aws.eks.PodIdentityAssociation(
             name,

@@ -6,7 +6,7 @@ Refuses to own the order of rules (settings/priorities.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
@@ -17,11 +17,9 @@ from components.tags import own_tags
 from settings.owner import ANSWER_TAG
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from settings.answers import Answer as AnswerSettings
-    from settings.answers import FixedResponse, Redirect
-
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,35 +42,27 @@ class Answer(pulumi.ComponentResource):
             listener_arn=args.listener_arn,
             priority=args.priority,
             conditions=conditions(answer, answer.source_cidrs),
-            actions=[*map(_leading, _given(answer.redirect)), *map(_saying, _given(answer.fixed_response))],
+            actions=list(_actions(answer)),
             tags={**own_tags(), ANSWER_TAG: name},
             opts=ResourceOptions(parent=self),
         )
         self.register_outputs({})
 
 
-def _leading(redirect: Redirect) -> aws.lb.ListenerRuleActionArgs:
-    return aws.lb.ListenerRuleActionArgs(
-        type="redirect",
-        redirect=aws.lb.ListenerRuleActionRedirectArgs(
+def _actions(answer: AnswerSettings) -> Iterator[aws.lb.ListenerRuleActionArgs]:
+    """Yield what the rule does: the settings have let one of the two through."""
+    if redirect := answer.redirect:
+        to = aws.lb.ListenerRuleActionRedirectArgs(
             status_code=f"HTTP_{redirect.code}",
             protocol=redirect.protocol,
             host=redirect.host,
             port=redirect.port,
             path=redirect.path,
             query=redirect.query,
-        ),
-    )
-
-
-def _given(part: _T | None) -> list[_T]:
-    return [] if part is None else [part]
-
-
-def _saying(response: FixedResponse) -> aws.lb.ListenerRuleActionArgs:
-    return aws.lb.ListenerRuleActionArgs(
-        type="fixed-response",
-        fixed_response=aws.lb.ListenerRuleActionFixedResponseArgs(
+        )
+        yield aws.lb.ListenerRuleActionArgs(type="redirect", redirect=to)
+    if response := answer.fixed_response:
+        text = aws.lb.ListenerRuleActionFixedResponseArgs(
             content_type=response.content_type, message_body=response.body, status_code=response.code
-        ),
-    )
+        )
+        yield aws.lb.ListenerRuleActionArgs(type="fixed-response", fixed_response=text)

@@ -19,6 +19,7 @@ from pulumi import ResourceOptions, ResourceTransformResult
 from components import access
 from components.addons import Addons
 from components.nodes import NodeGroups, NodeGroupsArgs
+from components.transforms import with_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,7 @@ def _opening(cidrs: Sequence[str]) -> Callable[[ResourceTransformArgs], Resource
     def opening(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         if args.type_ != "aws:eks/cluster:Cluster" or not cidrs:
             return None
-        return ResourceTransformResult(_with(args.props, "vpcConfig", opened), args.opts)
+        return ResourceTransformResult(with_part(args.props, "vpcConfig", opened), args.opts)
 
     return opening
 
@@ -77,11 +78,6 @@ def _roles(iam: Iam) -> Callable[[ResourceTransformArgs], ResourceTransformResul
         return ResourceTransformResult({**args.props, **given}, args.opts)
 
     return giving
-
-
-def _with(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
-    value = props[key]
-    return {**props, key: value.apply(change) if isinstance(value, pulumi.Output) else change(value)}
 
 
 class Cluster(pulumi.ComponentResource):
@@ -102,7 +98,7 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("eks-cutover:cluster:Cluster", name, None, opts)
         self._name, self._args = name, args
         self.eks = self._control_plane()
-        addons = Addons(self, name, self.eks, args.cluster, args.iam)
+        addons = Addons(self, name, self.eks, args.cluster.addons, args.iam)
         nodes = NodeGroups(self, name, self._node_groups_args(addons.before_nodes())).groups
         on_nodes = addons.on_nodes(nodes)
         # Managed nodes have only the security group that EKS makes for the cluster.

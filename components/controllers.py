@@ -15,8 +15,8 @@ import pulumi_aws as aws
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions
 
+from components import roles
 from components.tags import own_tags
-from components.trust import POD_IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -213,9 +213,7 @@ def _chart(
 ) -> k8s.helm.v3.Release:
     """Install a chart whose pods are given a role by EKS Pod Identity under a service account of the chart's name."""
     child = ResourceOptions(parent=parent)
-    role = aws.iam.Role(
-        name, assume_role_policy=POD_IDENTITY, path=iam.path, permissions_boundary=iam.permissions_boundary, opts=child
-    )
+    role = roles.role(name, roles.POD_IDENTITY, iam, child)
     permissions = aws.iam.RolePolicy(name, role=role.name, policy=policy, opts=child)
     association = aws.eks.PodIdentityAssociation(
         name,

@@ -7,14 +7,15 @@ Owns how many nodes a group is to have now, or that their number is left alone. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_eks as eks
 from pulumi import ResourceOptions, ResourceTransformResult
 
-from components import trust
+from components import roles
+from components.transforms import with_part
 from settings.nodes import NODE_GROUP, resource_name
 from settings.owner import SIZES_TAG
 
@@ -52,13 +53,7 @@ class NodeGroups:
 
     def _role(self) -> tuple[aws.iam.Role, Sequence[pulumi.Resource]]:
         name, child = f"{self._name}-nodes", ResourceOptions(parent=self._parent)
-        role = aws.iam.Role(
-            name,
-            assume_role_policy=trust.nodes(self._args.partition),
-            path=self._args.iam.path,
-            permissions_boundary=self._args.iam.permissions_boundary,
-            opts=child,
-        )
+        role = roles.role(name, roles.nodes(self._args.partition), self._args.iam, child)
         return role, [
             aws.iam.RolePolicyAttachment(
                 f"{name}-{policy}",
@@ -114,17 +109,10 @@ def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTran
         if args.type_ != NODE_GROUP:
             return None
         if now is not None:
-            return ResourceTransformResult(_with_size(args.props, now), args.opts)
+            counted = with_part(args.props, "scalingConfig", lambda sizes: {**sizes, "desiredSize": now})
+            return ResourceTransformResult(counted, args.opts)
         # A refresh would otherwise let the next update shrink a cluster that an autoscaler has grown.
         left = ResourceOptions(ignore_changes=["scalingConfig.desiredSize"])
         return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, left))
 
     return counting
-
-
-def _with_size(props: Mapping[str, Any], now: int) -> dict[str, Any]:
-    def sized(sizes: Mapping[str, Any]) -> dict[str, Any]:
-        return {**sizes, "desiredSize": now}
-
-    value = props["scalingConfig"]
-    return {**props, "scalingConfig": value.apply(sized) if isinstance(value, pulumi.Output) else sized(value)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,9 +25,6 @@ from settings.values import (
     text,
     within,
 )
-
-if TYPE_CHECKING:
-    pass
 
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")  # among providers and their customers
 

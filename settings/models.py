@@ -174,11 +174,8 @@ class Settings(Model):
                 *(f"clusters.{key}.meshName" for key, one in self.own_clusters.items() if one.mesh_name),
             ]:
                 yield f"{key} changes nothing: mesh.kind is none, and nothing else reads it."
-        for key in [
-            *(["podIdentities"] if self.pod_identities else []),
-            *(["allowEgressTo"] if self.allow_egress_to else []),
-        ]:
-            if not self.own_clusters:
+        for key, given in {"podIdentities": self.pod_identities, "allowEgressTo": self.allow_egress_to}.items():
+            if given and not self.own_clusters:
                 yield f"{key} changes nothing: the stack makes no cluster, and who makes the others gives them theirs."
         for key, balancer in self.own_load_balancers.items():
             if balancer.names and balancer.hosted_zone:

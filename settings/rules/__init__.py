@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settings.rules.clusters import cluster_mistakes, login_mistakes, security_group_mistakes
+from settings.rules.clusters import cluster_mistakes, key_mistakes, login_mistakes, security_group_mistakes
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
 from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
 from settings.rules.imports import import_mistakes
@@ -18,7 +18,7 @@ from settings.rules.network import network_mistakes
 from settings.rules.partition import partition_mistakes
 from settings.rules.routes import route_mistakes
 from settings.rules.weights import rollout_mistakes, weight_mistakes
-from settings.rules.workloads import addon_mistakes, key_mistakes, workload_mistakes
+from settings.rules.workloads import addon_mistakes, workload_mistakes
 
 if TYPE_CHECKING:
     from settings.models import Settings

@@ -1,4 +1,4 @@
-"""What is wrong between the keys of clusters: versions, add-ons, sizes, logins, security groups."""
+"""What is wrong between the keys of clusters: versions, add-ons, sizes, keys, logins, security groups."""
 
 from __future__ import annotations
 
@@ -103,6 +103,20 @@ def _mistakes_of_nodes(key: str, cluster: Cluster) -> Iterator[Mistake]:
             "no group has a node that takes any pod: each is empty (desiredSize: 0) or tainted. CoreDNS would find no "
             "place, and the update would wait for it until it gives up. Let one group without taints have a node",
         )
+
+
+@as_far_as_known
+def key_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield keys of KMS that EKS could not use."""
+    for key, cluster in settings.own_clusters.items():
+        arn = cluster.encryption_key_arn
+        if arn and arn.split(":")[3] != settings.aws.region:
+            yield Mistake(
+                "CUT253",
+                f"clusters.{key}.encryptionKeyArn",
+                f"{arn} is a key of another region than {settings.aws.region}. EKS would refuse the cluster once the "
+                "network is up. Take a key of the cluster's region, or the replica there of one of several regions",
+            )
 
 
 @as_far_as_known

@@ -52,20 +52,6 @@ def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
                 )
 
 
-@as_far_as_known
-def key_mistakes(settings: Settings) -> Iterator[Mistake]:
-    """Yield keys of KMS that EKS could not use."""
-    for key, cluster in settings.own_clusters.items():
-        arn = cluster.encryption_key_arn
-        if arn and arn.split(":")[3] != settings.aws.region:
-            yield Mistake(
-                "CUT253",
-                f"clusters.{key}.encryptionKeyArn",
-                f"{arn} is a key of another region than {settings.aws.region}. EKS would refuse the cluster once the "
-                "network is up. Take a key of the cluster's region, or the replica there of one of several regions",
-            )
-
-
 def _taken(settings: Settings) -> Mapping[str, str]:
     """Return the ServiceAccounts that have a role by another key, and by which."""
     addons = {

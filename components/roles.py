@@ -1,8 +1,16 @@
-"""Which service of AWS may take a role, as trust policies say it. Refuses to own what a role may do."""
+"""The roles that a stack makes: who takes one, and what an organization asks of each. Refuses to own rights."""
 
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
+
+import pulumi_aws as aws
+
+if TYPE_CHECKING:
+    from pulumi import ResourceOptions
+
+    from settings.iam import Iam
 
 _DOMAINS = {"aws-cn": "amazonaws.com.cn"}  # in which EC2 is a principal, where that is another
 
@@ -20,3 +28,10 @@ POD_IDENTITY = _trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSessio
 def nodes(partition: str) -> str:
     """Return the trust of nodes, which are EC2's, in a partition of AWS."""
     return _trust(f"ec2.{_DOMAINS.get(partition, 'amazonaws.com')}", "sts:AssumeRole")
+
+
+def role(name: str, trust: str, iam: Iam, opts: ResourceOptions) -> aws.iam.Role:
+    """Declare a role that a stack makes."""
+    return aws.iam.Role(
+        name, assume_role_policy=trust, path=iam.path, permissions_boundary=iam.permissions_boundary, opts=opts
+    )
