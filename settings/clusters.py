@@ -166,8 +166,8 @@ class Cluster(Model):
         default=None,
         description="a KMS key of the region, by which EKS seals Secrets once more; left out: by its own key alone",
         json_schema_extra=edited(
-            "given: in place, and for good; left out again, or another key: replaces the cluster, which is refused "
-            "while it serves"
+            "given: in place, and for good; left out again: replaces the cluster, which is refused while it serves; "
+            "another key: EKS takes none, so give it to the next cluster"
         ),
     )
     service_cidr: ServiceCidr | None = Field(

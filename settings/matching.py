@@ -89,7 +89,7 @@ class Matching(Model):
     priority: RoutePriority = Field(description="the order among routes, 1 first")
     hosts: Several[HostPattern] = Field(default=(), description="host names, * and ? allowed")
     paths: Several[PathPattern] = Field(default=(), description="paths, * and ? allowed")
-    headers: dict[HeaderName, Several[ConditionText]] = Field(
+    headers: dict[HeaderName, Annotated[Several[ConditionText], Field(min_length=1)]] = Field(
         default={}, description="values of headers, * and ? allowed; each header that is named must have one of its"
     )
     methods: Several[Method] = Field(default=(), description="methods, such as GET")

@@ -18,15 +18,16 @@ if TYPE_CHECKING:
 
     from settings import Settings
 
-_FIRST_REGION = "us-east-1"  # of which S3 tells no name
+_OTHERWISE = {None: "us-east-1", "EU": "eu-west-1"}  # what S3 tells of two regions in place of their names
 _GONE, _BARE = "NoSuchBucket", "NoSuchBucketPolicy"
 
 
 def read(settings: Settings, account: boto3.Session) -> dict[str, LogBucket | None]:
     """Return the buckets by name, None for one that does not exist."""
     found: dict[str, LogBucket | None] = {}
-    for name in sorted({name for _, _, name in settings.log_buckets}):
-        s3: Any = client(account, "s3")
+    names = sorted({name for _, _, name in settings.log_buckets})
+    s3: Any = client(account, "s3") if names else None
+    for name in names:
         with suppress(ClientError):
             found[name] = _bucket(s3, name)
     return found
@@ -34,11 +35,12 @@ def read(settings: Settings, account: boto3.Session) -> dict[str, LogBucket | No
 
 def _bucket(s3: Any, name: str) -> LogBucket | None:
     try:
-        region = s3.get_bucket_location(Bucket=name)["LocationConstraint"] or _FIRST_REGION
+        told: str | None = s3.get_bucket_location(Bucket=name)["LocationConstraint"]
     except ClientError as error:
         if error.response["Error"]["Code"] != _GONE:
             raise
         return None
+    region = _OTHERWISE.get(told) or str(told)
     try:
         return LogBucket(region, s3.get_bucket_policy(Bucket=name)["Policy"])
     except ClientError as error:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _AT_ONCE = 20
 _TYPES_PER_CALL = 100
+_HARMLESS = ("GET", "HEAD")
 _REFRESH_SECONDS, _POLL_SECONDS = 30, 2
 # The instance families that share EC2's quota of "Standard" vCPU, and its code by how they are bought.
 _STANDARD = {"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"}
@@ -308,12 +309,18 @@ class Reads:
         theirs = listener_of(self._settings, self._account.found, route)
         https = theirs.protocol == "HTTPS" if theirs else self._settings.load_balancers[balancer].https
         host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
-        header, value, method = self._settings.preview.header, self._key, next(iter(wanted.methods), "GET")
+        header, value = self._settings.preview.header, self._key
         secret = self._settings.preview.secret
         if wanted.protocol_version == "GRPC":
             shown = f"{value}.SECRET" if secret else value
             cure = f"Ask yourself: grpcurl -H '{header}: {shown}' {host}:443 list"
             return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
+        method = next((one for one in _HARMLESS if one in (wanted.methods or _HARMLESS)), "")
+        if not method:
+            cure = f"Ask yourself, with a request that does no harm and the header {header}: {value}"
+            return Answer(
+                route, path, Unread(f"it takes {', '.join(wanted.methods)} alone, which may change data", cure)
+            )
         if secret:
             value += f".{secret.get_secret_value()}"
         dns_name = _seen(lambda: self._dns_name(balancer, theirs))

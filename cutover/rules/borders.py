@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TCP = {"6", "-1"}
 _ANSWERS = range(1024, 65536)  # the ports from which a load balancer asks, as AWS's page on its network ACLs has them
+_ASKING = f"{_ANSWERS.start}-{_ANSWERS.stop - 1}"
 _EVERYWHERE = IPv4Network("0.0.0.0/0")
 _INTERNET = ("igw-", "nat-")
 
@@ -103,11 +104,11 @@ def _entries(ours: Border, theirs: Border, target: Target) -> Iterator[str]:
     if not _passes(ours.entries, there, port, out=True):
         yield f"the network ACL of {ours.id} lets nothing out to {theirs.cidr} on {target.port}"
     if not _passes(theirs.entries, here, port, out=False):
-        yield f"that of {theirs.id} lets nothing in from {ours.cidr} on {target.port}"
+        yield f"the network ACL of {theirs.id} lets nothing in from {ours.cidr} on {target.port}"
     if not _passes(theirs.entries, here, _ANSWERS, out=True):
-        yield f"that of {theirs.id} lets no answers out to {ours.cidr} on {_ANSWERS.start}-{_ANSWERS.stop - 1}"
+        yield f"the network ACL of {theirs.id} lets no answers out to {ours.cidr} on {_ASKING}"
     if not _passes(ours.entries, there, _ANSWERS, out=False):
-        yield f"that of {ours.id} lets no answers in from {theirs.cidr} on {_ANSWERS.start}-{_ANSWERS.stop - 1}"
+        yield f"the network ACL of {ours.id} lets no answers in from {theirs.cidr} on {_ASKING}"
 
 
 def _passes(entries: Sequence[Mapping[str, Any]], network: IPv4Network, ports: range, *, out: bool) -> bool:

@@ -44,9 +44,10 @@ def _judged(facts: Facts) -> Judged:
     if denied:
         cure = "Give it docs/policies/changes.json, or ask here as who would roll back: a rollback by it moves nothing"
         return Verdict.WARN, f"{rights.who} may not {some(denied)}", cure
-    open_to = {f"{one.action} on {', '.join(one.missing)}" for one in rights.answers if one.by}
+    open_to = {f"{one.action} depends on {', '.join(one.missing)}" for one in rights.answers if one.by}
     if open_to:
-        raise Unread(f"it rests, for {some(open_to)}", "Read the policies of who would roll back")
+        why = f"whether {rights.who} may is not told beforehand: {some(open_to)}"
+        raise Unread(why, "Look at the conditions of its policies on these keys, which only the call itself has")
     return Verdict.OK, f"{rights.who} may {some({one.action for one in rights.answers})}", ""
 
 

@@ -76,11 +76,13 @@ def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[
 @as_far_as_known
 def _answer_mistakes(settings: Settings, name: str, answer: Answer) -> Iterator[Mistake]:
     where = f"routes.{name}"
-    if answer.redirect and answer.fixed_response:
+    if bool(answer.redirect) is bool(answer.fixed_response):
+        both = "redirect and fixedResponse" if answer.redirect else "redirect or fixedResponse without anything in it"
         yield Mistake(
             "CUT294",
             where,
-            "redirect and fixedResponse. A rule answers in one way, and ELB would refuse both. Keep one of them",
+            f"{both}. A rule answers in one way, and ELB would refuse {'both' if answer.redirect else 'none'}. Keep "
+            f"one of them{'' if answer.redirect else ', and write what it is to do'}",
         )
     if answer.redirect and not answer.redirect.leads_on:
         yield Mistake(

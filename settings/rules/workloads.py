@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from settings.rules.mistake import Mistake, as_far_as_known
+from settings.rules.mistake import Mistake, alike, as_far_as_known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from settings.addons import AddonRole
     from settings.models import Settings
 
 _CONTROLLERS = ("kube-system/aws-load-balancer-controller", "appmesh-system/appmesh-controller")
@@ -39,8 +40,20 @@ def workload_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 @as_far_as_known
 def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
-    """Yield roles of add-ons that are two, or none."""
+    """Yield roles of add-ons that are two, or none, and ServiceAccounts that two would give one."""
     for key, cluster in settings.own_clusters.items():
+        accounts = {name: _account(addon.role) for name, addon in cluster.addons.others.items() if addon.role}
+        twice = {
+            **dict(alike(accounts)),
+            **{name: "the stack" for name, one in accounts.items() if one in _CONTROLLERS},
+        }
+        for name, first in twice.items():
+            yield Mistake(
+                "CUT298",
+                f"clusters.{key}.addons.{name}.role",
+                f"{accounts[name]} has a role already, which {first} gives it. EKS has one role for a ServiceAccount, "
+                "and would refuse the second once the cluster is up. Name the ServiceAccount of its own pods",
+            )
         for name, addon in cluster.addons.others.items():
             if addon.role and bool(addon.role.role_arn) is bool(addon.role.policy_arns):
                 both = "roleArn and policyArns" if addon.role.role_arn else "neither roleArn nor policyArns"
@@ -52,10 +65,14 @@ def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
                 )
 
 
+def _account(role: AddonRole) -> str:
+    return f"{role.namespace}/{role.service_account}"
+
+
 def _taken(settings: Settings) -> Mapping[str, str]:
     """Return the ServiceAccounts that have a role by another key, and by which."""
     addons = {
-        f"{addon.role.namespace}/{addon.role.service_account}": f"clusters.{key}.addons.{name}"
+        _account(addon.role): f"clusters.{key}.addons.{name}"
         for key, cluster in settings.own_clusters.items()
         for name, addon in cluster.addons.others.items()
         if addon.role

@@ -291,5 +291,12 @@ def test_a_bucket_for_logs_is_read_with_its_region_and_its_policy(
         bare = log_buckets.read(settings_of("prod", both), account)
         s3.put_bucket_policy(Bucket="shop-logs", Policy=json.dumps({"Statement": []}))
         found = log_buckets.read(settings_of("prod", both), account)
+        europe = SimpleNamespace(
+            get_bucket_location=lambda **_: {"LocationConstraint": "EU"},  # pyright: ignore[reportUnknownLambdaType]
+            get_bucket_policy=lambda **_: {"Policy": "{}"},  # pyright: ignore[reportUnknownLambdaType]
+        )
+        monkeypatch.setattr(log_buckets, "client", lambda *_: europe)  # pyright: ignore[reportUnknownLambdaType]
+        old = log_buckets.read(settings_of("prod", LOGS), account)
+    assert old == {"shop-logs": LogBucket("eu-west-1", "{}")}
     assert bare == {"shop-logs": LogBucket(REGION, None), "no-such-bucket-of-ours": None}
     assert found["shop-logs"] == LogBucket(REGION, json.dumps({"Statement": []}))

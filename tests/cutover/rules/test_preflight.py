@@ -947,6 +947,15 @@ def test_whoever_is_told_to_ask_is_told_where_the_secret_belongs_and_not_the_sec
         assert f"-H 'X-Cutover-Cluster: {value}'" in answer.status.cure
 
 
+def test_no_request_is_sent_that_may_change_data() -> None:
+    for methods, status in ((["DELETE"], "it takes DELETE alone, which may change data"), (["GET"], "")):
+        settings = settings_of("prod", {"routes.orders.methods": methods})
+        reads = surroundings.Reads(_Stubbed(), _account(settings=settings), NEW)
+        (answer,) = [one for one in reads.answers() if one.route == "orders"]
+        assert isinstance(answer.status, Unread)  # there is no load balancer to ask
+        assert (str(answer.status) == status) is bool(status)
+
+
 def test_over_tls_the_certificate_is_asked_for_and_checked_by_the_hosts_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
