@@ -7,7 +7,8 @@ refused, in the preview and before the provider is called. Refuses to own the wo
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from settings.imports import Import
+
+
+_TRIES = 10
+_BETWEEN_TRIES_SECONDS = 0.2
 
 
 class NotTakenError(Exception):
@@ -46,8 +51,7 @@ class Imports:
         if self._wanted is None:
             return
         stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{self._settings.stack}"
-        answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
-        state = (answer.value or {}).get("outputs") or {}
+        state = _state(stack)
         if found := standing(self._wanted, self._settings.taken_over, list(self._settings.clusters), state):
             raise pulumi.RunError("\n".join(found))
         pulumi.log.warn(told(self._wanted))
@@ -86,6 +90,25 @@ class Imports:
         self.refused.add(name)
         # An output that fails ends the program once all registrations have been answered.
         pulumi.Output.from_input(_failed())
+
+
+def _state(stack: str) -> dict[str, Any]:
+    """Return the resources of a stack's state by URN, each with what it had for ``outputs``.
+
+    :raises Exception: the backend could not be read, as the SDK has it
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            answer = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": stack})
+        except Exception as error:
+            # A file backend is not read while the engine writes it, which it does for the providers it begins with.
+            if tries == _TRIES or "failed to load checkpoint" not in str(error):
+                raise
+            time.sleep(_BETWEEN_TRIES_SECONDS)
+        else:
+            return (answer.value or {}).get("outputs") or {}
 
 
 async def _failed() -> None:
