@@ -98,6 +98,9 @@ class Sandbox:
                 self.folder = self._folder.resolve()
             for name in ("bin", "home", "plugins", "project", "pulumi", "state"):
                 (self.folder / name).mkdir()
+            # The engine writes all that it is told into a log that nobody reads here, in a third of its time, unless
+            # it can make no folder for it.
+            (self.folder / "pulumi" / "logs").touch()
             self.project = self.folder / "project"
             self._lay_out_project()
             self.store = Store(self.folder / "store.sqlite")
