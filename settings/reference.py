@@ -32,18 +32,34 @@ file, each with `eks-cutover:` before it, beside the `aws:` keys of the AWS prov
 (`yes` is text, `0755` is 493), and only `preview.secret` may be sealed with `pulumi config set --secret`. Whatever is
 not listed is refused, and so is every value that cannot work, before anything is created: all mistakes are told at
 once, each with what it would have led to and what to write instead.
+
+## What most stacks need first
+
+`Pulumi.dev.yaml` has them all, with values that work. Everything else has a value when it is left out, or is asked for
+by the refusal of what needs it.
 """
+_FIRST = (
+    "aws.region",
+    "network",
+    "loadBalancers.NAME.zone",
+    "loadBalancers.NAME.names",
+    "clusters.NAME.version",
+    "clusters.NAME.nodes",
+    "clusters.NAME.addons",
+    "clusters.NAME.controllers",
+    "weights",
+    "routes.NAME.service",
+)
 _SINGLE = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", SecretStr: "secret text"}
 
 
 def page() -> str:
     """Return the whole page."""
-    parts = [part for model, at in _sections() for part in _section(model, at)]
-    return "\n".join([_HEAD, *parts, *_edits()])
+    return "\n".join([_HEAD, *_first(), *_top(), *_groups(), *_edits()])
 
 
 def _sections() -> Iterator[tuple[type[Model], str]]:
-    """Yield every model once, with the key under which it stands first, outer ones first."""
+    """Yield every model once, with the key under which it stands first, and what is inside it right behind it."""
     waiting: list[tuple[type[Model], str]] = [(Settings, ""), (Aws, "aws")]
     seen: set[type[Model]] = set()
     while waiting:
@@ -52,22 +68,58 @@ def _sections() -> Iterator[tuple[type[Model], str]]:
             continue
         seen.add(model)
         yield model, at
-        for name, field in _fields(model):
-            inner = f"{at}.{name}".removeprefix(".")
-            waiting += [(one, inner + _step(field.annotation)) for one in _models(field.annotation)]
-        waiting += [(model.OTHERS, f"{at}.NAME")] if model.OTHERS else []
+        inside = [
+            (one, f"{at}.{name}".removeprefix(".") + _step(field.annotation))
+            for name, field in _fields(model)
+            for one in _models(field.annotation)
+        ]
+        waiting = [*inside, *([(model.OTHERS, f"{at}.NAME")] if model.OTHERS else []), *waiting]
+
+
+def _first() -> Iterator[str]:
+    fields = {f"{at}.{name}".removeprefix("."): field for model, at in _sections() for name, field in _fields(model)}
+    yield from _head()
+    for key in _FIRST:
+        yield _row(f"`{key}`", fields[key])
+    yield ""
+
+
+def _top() -> Iterator[str]:
+    yield "## All keys\n"
+    yield from _head()
+    for name, field in _fields(Settings):
+        linked = f"[`{name}`](#{name.lower()})" if _models(field.annotation) else f"`{name}`"
+        yield _row(linked, field)
+    yield ""
+
+
+def _groups() -> Iterator[str]:
+    group = ""
+    for model, at in list(_sections())[1:]:
+        if (top := at.partition(".")[0].removesuffix("[]")) != group:
+            group = top
+            yield f"## `{group}`\n"
+        yield from _section(model, at)
 
 
 def _section(model: type[Model], at: str) -> Iterator[str]:
-    yield f"## {f'`{at}`' if at else 'All keys'}\n"
-    if at:
-        yield f"{(model.__doc__ or '').strip().replace('``', '`')}\n"
-    yield "| key | takes | left out | what it is for |\n|---|---|---|---|"
+    if "." in at:
+        yield f"### `{at}`\n"
+    yield f"{(model.__doc__ or '').strip().replace('``', '`')}\n"
+    yield from _head()
     for name, field in _fields(model):
-        yield f"| `{name}` | {_takes(field.annotation)} | {_default(field)} | {_text(field.description or '')} |"
+        yield _row(f"`{name}`", field)
     if model.OTHERS:
         yield f"| any other name | map | | {(model.OTHERS.__doc__ or '').strip()} |"
     yield ""
+
+
+def _head() -> Iterator[str]:
+    yield "| key | takes | left out | what it is for |\n|---|---|---|---|"
+
+
+def _row(key: str, field: FieldInfo) -> str:
+    return f"| {key} | {_takes(field.annotation)} | {_default(field)} | {_text(field.description or '')} |"
 
 
 def _edits() -> Iterator[str]:
