@@ -245,6 +245,7 @@ class _Layers:
             chart_version=version,
             own_groups={**self.settings.owner.tags, CLUSTER_TAG: key},
             iam=self.settings.iam,
+            mirrors=self.settings.mirrors,
             deleted_with=cluster.eks,
         )
         return LoadBalancerController(key, args, inside)
@@ -294,6 +295,7 @@ class _Layers:
                 account_id=_told(aws.get_caller_identity_output(opts=InvokeOptions(provider=self.cloud))).account_id,
                 chart_version=version,
                 iam=settings.iam,
+                mirrors=settings.mirrors,
                 deleted_with=cluster.eks,
             ),
             inside,

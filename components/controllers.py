@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from settings.iam import Iam
+    from settings.mirrors import Mirrors
 
 _CHARTS = "https://aws.github.io/eks-charts"
+_OCI = "oci://"  # Helm takes such a chart by its whole address
+_INJECTED = {"sidecar": "aws-appmesh-envoy", "init": "aws-appmesh-proxy-route-manager"}
 
 # What the chart's own documentation grants is some 250 lines; this is what the controller calls when all it does is
 # bind (seen on 3.5.0). Without DescribeSecurityGroups node targets register nothing and every deletion hangs.
@@ -79,6 +82,7 @@ class LoadBalancerControllerArgs:
     chart_version: str
     own_groups: Mapping[str, str]
     iam: Iam
+    mirrors: Mirrors
     deleted_with: pulumi.Resource | None
 
 
@@ -105,9 +109,10 @@ class LoadBalancerController(pulumi.ComponentResource):
             chart="aws-load-balancer-controller",
             version=args.chart_version,
             namespace="kube-system",
-            values=_binding_only(args),
+            values={**_binding_only(args), **_image(args.mirrors, "aws-load-balancer-controller")},
             policy=json.dumps(policy),
             iam=args.iam,
+            mirrors=args.mirrors,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -123,6 +128,7 @@ class AppMeshControllerArgs:
     account_id: pulumi.Input[str]
     chart_version: str
     iam: Iam
+    mirrors: Mirrors
     deleted_with: pulumi.Resource
 
 
@@ -156,9 +162,12 @@ class AppMeshController(pulumi.ComponentResource):
                 "accountId": args.account_id,
                 "clusterName": args.cluster_name,
                 "serviceAccount": {"create": True, "name": "appmesh-controller"},
+                **_image(args.mirrors, "appmesh-controller"),
+                **{part: image for part, name in _INJECTED.items() if (image := _image(args.mirrors, name))},
             },
             policy=json.dumps(policy),
             iam=args.iam,
+            mirrors=args.mirrors,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -198,6 +207,10 @@ def _binding_only(args: LoadBalancerControllerArgs) -> Mapping[str, Any]:
     }
 
 
+def _image(mirrors: Mirrors, name: str) -> Mapping[str, Any]:
+    return {"image": {"repository": f"{mirrors.images}/{name}"}} if mirrors.images else {}
+
+
 def _chart(
     parent: pulumi.Resource,
     name: str,
@@ -208,6 +221,7 @@ def _chart(
     values: Mapping[str, Any],
     policy: str,
     iam: Iam,
+    mirrors: Mirrors,
     cluster_name: pulumi.Input[str],
     deleted_with: pulumi.Resource | None,
 ) -> k8s.helm.v3.Release:
@@ -225,14 +239,16 @@ def _chart(
         tags=own_tags(),
         opts=child,
     )
+    charts = mirrors.charts or _CHARTS
+    by_address = charts.startswith(_OCI)
     return k8s.helm.v3.Release(
         name,
         name=chart,
-        chart=chart,
+        chart=f"{charts}/{chart}" if by_address else chart,
         version=version,
         namespace=namespace,
         create_namespace=namespace != "kube-system",
-        repository_opts=k8s.helm.v3.RepositoryOptsArgs(repo=_CHARTS),
+        repository_opts=None if by_address else k8s.helm.v3.RepositoryOptsArgs(repo=charts),
         values=values,
         # Pods that start before the association have no credentials until they are restarted.
         opts=ResourceOptions(parent=parent, depends_on=[association, permissions], deleted_with=deleted_with),

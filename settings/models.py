@@ -21,6 +21,7 @@ from settings.iam import Iam
 from settings.imports import Import, of_route
 from settings.listeners import AnyLoadBalancer, ExistingLoadBalancer
 from settings.load_balancers import LoadBalancer, LoadBalancerName
+from settings.mirrors import Mirrors
 from settings.network import Network, NewNetwork
 from settings.operation import Checks, Gate, Preview, Retirement, Rollout
 from settings.owner import Owner
@@ -91,6 +92,7 @@ class Settings(Model):
         json_schema_extra=edited("taken out, the pods of every cluster are let in no more"),
     )
     iam: Iam = Field(default=Iam(), description="what every role has that the stack makes")
+    mirrors: Mirrors = Field(default=Mirrors(), description="where the controllers' charts and images come from")
     service_discovery: ServiceDiscovery | None = Field(default=None, description="the shared Cloud Map namespace")
     mesh: Mesh = Field(default=Mesh(), description="the service mesh")
     import_: Import | None = Field(

@@ -10,6 +10,7 @@ from tests.conftest import stack_config
 ACCOUNT = "arn:aws:iam::123456789012"
 KEY = "arn:aws:kms:ap-northeast-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 LOGS = "shop-logs"
+REGISTRY = "123456789012.dkr.ecr.ap-northeast-1.amazonaws.com"
 REDIRECT = {"host": "www.example.com", "path": "/old/#{path}", "code": "302"}
 EBS = {
     "version": "v1.54.0-eksbuild.1",
@@ -40,6 +41,7 @@ def every_key() -> dict[str, Any]:
         cluster["encryptionKeyArn"] = KEY
         cluster["nodes"] = {"nodes": cluster["nodes"], "batch": copy.deepcopy(BATCH)}
     config["eks-cutover:iam"] = {"path": "/eks/", "permissionsBoundary": f"{ACCOUNT}:policy/boundary"}
+    config["eks-cutover:mirrors"] = {"charts": f"oci://{REGISTRY}/charts", "images": f"{REGISTRY}/eks"}
     config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}
     config["eks-cutover:loadBalancers"]["public"] |= {
         "idleTimeout": 120,

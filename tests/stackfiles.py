@@ -98,6 +98,8 @@ def stack_files(draw: DrawFn) -> dict[str, Any]:
         accounts = st.sampled_from(["web/web", "a/b.c", f"{'n' * 63}/{'s' * 253}"])
         config["eks-cutover:podIdentities"] = draw(st.dictionaries(accounts, st.just(f"{iam}:role/a/b")))
         boundary = st.just(f"{iam}:policy/boundary")
+        charts = st.sampled_from(["https://charts.example.com/eks", "oci://registry.example.com:5000/charts"])
+        config["eks-cutover:mirrors"] = _maybe(draw, charts=charts, images=st.just("registry.example.com:5000/eks"))
         config["eks-cutover:iam"] = _maybe(draw, path=st.sampled_from(["/", "/a/b/"]), permissionsBoundary=boundary)
     return config
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rehearsal.cloud.bucket import Bucket
-from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, KINDS, at
+from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, KINDS, at, chart_of
 from rehearsal.world.controllers import Failed, Queue, annotate, leaving, let_go, place, same, say, seconds
 from rehearsal.world.controllers import connect as connect_to_aws
 from settings.bindings import AUTO_MODE_TAG
@@ -138,7 +138,7 @@ class BindingController:
 
     def step(self, release: Props) -> None:
         """Look at every binding once, and work on those that are not as the checkpoint says."""
-        bindings = self._cluster.of(_KINDS[release["chart"]])
+        bindings = self._cluster.of(_KINDS[chart_of(release)])
         if not bindings:
             return
         if release != self._started:

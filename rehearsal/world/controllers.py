@@ -22,7 +22,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rehearsal.cloud.kubernetes.cluster import Cluster, at
+from rehearsal.cloud.kubernetes.cluster import Cluster, at, chart_of
 from rehearsal.cloud.session import OUTSIDE_AGENT, lent
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Controllers:
                 self._running.pop((name, chart)).close()
         for name, key in clusters.items():
             cluster = Cluster(self._store, name)
-            releases = {release["chart"]: release for release in cluster.all("Release")}
+            releases = {chart_of(release): release for release in cluster.all("Release")}
             for chart, make in self._kinds.items():
                 if chart not in releases or cluster.down(chart):
                     if stopped := self._running.pop((name, chart), None):

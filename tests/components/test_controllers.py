@@ -12,6 +12,7 @@ from components.controllers import (
     LoadBalancerControllerArgs,
 )
 from settings.iam import Iam
+from settings.mirrors import Mirrors
 from tests.conftest import PROJECT, record, stand_in
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 ALBC, MESH = "v1-36-aws-load-balancer-controller", "v1-36-appmesh-controller"
 OWN = {"eks-cutover:project": PROJECT, "eks-cutover:stack": "dev", "eks-cutover:cluster": "v1-36"}
+_PUBLIC = Mirrors()
+REGISTRY = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/eks"
 
 
-def _load_balancer_controller() -> Recorder:
+def _load_balancer_controller(mirrors: Mirrors = _PUBLIC) -> Recorder:
     def declare() -> None:
         args = LoadBalancerControllerArgs(
             cluster_name="dev-v1-36",
@@ -29,6 +32,7 @@ def _load_balancer_controller() -> Recorder:
             vpc_id="vpc-1",
             chart_version="3.5.0",
             iam=Iam(),
+            mirrors=mirrors,
             own_groups=OWN,
             deleted_with=stand_in("cluster"),
         )
@@ -37,7 +41,7 @@ def _load_balancer_controller() -> Recorder:
     return record(declare)
 
 
-def _mesh_controller() -> Recorder:
+def _mesh_controller(mirrors: Mirrors = _PUBLIC) -> Recorder:
     def declare() -> None:
         args = AppMeshControllerArgs(
             cluster_name="dev-v1-36",
@@ -45,6 +49,7 @@ def _mesh_controller() -> Recorder:
             account_id="123456789012",
             chart_version="1.13.3",
             iam=Iam(),
+            mirrors=mirrors,
             deleted_with=stand_in("cluster"),
         )
         AppMeshController("v1-36", args)
@@ -112,6 +117,33 @@ def test_charts_are_pinned_and_come_from_eks_charts() -> None:
     assert (mesh["chart"], mesh["version"], mesh["namespace"]) == ("appmesh-controller", "1.13.3", "appmesh-system")
     assert {chart["repositoryOpts"]["repo"] for chart in (albc, mesh)} == {"https://aws.github.io/eks-charts"}
     assert (albc["createNamespace"], mesh["createNamespace"]) == (False, True)
+
+
+def test_a_mirror_has_charts_and_images_under_the_last_part_of_their_names() -> None:
+    mirrors = Mirrors(charts=f"oci://{REGISTRY}", images=REGISTRY)
+    albc = _load_balancer_controller(mirrors).of("Release")[ALBC].inputs
+    mesh = _mesh_controller(mirrors).of("Release")[MESH].inputs
+    assert (albc["chart"], albc["name"]) == (f"oci://{REGISTRY}/aws-load-balancer-controller", ALBC[len("v1-36-") :])
+    assert "repositoryOpts" not in albc
+    assert albc["values"]["image"] == {"repository": f"{REGISTRY}/aws-load-balancer-controller"}
+    images = [
+        part["image"]["repository"] for part in (mesh["values"], mesh["values"]["sidecar"], mesh["values"]["init"])
+    ]
+    assert images == [
+        f"{REGISTRY}/appmesh-controller",
+        f"{REGISTRY}/aws-appmesh-envoy",
+        f"{REGISTRY}/aws-appmesh-proxy-route-manager",
+    ]
+
+
+def test_a_repository_of_charts_alone_leaves_the_images_to_the_charts() -> None:
+    albc = _load_balancer_controller(Mirrors(charts="https://charts.example.com/eks")).of("Release")[ALBC].inputs
+    assert (albc["chart"], albc["repositoryOpts"]) == (
+        "aws-load-balancer-controller",
+        {"repo": "https://charts.example.com/eks"},
+    )
+    assert "image" not in albc["values"]
+    assert not {"image", "sidecar", "init"} & _mesh_controller().of("Release")[MESH].inputs["values"].keys()
 
 
 def test_a_controller_has_its_role_by_pod_identity_before_its_pods_start() -> None:

@@ -135,7 +135,7 @@ class Cluster:
 
     def release(self, chart: str) -> Props | None:
         """Return the release of ``chart``, or None."""
-        return next((release for release in self.all("Release") if release["chart"] == chart), None)
+        return next((release for release in self.all("Release") if chart_of(release) == chart), None)
 
     def down(self, chart: str) -> bool:
         """Tell whether the fault is played that no pod of ``chart`` works."""
@@ -179,6 +179,11 @@ def set_answering(store: Store, cluster: str, chart: str, *, answering: bool) ->
         store.delete(_DOWN, f"{cluster}|{chart}")
     else:
         store.put(_DOWN, f"{cluster}|{chart}", {})
+
+
+def chart_of(release: Props) -> str:
+    """Return the name of a release's chart, which may be told by its whole address."""
+    return release["chart"].rpartition("/")[2]
 
 
 def at(document: Any, *path: str) -> Any:

@@ -1,7 +1,8 @@
 """Helm releases: which charts a cluster can install here, what they ask for, and what they leave behind.
 
-Only the two controllers of this project are known. Their repository can be made to refuse, or to be silent. Refuses to
-render a chart: what a controller's pods would do is not part of a plan.
+Only the two controllers of this project are known, in whichever repository the stack names: a mirror is taken at its
+word. It can be made to refuse, or to be silent. Refuses to render a chart: what a controller's pods would do is not
+part of a plan.
 """
 
 from __future__ import annotations
@@ -9,10 +10,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER, Cluster
+from rehearsal.cloud.kubernetes.cluster import APP_MESH_CONTROLLER, LOAD_BALANCER_CONTROLLER, Cluster, chart_of
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.plugins.plugin import UNKNOWN, Change, Diff, Resource, compare, unknown
 
@@ -25,7 +25,6 @@ KIND = "Release"
 REPOSITORY = "chart repository"
 """The kind of the one document by which the repository of charts is out of reach: ``{"silent": BOOL}``."""
 
-_REPOSITORY = "https://aws.github.io/eks-charts"
 _TIMEOUT_SECONDS = 300
 _SILENT_SECONDS = 3600  # longer than anybody waits
 _INPUTS = frozenset(
@@ -51,20 +50,11 @@ _INPUTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A chart by the repository that has it, and by the value without which its templates fail."""
-
-    repository: str
-    needs: Mapping[str, str]
-
-
-CHARTS = {
-    LOAD_BALANCER_CONTROLLER: Chart(
-        _REPOSITORY, {"clusterName": "Chart cannot be installed without a valid clusterName!"}
-    ),
-    APP_MESH_CONTROLLER: Chart(_REPOSITORY, {}),
+CHARTS: Mapping[str, Mapping[str, str]] = {
+    LOAD_BALANCER_CONTROLLER: {"clusterName": "Chart cannot be installed without a valid clusterName!"},
+    APP_MESH_CONTROLLER: {},
 }
+"""The charts, by the values without which their templates fail."""
 
 
 def check(resource: Resource, olds: Props, news: Props, seed: bytes, store: Store) -> Props:
@@ -82,13 +72,12 @@ def check(resource: Resource, olds: Props, news: Props, seed: bytes, store: Stor
         inputs.setdefault("timeout", _TIMEOUT_SECONDS)
     digits = hashlib.sha256(seed).hexdigest() if seed else secrets.token_hex()
     inputs.setdefault("name", olds.get("name", f"{resource.name}-{digits[:8]}"))
-    chart = CHARTS.get(inputs["chart"])
-    repository = inputs.get("repositoryOpts", {}).get("repo")
-    if chart is None or repository not in {UNKNOWN, chart.repository}:
-        known = "; ".join(f"{name} in {known.repository}" for name, known in CHARTS.items())
+    repository = inputs.get("repositoryOpts", {}).get("repo") or inputs["chart"].rpartition("/")[0]
+    chart = CHARTS.get(chart_of(inputs))
+    if chart is None or not repository:
         raise Refused(
             f'chart "{inputs["chart"]}" not found in {repository or "any repository"}; check the chart name and '
-            f"repository configuration. The rehearsal knows {known}."
+            f"repository configuration. The rehearsal knows {', '.join(CHARTS)}."
         )
     if "version" not in inputs:
         raise Refused(
@@ -97,7 +86,7 @@ def check(resource: Resource, olds: Props, news: Props, seed: bytes, store: Stor
     if not unknown(news):
         _load(inputs["chart"], repository, store)
     values = inputs.get("values", {})
-    for key, complaint in chart.needs.items():
+    for key, complaint in chart.items():
         if values != UNKNOWN and not values.get(key):
             raise Refused(f"execution error at ({inputs['chart']}/templates/deployment.yaml): {complaint}")
     return inputs
@@ -131,7 +120,7 @@ def install(cluster: Cluster, inputs: Props) -> Props:
         manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
         cluster.put("Namespace", "", namespace, manifest)
     if not inputs.get("skipCrds"):
-        cluster.install_kinds(inputs["chart"])
+        cluster.install_kinds(chart_of(inputs))
     return _released(cluster, inputs, revision=1)
 
 

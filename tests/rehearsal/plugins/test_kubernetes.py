@@ -407,7 +407,8 @@ def test_another_name_or_namespace_is_another_release(kube: Kube, key: str) -> N
     ("more", "complaint"),
     [
         ({"values": {}}, "Chart cannot be installed without a valid clusterName!"),
-        ({"repositoryOpts": {"repo": "https://example.com"}}, 'chart "aws-load-balancer-controller" not found in'),
+        ({"repositoryOpts": {}}, 'chart "aws-load-balancer-controller" not found in any repository'),
+        ({"chart": "ingress-nginx"}, 'chart "ingress-nginx" not found in'),
         ({"devel": True}, "know no property devel"),
         ({"namespace": "elsewhere"}, 'namespaces "elsewhere" not found'),
     ],
