@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from settings.existing_clusters import AnyCluster
-    from settings.load_balancers import Zone
+    from settings.load_balancers import LoadBalancer
 
 _T = TypeVar("_T")
 
@@ -79,7 +79,7 @@ def _own_load_balancer(settings: Settings, name: str, network: Network, cloud: a
         vpc_id=network.vpc_id,
         subnet_ids=network.private_subnet_ids if wanted.scheme == "internal" else network.public_subnet_ids,
         ingress_cidrs=settings.ingress_cidrs(name),
-        zone_id=_zone_id(wanted.hosted_zone, zones) if wanted.hosted_zone else None,
+        zone_ids=_zone_ids(wanted, zones),
         zones=zones,
     )
     protect = wanted.deletion_protection or settings.carries(name)
@@ -327,9 +327,15 @@ def _as_seen_from(cluster: AnyCluster, balancer: SharedLoadBalancer | ExistingLi
     return pulumi.Output.all(balancer.listener_arn, balancer.security_group_id).apply(named)
 
 
-def _zone_id(zone: Zone, cloud: aws.Provider) -> pulumi.Output[str]:
-    asked = aws.route53.get_zone_output(name=zone.name, private_zone=zone.private, opts=InvokeOptions(provider=cloud))
-    return _told(asked).zone_id
+def _zone_ids(balancer: LoadBalancer, cloud: aws.Provider) -> dict[str, pulumi.Output[str]]:
+    """Return the ids of the zones in which the names of a load balancer lie, by name."""
+    opts = InvokeOptions(provider=cloud)
+    around = {name: zone for name in balancer.names if (zone := balancer.zone_of(name))}
+    ids = {
+        name: _told(aws.route53.get_zone_output(name=name, private_zone=private, opts=opts)).zone_id
+        for name, private in {zone.name: zone.private for zone in around.values()}.items()
+    }
+    return {name: ids[zone.name] for name, zone in around.items()}
 
 
 def _told(asked: pulumi.Output[_T]) -> pulumi.Output[_T]:

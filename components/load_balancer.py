@@ -20,7 +20,7 @@ from components.tags import own_tags
 from settings.load_balancers import TLS_POLICY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from settings.load_balancers import LoadBalancer, Logs
 
@@ -32,14 +32,14 @@ _T = TypeVar("_T")
 class SharedLoadBalancerArgs:
     """What a load balancer stands on.
 
-    ``zone_id`` is the hosted zone of its names, where it has names, and ``zones`` the provider that writes there.
+    ``zone_ids`` are the hosted zones of its names, by name, and ``zones`` is the provider that writes there.
     """
 
     load_balancer: LoadBalancer
     vpc_id: pulumi.Input[str]
     subnet_ids: Sequence[pulumi.Input[str]]
     ingress_cidrs: Sequence[str]
-    zone_id: pulumi.Input[str] | None
+    zone_ids: Mapping[str, pulumi.Input[str]]
     zones: aws.Provider
 
 
@@ -103,7 +103,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         for record in wanted.records:
             aws.route53.Record(
                 f"{name}-{record}",
-                zone_id=args.zone_id,
+                zone_id=args.zone_ids[record],
                 name=record,
                 type="A",
                 aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
@@ -168,7 +168,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
         )
         return aws.route53.Record(
             f"{self._name}-validation-{domain}",
-            zone_id=args.zone_id,
+            zone_id=args.zone_ids[name],
             name=option.resource_record_name,
             type=option.resource_record_type,
             records=[option.resource_record_value],

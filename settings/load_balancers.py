@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from settings.aws import AssumableRoleArn
 from settings.priorities import EVERY_PLACE, Places
 from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, seconds, text, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # AWS gives a target group's or load balancer's name 32 characters, of which Pulumi's auto-naming takes a hyphen and 7
 # digits. A target group is named after its route and its cluster, whose key has at most 7 characters (v1-36-b).
@@ -155,6 +158,11 @@ class LoadBalancer(Model):
         "{name, private}",
         json_schema_extra=edited("replaces the records; without names nothing reads it, which every run says"),
     )
+    zones: Several[NamedZone] = Field(
+        default=(),
+        description="more hosted zones, where the names lie in several; each name lies in the narrowest",
+        json_schema_extra=edited("replaces the records of names that lie in another one then"),
+    )
     names: Several[RecordName] = Field(
         default=(),
         description="the names that lead to it",
@@ -205,11 +213,36 @@ class LoadBalancer(Model):
         return self.names if self.dns.managed_by == "stack" else ()
 
     @property
-    def hosted_zone(self) -> Zone | None:
-        """The hosted zone: a public one, unless the file says otherwise; none where the stack makes nothing in it."""
+    def written_zones(self) -> dict[str, str | Zone]:
+        """The hosted zones as they are written, by key; none where the stack makes nothing in one."""
         if self.dns.managed_by == "external" and self.certificate_arn:
-            return None
-        return Zone(name=self.zone, private=False) if isinstance(self.zone, str) else self.zone
+            return {}
+        more = {f"zones[{place}]": one for place, one in enumerate(self.zones)}
+        return {"zone": self.zone, **more} if self.zone else more
+
+    @property
+    def hosted_zones(self) -> dict[str, Zone]:
+        """The hosted zones by key: public ones, unless the file says otherwise."""
+        written = self.written_zones.items()
+        return {key: Zone(name=one, private=False) if isinstance(one, str) else one for key, one in written}
+
+    def zone_of(self, name: str) -> Zone | None:
+        """Return the zone in which a name lies: the narrowest, as DNS has it."""
+        around = [one for one in self.hosted_zones.values() if f".{name}".endswith(f".{one.name}")]
+        return max(around, key=lambda one: len(one.name), default=None)
+
+    def unread(self, where: str) -> Iterator[str]:
+        """Yield which of its keys, which stand under ``where``, change nothing."""
+        around = [self.zone_of(name) for name in self.names]
+        if any(around):
+            idle = [key for key, zone in self.hosted_zones.items() if zone not in around]
+            yield from (f"{where}.{key} changes nothing: none of the names lies in it." for key in idle)
+        else:
+            given = {"zone": self.zone, "zones": self.zones, "dns.assumeRole": self.dns.assume_role}
+            idle = [key for key, value in given.items() if value]
+            yield from (f"{where}.{key} changes nothing: there are no names to make in a zone." for key in idle)
+        if self.tls_policy and not self.https:
+            yield f"{where}.tlsPolicy changes nothing: without a certificate it speaks plain HTTP."
 
     @property
     def own(self) -> bool:

@@ -180,16 +180,7 @@ class Settings(Model):
             if given and not self.own_clusters:
                 yield f"{key} changes nothing: the stack makes no cluster, and who makes the others gives them theirs."
         for key, balancer in self.own_load_balancers.items():
-            if balancer.names and balancer.hosted_zone:
-                continue
-            for what in [
-                *(["zone"] if balancer.zone else []),
-                *(["dns.assumeRole"] if balancer.dns.assume_role else []),
-            ]:
-                yield f"loadBalancers.{key}.{what} changes nothing: there are no names to make in a zone."
-        for key, balancer in self.own_load_balancers.items():
-            if balancer.tls_policy and not balancer.https:
-                yield f"loadBalancers.{key}.tlsPolicy changes nothing: without a certificate it speaks plain HTTP."
+            yield from balancer.unread(f"loadBalancers.{key}")
 
     def _strange_hosts(self) -> Iterator[str]:
         for name, route in self.matched.items():

@@ -124,6 +124,7 @@ def _furnished(config: dict[str, Any]) -> dict[str, Any]:
                 third += 1
     balancers = played[f"{PROJECT}:loadBalancers"]
     named = [balancer["zone"] for balancer in balancers.values() if "zone" in balancer]
+    named += [zone for balancer in balancers.values() for zone in balancer.get("zones", [])]
     for zone, private in {(one["name"], one["private"]) if isinstance(one, dict) else (one, False) for one in named}:
         more = {"HostedZoneConfig": {"PrivateZone": True}} if private else {}
         route53.create_hosted_zone(Name=zone, CallerReference=secrets.token_hex(), **more)

@@ -326,7 +326,8 @@ class _Cloud(pulumi_mocks.Mocks):
 
     def call(self, args: pulumi_mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         found = _LOOKED_UP.get(args.token, {})
-        return {"zoneId": "Z-EXAMPLE", "accountId": "123456789012", "id": "look-up", **args.args, **found}, []
+        about = {"zoneId": f"Z-{args.args.get('name')}", "accountId": "123456789012", "id": "look-up"}
+        return {**about, **args.args, **found}, []
 
     def _eks_cluster(self, args: pulumi_mocks.MockResourceArgs) -> dict[str, str]:
         """Register the component's child as the real component would, and return the reference to it."""

@@ -44,6 +44,8 @@ def every_key() -> dict[str, Any]:
     config["eks-cutover:mirrors"] = {"charts": f"oci://{REGISTRY}/charts", "images": f"{REGISTRY}/eks"}
     config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}
     config["eks-cutover:loadBalancers"]["public"] |= {
+        "zones": ["example.org"],
+        "names": ["www.example.com", "shop.example.org"],
         "idleTimeout": 120,
         "clientKeepAlive": 600,
         "forwardedFor": "preserve",

@@ -134,6 +134,8 @@ def _load_balancers(draw: DrawFn, region: str) -> dict[str, Any]:
         private = draw(st.booleans())
         balancer |= {"zone": {"name": domain, "private": True} if private else domain, "names": names}
         balancer |= {"certificateArn": certificate} if private or draw(st.booleans()) else {}
+        if draw(st.booleans()):
+            balancer |= {"zones": ["example.org"], "names": [*names, "*.example.org"]}
     more = f"arn:{partition}:acm:{region}:123456789012:certificate/2"
     balancer |= {"certificateArns": [more]} if "zone" in balancer and draw(st.booleans()) else {}
     logs = st.fixed_dictionaries(

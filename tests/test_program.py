@@ -194,6 +194,23 @@ def test_what_is_dropped_with_a_cluster_is_as_hard_to_remove(stack: str) -> None
         assert release.protect == recorder.of("eks:index:Cluster")[release.deleted_with.split("::")[-1]].protect
 
 
+def test_each_name_has_its_records_in_the_narrowest_of_the_zones() -> None:
+    config = deepcopy(stack_config("prod"))
+    names = ["www.example.com", "*.eu.example.com", "eu.example.com", "shop.example.org"]
+    config[f"{PROJECT}:loadBalancers"]["public"] |= {"names": names, "zones": ["eu.example.com", "example.org"]}
+    records = record_program(config, stack="prod").of("route53/record:Record")
+    zones = {name: one.inputs["zoneId"].removeprefix("Z-") for name, one in records.items() if "public" in name}
+    assert zones == {
+        "public-www.example.com": "example.com",
+        "public-*.eu.example.com": "eu.example.com",
+        "public-eu.example.com": "eu.example.com",
+        "public-shop.example.org": "example.org",
+        "public-validation-www.example.com": "example.com",
+        "public-validation-eu.example.com": "eu.example.com",
+        "public-validation-shop.example.org": "example.org",
+    }
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_load_balancers_and_records_are_protected_while_a_live_route_lies_on_them(stack: str) -> None:
     recorder = _run(stack)

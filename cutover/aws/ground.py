@@ -61,13 +61,15 @@ def read(settings: Settings) -> Ground:
     return Ground(**answers, entries=entries, callers=callers)
 
 
-def _read_hosted(settings: Settings, sessions: Sessions) -> dict[str, list[bool]]:
-    """Return by load balancer of what kinds the hosted zones are that have the name of its own."""
-    found: dict[str, list[bool]] = {}
+def _read_hosted(settings: Settings, sessions: Sessions) -> dict[tuple[str, str], list[bool]]:
+    """Return by load balancer and name of what kinds the hosted zones are that have the names of its own."""
+    found: dict[tuple[str, str], list[bool]] = {}
     for key, balancer in settings.own_load_balancers.items():
-        if wanted := balancer.hosted_zone:
-            zones = pages(client(sessions.of_zone(key), "route53"), "list_hosted_zones", "HostedZones")
-            found[key] = [one["Config"]["PrivateZone"] for one in zones if one["Name"].rstrip(".") == wanted.name]
+        if wanted := balancer.hosted_zones.values():
+            found |= {(key, zone.name): [] for zone in wanted}
+            for one in pages(client(sessions.of_zone(key), "route53"), "list_hosted_zones", "HostedZones"):
+                if (key, name := one["Name"].rstrip(".")) in found:
+                    found[key, name].append(one["Config"]["PrivateZone"])
     return found
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cutover.rules.listener import Listener
     from cutover.rules.log_buckets import LogBucket
     from settings import Settings
+    from settings.load_balancers import Zone
 
 
 _SERVICE_RANGES = frozenset({"10.100.0.0/16", "172.20.0.0/16"})  # of which EKS chooses by itself
@@ -38,17 +39,17 @@ _WITHOUT_EKS = frozenset({"use1-az3", "usw1-az2", "cac1-az3"})
 class Ground:
     """What was asked and answered; what could not be read is left out.
 
-    ``hosted`` has by load balancer whether each hosted zone of its name is private, ``zones`` the ids of the region's
-    zones by name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has, by
-    cluster that does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and this
-    stack has not made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range of
-    Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of a
-    VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
+    ``hosted`` has by load balancer and name whether each hosted zone of that name is private, ``zones`` the ids of the
+    region's zones by name, ``subnets`` the ranges of the stack's subnets by zone, ``addons`` the versions that EKS has,
+    by cluster that does not stand yet and add-on, ``entries`` the (cluster, name) of access entries that EKS has and
+    this stack has not made, ``callers`` those of who runs this, in clusters that do not stand yet, ``ranges`` the range
+    of Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of
+    a VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
     ``standing`` each cluster that was to exist, None where one does not, ``account`` that of the stack, where one may
     be in another, ``buckets`` those for logs, None for one that does not exist.
     """
 
-    hosted: Mapping[str, Sequence[bool]] = field(default_factory=dict[str, "Sequence[bool]"])
+    hosted: Mapping[tuple[str, str], Sequence[bool]] = field(default_factory=dict[tuple[str, str], "Sequence[bool]"])
     zones: Mapping[str, str] = field(default_factory=dict[str, str])
     subnets: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     addons: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict[tuple[str, str], "Sequence[str]"])
@@ -76,42 +77,47 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
 
 def _hosted_zones(settings: Settings, ground: Ground) -> Iterator[Mistake]:
     for key, balancer in settings.own_load_balancers.items():
-        zone = balancer.hosted_zone
-        if zone is None or key not in ground.hosted:
-            continue
-        kinds = ground.hosted[key]
-        where, right = f"loadBalancers.{key}.zone", kinds.count(zone.private)
         account = "the account of dns.assumeRole" if balancer.dns.assume_role else "this account"
-        if right > 1:
-            yield Mistake(
-                "CUT300",
-                where,
-                f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in {account}. The provider "
-                "would not know which one is meant. Delete those that no registrar points to",
-            )
-        elif not right and kinds:
-            yield Mistake(
-                "CUT301",
-                where,
-                f"the hosted zone {zone.name} in {account} is {_kind(not zone.private)}. The records would be made "
-                f"nowhere. Write {{name: {zone.name}, private: {'false' if zone.private else 'true'}}} if it is meant, "
-                "or make the other",
-            )
-        elif not right:
-            yield Mistake(
-                "CUT302",
-                where,
-                f"{account} has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, make "
-                "the zone, or name a role of its account in dns.assumeRole",
-            )
-        elif balancer.scheme == "internal" and isinstance(balancer.zone, str) and len(set(kinds)) > 1:
-            yield Mistake(
-                "CUT303",
-                where,
-                f"{account} has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
-                "Inside a VPC with the private one nobody would find names of the public one. Say which one is meant: "
-                f"{{name: {zone.name}, private: true}}, or private: false",
-            )
+        for place, zone in balancer.hosted_zones.items():
+            kinds = ground.hosted.get((key, zone.name))
+            if kinds is None:
+                continue
+            unsaid = balancer.scheme == "internal" and isinstance(balancer.written_zones[place], str)
+            wrong = _wrong_zone(zone, kinds, account)
+            if not wrong and unsaid and len(set(kinds)) > 1:
+                wrong = _either(zone, account)
+            if wrong:
+                yield Mistake(wrong[0], f"loadBalancers.{key}.{place}", wrong[1])
+
+
+def _wrong_zone(zone: Zone, kinds: Sequence[bool], account: str) -> tuple[str, str] | None:
+    """Return code and text of what is wrong with a zone, of whose name there are zones of these kinds."""
+    right = kinds.count(zone.private)
+    if right > 1:
+        return "CUT300", (
+            f"{zone.name} is the name of {right} {_kind(zone.private)} hosted zones in {account}. The provider "
+            "would not know which one is meant. Delete those that no registrar points to"
+        )
+    if not right and kinds:
+        return "CUT301", (
+            f"the hosted zone {zone.name} in {account} is {_kind(not zone.private)}. The records would be made "
+            f"nowhere. Write {{name: {zone.name}, private: {'false' if zone.private else 'true'}}} if it is meant, "
+            "or make the other"
+        )
+    if not right:
+        return "CUT302", (
+            f"{account} has no hosted zone {zone.name}. The records would be made nowhere. Correct the name, make "
+            "the zone, or name a role of its account in dns.assumeRole"
+        )
+    return None
+
+
+def _either(zone: Zone, account: str) -> tuple[str, str]:
+    return "CUT303", (
+        f"{account} has a public and a private hosted zone {zone.name}, and the load balancer is internal. "
+        "Inside a VPC with the private one nobody would find names of the public one. Say which one is meant: "
+        f"{{name: {zone.name}, private: true}}, or private: false"
+    )
 
 
 def _kind(private: bool) -> str:

@@ -68,8 +68,7 @@ def make_zones(sandbox: Sandbox, config: Config) -> None:
     wanted: set[tuple[str, str, bool]] = set()
     for balancer in config["eks-cutover:loadBalancers"].values():
         account = elsewhere.account_of_role(sandbox, balancer.get("dns", {}).get("assumeRole", ""))
-        if "zone" in balancer:
-            zone = balancer["zone"]
+        for zone in [*([balancer["zone"]] if "zone" in balancer else []), *balancer.get("zones", [])]:
             wanted.add((account, zone, False) if isinstance(zone, str) else (account, zone["name"], zone["private"]))
     for account, name, private in sorted(wanted):
         route53, ec2 = sandbox.aws("route53", account=account), sandbox.aws("ec2", account=account)

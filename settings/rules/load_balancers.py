@@ -44,15 +44,15 @@ def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 @as_far_as_known
 def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
-    where, zone = f"loadBalancers.{key}", balancer.hosted_zone
-    if balancer.names and zone is None and balancer.dns.managed_by == "external" and not balancer.certificate_arn:
+    where, zones = f"loadBalancers.{key}", balancer.hosted_zones
+    if balancer.names and not zones and balancer.dns.managed_by == "external" and not balancer.certificate_arn:
         yield Mistake(
             "CUT278",
             f"{where}.certificateArn",
             f"missing, and so is a zone, while names has {', '.join(balancer.names)}. Without a zone nobody could "
             "prove to ACM that the names are yours. Give a certificate that is valid for them, or the zone",
         )
-    if balancer.records and zone is None:
+    if balancer.records and not zones:
         yield Mistake(
             "CUT212",
             f"{where}.zone",
@@ -60,13 +60,24 @@ def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalan
             "Give the hosted zone of the names",
         )
     for name in balancer.names:
-        if zone and not f".{name}".endswith(f".{zone.name}"):
+        if zones and balancer.zone_of(name) is None:
+            given = " or ".join(dict.fromkeys(one.name for one in zones.values()))
             yield Mistake(
                 "CUT213",
                 f"{where}.names",
-                f"{name} does not lie in the zone {zone.name}. The record would never be asked for. "
+                f"{name} does not lie in the zone {given}. The record would never be asked for. "
                 "Correct the name, or the zone",
             )
+    told: dict[str, str] = {}
+    for place, zone in zones.items():
+        if first := told.get(zone.name):
+            yield Mistake(
+                "CUT482",
+                f"{where}.{place}",
+                f"{zone.name} is {first} already. In which of them a record is made would be left to chance. "
+                "Leave one out",
+            )
+        told.setdefault(zone.name, place)
     if isinstance(settings.network, ExistingNetwork):
         if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
             yield Mistake(
@@ -122,11 +133,12 @@ def _certificate_mistakes(settings: Settings, where: str, balancer: LoadBalancer
 @as_far_as_known
 def _limit_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     names = () if balancer.certificate_arn else balancer.names
-    if names and balancer.hosted_zone and balancer.hosted_zone.private:
+    around = [zone for name in names if (zone := balancer.zone_of(name))]
+    if private := next((zone for zone in around if zone.private), None):
         yield Mistake(
             "CUT217",
             f"loadBalancers.{key}.certificateArn",
-            f"missing, and the zone {balancer.hosted_zone.name} is private. ACM looks for its records in public zones, "
+            f"missing, and the zone {private.name} is private. ACM looks for its records in public zones, "
             "so the update would wait for a certificate until it fails. Give one that is valid for the names",
         )
     if len(names) > MAX_CERTIFICATE_NAMES:

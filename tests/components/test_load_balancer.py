@@ -25,7 +25,7 @@ def _recorded(protect: bool = False, ingress: tuple[str, ...] = ("0.0.0.0/0",), 
             vpc_id="vpc-1",
             subnet_ids=["s-1", "s-2"],
             ingress_cidrs=ingress,
-            zone_id="Z-EXAMPLE",
+            zone_ids=dict.fromkeys(balancer.names, "Z-EXAMPLE"),
             zones=aws.Provider("zones"),
         )
         SharedLoadBalancer("public", args, ResourceOptions(protect=protect))

@@ -44,7 +44,7 @@ def _balancer(**changes: Any) -> Callable[[Config], None]:
 @pytest.fixture(scope="module")
 def every(pulumi_engine: executable.Engine) -> Generator[Standing]:
     """Return the stack, as it stands."""
-    with Sandbox(pulumi_engine, PROGRAM, zones=ZONES) as sandbox:
+    with Sandbox(pulumi_engine, PROGRAM, zones=[*ZONES, "example.org"]) as sandbox:
         config = every_key()
         config["eks-cutover:loadBalancers"]["public"]["webAclArn"] = _made_beforehand(sandbox)
         stackfile.edit(sandbox.project, "prod", lambda there: there.update(config))

@@ -147,6 +147,11 @@ def test_what_nothing_reads_as_the_file_is_is_told_by_its_key() -> None:
         "clusters.v1-35.meshName changes nothing",
         "loadBalancers.private.zone changes nothing",
     ]
+    used = {"loadBalancers.public.zones": ["example.org", "eu.example.com"]}
+    assert settings_of("prod", used).warnings == (
+        "loadBalancers.public.zones[0] changes nothing: none of the names lies in it.",
+        "loadBalancers.public.zones[1] changes nothing: none of the names lies in it.",
+    )
 
 
 def test_app_mesh_is_warned_of_with_its_date_and_a_way_out_and_nothing_else_is() -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ME = "arn:aws:iam::123456789012:role/ci/deploy"
 ADDONS = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent", "coredns", "metrics-server")
 ZONE = "loadBalancers.private.zone"
+DOMAIN = "example.com"
 INTERNAL: dict[str, Any] = {
     ZONE: {"name": "example.com", "private": True},
     "loadBalancers.private.certificateArn": f"arn:aws:acm:{REGION}:123456789012:certificate/1",
@@ -54,24 +55,32 @@ def told(known: Ground, stack: str = "prod", changes: dict[str, Any] | None = No
     ],
 )
 def test_a_hosted_zone_that_no_record_could_be_made_in_is_told_by_its_key(kinds: Sequence[bool], says: str) -> None:
-    found = told(Ground(hosted=dict.fromkeys(("public", "private"), kinds)))
+    found = told(Ground(hosted=dict.fromkeys((("public", DOMAIN), ("private", DOMAIN)), kinds)))
     assert found == [f"loadBalancers.{key}.zone: {says}" for key in ("public", "private")]
 
 
 def test_a_zone_that_is_there_once_or_was_not_asked_for_is_nothing_to_tell() -> None:
-    assert told(Ground(hosted={"public": [False], "private": [False]})) == told(Ground()) == []
+    assert told(Ground(hosted={("public", DOMAIN): [False], ("private", DOMAIN): [False]})) == told(Ground()) == []
 
 
 def test_of_a_public_and_a_private_zone_an_internal_load_balancer_must_say_which() -> None:
-    both = Ground(hosted={"public": [False, True], "private": [False, True]})
+    both = Ground(hosted={("public", DOMAIN): [False, True], ("private", DOMAIN): [False, True]})
     assert told(both) == [
         "loadBalancers.private.zone: this account has a public and a private hosted zone example.com, and the load "
         "balancer is internal"
     ]
     assert told(both, changes=INTERNAL) == []
     assert told(both, changes={ZONE: {"name": "example.com", "private": False}}) == []
-    assert told(Ground(hosted={"private": [False]}), changes=INTERNAL) == [
+    assert told(Ground(hosted={("private", DOMAIN): [False]}), changes=INTERNAL) == [
         "loadBalancers.private.zone: the hosted zone example.com in this account is public"
+    ]
+
+
+def test_each_of_several_zones_is_told_by_its_own_key() -> None:
+    kinds = {("private", DOMAIN): [False], ("private", "example.org"): [True]}
+    zones = {"loadBalancers.private.zones": ["example.org"]}
+    assert told(Ground(hosted=kinds), changes=zones) == [
+        "loadBalancers.private.zones[0]: the hosted zone example.org in this account is private"
     ]
 
 
@@ -220,7 +229,7 @@ def test_what_aws_has_is_read(cloud: Cloud) -> None:
     cloud.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")
     with tagged(cloud, ["web"], {"v1-35": 90, "v1-36": 10}) as stack:
         found = read(settings_of(STACK))
-    assert found.hosted == {"public": [False]}
+    assert found.hosted == {("public", DOMAIN): [False]}
     assert found.zones[f"{REGION}a"] == "apne1-az4"
     assert [place for place in found.places.values() if place.route] == [Place(stack.rules["web"], "web")]
 
@@ -233,7 +242,7 @@ def test_a_silent_aws_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("preview", [True, False])
 def test_only_a_preview_is_ended_since_every_update_has_one(monkeypatch: pytest.MonkeyPatch, preview: bool) -> None:
     monkeypatch.setattr(pulumi.runtime, "is_dry_run", lambda: preview)
-    monkeypatch.setattr(ground, "read", lambda _: Ground(hosted={"public": []}))
+    monkeypatch.setattr(ground, "read", lambda _: Ground(hosted={("public", DOMAIN): []}))
     if not preview:
         engine_ground.check(settings_of("dev"))
         return
