@@ -67,6 +67,7 @@ class SharedLoadBalancer(pulumi.ComponentResource):
             internal=wanted.scheme == "internal",
             security_groups=[self.security_group_id],
             subnets=args.subnet_ids,
+            ip_address_type=wanted.ip_address_type if wanted.dualstack else None,
             drop_invalid_header_fields=True,
             enable_deletion_protection=wanted.deletion_protection,
             idle_timeout=wanted.idle_timeout,
@@ -101,17 +102,26 @@ class SharedLoadBalancer(pulumi.ComponentResource):
                 opts=ResourceOptions.merge(self._replaceable, ResourceOptions(delete_before_replace=True)),
             )
         for record in wanted.records:
-            aws.route53.Record(
-                f"{name}-{record}",
-                zone_id=args.zone_ids[record],
-                name=record,
-                type="A",
-                aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
-                opts=ResourceOptions.merge(self._child, ResourceOptions(provider=args.zones)),
-            )
+            self._record(args, balancer, f"{name}-{record}", record, "A")
+            if wanted.dualstack:
+                self._record(args, balancer, f"{name}-{record}-aaaa", record, "AAAA")
         scheme = "https" if wanted.https else "http"
         self.urls = [pulumi.Output.concat(scheme, "://", host) for host in wanted.names or [balancer.dns_name]]
         self.register_outputs({"dnsName": self.dns_name, "listenerArn": self.listener_arn})
+
+    def _record(
+        self, args: SharedLoadBalancerArgs, balancer: aws.lb.LoadBalancer, name: str, record: str, kind: str
+    ) -> None:
+        # The second address of a name may go while it serves: the first one stays.
+        opts = self._child if kind == "A" else self._replaceable
+        aws.route53.Record(
+            name,
+            zone_id=args.zone_ids[record],
+            name=record,
+            type=kind,
+            aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
+            opts=ResourceOptions.merge(opts, ResourceOptions(provider=args.zones)),
+        )
 
     def _security_group(self, args: SharedLoadBalancerArgs) -> pulumi.Output[str]:
         group = aws.ec2.SecurityGroup(
@@ -125,7 +135,8 @@ class SharedLoadBalancer(pulumi.ComponentResource):
                 aws.vpc.SecurityGroupIngressRule(
                     f"{self._name}-{port}-{cidr}",
                     security_group_id=group.id,
-                    cidr_ipv4=cidr,
+                    cidr_ipv4=None if ":" in cidr else cidr,
+                    cidr_ipv6=cidr if ":" in cidr else None,
                     ip_protocol="tcp",
                     from_port=port,
                     to_port=port,

@@ -85,6 +85,7 @@ def _of_load_balancers(settings: Settings) -> Iterator[tuple[str, str]]:
             yield LISTENER, f"{key}-{port}"
             yield from ((INGRESS_RULE, f"{key}-{port}-{cidr}") for cidr in settings.ingress_cidrs(key))
         yield from ((RECORD, f"{key}-{record}") for record in balancer.records)
+        yield from ((RECORD, f"{key}-{record}-aaaa") for record in balancer.records if balancer.dualstack)
 
 
 def _of_routes(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from settings.aws import AssumableRoleArn
 from settings.priorities import EVERY_PLACE, Places
-from settings.values import DNS_NAME, Cidr, DomainName, Model, Several, edited, rule, seconds, text, whole
+from settings.values import DNS_NAME, DomainName, Model, Several, cidr, cidr6, edited, rule, seconds, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,16 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 MAX_MORE_CERTIFICATES = 25  # beside the default one, which the quota leaves out
 
+ClientCidr = Annotated[
+    str,
+    rule(
+        "CUT483",
+        lambda value: cidr(value) or cidr6(value),
+        "this is no range of addresses. AWS would refuse it halfway through the update. Write its first address and "
+        "its length, such as 203.0.113.0/24, or 2001:db8::/32 for a dualstack load balancer",
+    ),
+]
+
 
 class Zone(Model):
     """A Route 53 hosted zone, and which one where there may be two of a name."""
@@ -199,10 +209,16 @@ class LoadBalancer(Model):
         description="a web ACL of WAF, which looks at every request first",
         json_schema_extra=edited("another takes the place of the first; for some seconds in between no rule applies"),
     )
-    ingress_cidrs: Several[Cidr] | None = Field(
+    ingress_cidrs: Several[ClientCidr] | None = Field(
         default=None,
         min_length=1,
         description="who may connect; left out: everyone (internet-facing), or the new VPC (internal)",
+    )
+    ip_address_type: Literal["ipv4", "dualstack"] = Field(
+        default="ipv4",
+        description="dualstack is reached by IPv6 too, and its names have an AAAA record each; its subnets, of a VPC "
+        "made elsewhere, must have ranges of IPv6. Targets are reached by IPv4 all the same",
+        json_schema_extra=edited("is applied in place, and back to ipv4 takes the AAAA records away"),
     )
     deletion_protection: bool = Field(default=False, description="refuse its deletion, in AWS and in Pulumi")
     rule_quota: RuleQuota = Field(default=100, description="the account's quota of rules per load balancer")
@@ -211,6 +227,11 @@ class LoadBalancer(Model):
     def records(self) -> tuple[str, ...]:
         """The names whose records the stack makes."""
         return self.names if self.dns.managed_by == "stack" else ()
+
+    @property
+    def dualstack(self) -> bool:
+        """Whether it has addresses of IPv6, too."""
+        return self.ip_address_type == "dualstack"
 
     @property
     def written_zones(self) -> dict[str, str | Zone]:

@@ -214,9 +214,9 @@ class Settings(Model):
         wanted = self.own_load_balancers[load_balancer]
         if wanted.ingress_cidrs is not None:
             return wanted.ingress_cidrs
-        return (
-            (self.network.cidr,) if wanted.scheme == "internal" and isinstance(self.network, NewNetwork) else _EVERYONE
-        )
+        if wanted.scheme == "internal" and isinstance(self.network, NewNetwork):
+            return (self.network.cidr,)
+        return (*_EVERYONE, "::/0") if wanted.dualstack else _EVERYONE
 
     @property
     def log_buckets(self) -> tuple[tuple[str, str, str], ...]:

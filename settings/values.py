@@ -72,6 +72,14 @@ def cidr(value: Any, shortest: int = 0, longest: int = 32) -> bool:
     return str(network) == value and shortest <= network.prefixlen <= longest
 
 
+def cidr6(value: Any) -> bool:
+    """Tell whether ``value`` is an IPv6 range as AWS writes it."""
+    try:
+        return str(ipaddress.IPv6Network(value)) == value
+    except (ValueError, TypeError):
+        return False
+
+
 def within(value: str, blocks: Iterable[ipaddress.IPv4Network]) -> bool:
     """Tell whether an IPv4 range lies in one of some blocks."""
     return any(map(ipaddress.IPv4Network(value).subnet_of, blocks))

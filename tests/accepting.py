@@ -7,6 +7,7 @@ what AWS refuses (rehearsal/plugins/aws) and which files there are (stackfiles.p
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import secrets
 import threading
@@ -110,7 +111,9 @@ def _furnished(config: dict[str, Any]) -> dict[str, Any]:
     route53, acm, ec2 = (_client(service, region) for service in ("route53", "acm", "ec2"))
     network = played[f"{PROJECT}:network"]
     if "vpcId" in network:
-        network["vpcId"] = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+        network["vpcId"] = vpc["VpcId"]
+        six = ipaddress.IPv6Network(vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]).subnets(new_prefix=64)
         third = 0
         zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
         for key in ("publicSubnetIds", "privateSubnetIds"):
@@ -118,6 +121,7 @@ def _furnished(config: dict[str, Any]) -> dict[str, Any]:
                 made = ec2.create_subnet(
                     VpcId=network["vpcId"],
                     CidrBlock=f"10.0.{third}.0/24",
+                    Ipv6CidrBlock=str(next(six)),
                     AvailabilityZone=zones[place % len(zones)],
                 )
                 network[key][place] = made["Subnet"]["SubnetId"]

@@ -66,7 +66,8 @@ def stack_files(draw: DrawFn) -> dict[str, Any]:
     named = draw(
         st.lists(st.sampled_from(_BALANCERS), min_size=1, max_size=draw(st.sampled_from([1, 1, 2])), unique=True)
     )
-    balancers = {name: draw(_load_balancers(region)) for name in named}
+    network = draw(_networks(region))
+    balancers = {name: draw(_load_balancers(region, of_others="vpcId" in network)) for name in named}
     keys = draw(_some(_KEYS, 1, draw(st.sampled_from([1, 1, 2]))))
     clusters = {key: draw(_clusters(key, region)) for key in keys}
     names = draw(_some(_NAMES, 0, 3))
@@ -78,7 +79,7 @@ def stack_files(draw: DrawFn) -> dict[str, Any]:
     }
     config: dict[str, Any] = {
         "aws:region": region,
-        "eks-cutover:network": draw(_networks(region)),
+        "eks-cutover:network": network,
         "eks-cutover:loadBalancers": balancers,
         "eks-cutover:clusters": clusters,
         "eks-cutover:weights": {key: draw(st.integers(0, 1)) * 999 for key in keys[1:]} | {keys[0]: 100},
@@ -117,7 +118,7 @@ def _networks(draw: DrawFn, region: str) -> dict[str, Any]:
 
 
 @st.composite
-def _load_balancers(draw: DrawFn, region: str) -> dict[str, Any]:
+def _load_balancers(draw: DrawFn, region: str, *, of_others: bool) -> dict[str, Any]:
     count = draw(st.sampled_from([1, 1, 1, 2, 10]))
     domain = draw(st.sampled_from(["example.com", "e.co", f"{'d' * 60}.example.com"]))
     labels = [*draw(st.permutations(_LABELS)), *(f"n{number}" for number in range(count))]
@@ -130,6 +131,10 @@ def _load_balancers(draw: DrawFn, region: str) -> dict[str, Any]:
     balancer: dict[str, Any] = {"scheme": draw(st.sampled_from(["internet-facing", "internal"]))}
     if balancer["scheme"] == "internal" or draw(st.booleans()):
         balancer["ingressCidrs"] = draw(ranges)
+    if of_others and draw(st.booleans()):
+        balancer["ipAddressType"] = "dualstack"
+        if "ingressCidrs" in balancer:
+            balancer["ingressCidrs"] = [*balancer["ingressCidrs"], "2001:db8::/32", "::/0"]
     if draw(st.integers(0, 3)):
         private = draw(st.booleans())
         balancer |= {"zone": {"name": domain, "private": True} if private else domain, "names": names}

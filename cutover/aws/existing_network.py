@@ -22,4 +22,9 @@ def read(settings: Settings, account: boto3.Session) -> dict[str, Subnet] | None
     # A filter finds what is there; asked for by id, one that is not there fails the call.
     named = [{"Name": "subnet-id", "Values": sorted(ids)}]
     found = pages(client(account, "ec2"), "describe_subnets", "Subnets", Filters=named)
-    return {subnet["SubnetId"]: Subnet(subnet["AvailabilityZone"], subnet["VpcId"]) for subnet in found}
+    return {
+        subnet["SubnetId"]: Subnet(
+            subnet["AvailabilityZone"], subnet["VpcId"], six=bool(subnet.get("Ipv6CidrBlockAssociationSet"))
+        )
+        for subnet in found
+    }

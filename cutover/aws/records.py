@@ -39,10 +39,10 @@ def keeper(name: str, records: Sequence[Mapping[str, Any]]) -> str:
     return f"external-dns{f' ({owner[1]})' if owner else ''}" if text else ""
 
 
-def standing(account: boto3.Session, zones: boto3.Session, zone: str, name: str) -> Record | None:
+def standing(account: boto3.Session, zones: boto3.Session, zone: str, name: str, kind: str) -> Record | None:
     """Return the record that answers for the addresses of a name in a hosted zone, by its id; None: there is none.
 
-    ``account`` is that of the load balancers, ``zones`` that of the hosted zone.
+    ``account`` is that of the load balancers, ``zones`` that of the hosted zone; ``kind`` is A or AAAA.
 
     :raises ClientError: Route 53 could not be read
     """
@@ -53,7 +53,7 @@ def standing(account: boto3.Session, zones: boto3.Session, zone: str, name: str)
         found = route53.list_resource_record_sets(**asked)["ResourceRecordSets"]
         return [one for one in found if _plain(one["Name"]) == whole]
 
-    there = next((one for one in named(name) if one["Type"] in {"A", "CNAME"}), None)
+    there = next((one for one in named(name) if one["Type"] in {kind, "CNAME"}), None)
     if there is None:
         return None
     marks = [one for begin in _OWNED for one in named(f"{begin}{name}")]

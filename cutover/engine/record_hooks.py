@@ -53,19 +53,20 @@ class RecordHooks:
     async def before_create(self, args: ResourceHookArgs) -> None:
         """End a run that would make a record where there is one."""
         wanted = args.new_inputs or {}
-        zone, name = wanted.get("zoneId"), wanted.get("name")
-        if not isinstance(zone, str) or not isinstance(name, str):
+        zone, name, kind = wanted.get("zoneId"), wanted.get("name"), wanted.get("type")
+        if not isinstance(zone, str) or not isinstance(name, str) or not isinstance(kind, str):
             return
         balancer = next((key for key, one in self._settings.own_load_balancers.items() if name in one.records), None)
         if balancer is None:  # it proves the names to ACM, and may stand already
             return
-        there = await asyncio.get_running_loop().run_in_executor(self._thread, self._standing, balancer, zone, name)
+        loop = asyncio.get_running_loop()
+        there = await loop.run_in_executor(self._thread, self._standing, balancer, zone, name, kind)
         if there:
             raise TakenError(taken(there))
 
-    def _standing(self, load_balancer: str, zone: str, name: str) -> Record | None:
+    def _standing(self, load_balancer: str, zone: str, name: str, kind: str) -> Record | None:
         try:
-            return standing(self._account, self._sessions.of_zone(load_balancer), zone, name)
+            return standing(self._account, self._sessions.of_zone(load_balancer), zone, name, kind)
         except (OutsideError, ClientError, BotoCoreError):
             return None
 

@@ -25,10 +25,11 @@ _LEAST_ZONES = 2
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet as EC2 has it: its zone, and its VPC by id."""
+    """A subnet as EC2 has it: its zone, its VPC by id, and whether it has a range of IPv6."""
 
     zone: str
     vpc: str
+    six: bool = False
 
 
 def mistakes(settings: Settings, there: Mapping[str, Subnet] | None) -> Iterator[Mistake]:
@@ -39,11 +40,22 @@ def mistakes(settings: Settings, there: Mapping[str, Subnet] | None) -> Iterator
     network = settings.network
     if there is None or not isinstance(network, ExistingNetwork):
         return
-    schemes = {balancer.scheme for balancer in settings.own_load_balancers.values()}
+    balancers = settings.own_load_balancers
+    schemes = {balancer.scheme for balancer in balancers.values()}
     public, private = network.public_subnet_ids, network.private_subnet_ids
     if "internet-facing" in schemes:
         yield from _mistakes("network.publicSubnetIds", network.vpc_id, public, there, balanced=True)
     yield from _mistakes("network.privateSubnetIds", network.vpc_id, private, there, balanced="internal" in schemes)
+    for key, balancer in balancers.items():
+        ids = private if balancer.scheme == "internal" else public
+        without = [one for one in ids if one in there and not there[one].six]
+        if balancer.dualstack and without:
+            yield Mistake(
+                "CUT346",
+                f"loadBalancers.{key}.ipAddressType",
+                f"dualstack, and {' and '.join(without)} have no range of IPv6. ELB would refuse it. Give them one, or "
+                "leave it out",
+            )
 
 
 def _mistakes(

@@ -7,6 +7,7 @@ file's copy. Refuses to judge the file (settings/) and to play it (migration.py)
 from __future__ import annotations
 
 import copy
+import ipaddress
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -197,13 +198,16 @@ def _make_network(sandbox: Sandbox, config: Config) -> None:
         return
     ec2 = sandbox.aws("ec2")
     zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
-    network["vpcId"] = vpc = ec2.create_vpc(CidrBlock=_RANGE)["Vpc"]["VpcId"]
+    made_vpc = ec2.create_vpc(CidrBlock=_RANGE, AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    network["vpcId"] = vpc = made_vpc["VpcId"]
+    six = ipaddress.IPv6Network(made_vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]).subnets(new_prefix=64)
     third = 0
     for key in ("publicSubnetIds", "privateSubnetIds"):
         made: list[str] = []
         for place, _ in enumerate(network.get(key, ())):
             zone = zones[place % len(zones)]
-            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=_SUBNET.format(third), AvailabilityZone=zone)
+            ranges = {"CidrBlock": _SUBNET.format(third), "Ipv6CidrBlock": str(next(six))}
+            subnet = ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, **ranges)
             made.append(subnet["Subnet"]["SubnetId"])
             third += _SUBNET_STEP
         if made:

@@ -7,8 +7,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from settings.conditions import covers
-from settings.network import ExistingNetwork
+from settings.network import ExistingNetwork, NewNetwork
 from settings.rules.mistake import Mistake, alike, as_far_as_known
+from settings.values import cidr6
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,8 @@ MAX_SECURITY_RULES = 60  # of one direction in a security group
 def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield what is wrong with each load balancer, and with what its routes make of it."""
     for key, balancer in settings.own_load_balancers.items():
-        yield from _mistakes_of_load_balancer(settings, key, balancer)
+        yield from _zone_mistakes(key, balancer)
+        yield from _network_mistakes(settings, key, balancer)
         yield from _certificate_mistakes(settings, f"loadBalancers.{key}", balancer)
         yield from _limit_mistakes(settings, key, balancer)
     for key, balancer in settings.load_balancers.items():
@@ -43,7 +45,7 @@ def load_balancer_mistakes(settings: Settings) -> Iterator[Mistake]:
 
 
 @as_far_as_known
-def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+def _zone_mistakes(key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
     where, zones = f"loadBalancers.{key}", balancer.hosted_zones
     if balancer.names and not zones and balancer.dns.managed_by == "external" and not balancer.certificate_arn:
         yield Mistake(
@@ -78,6 +80,26 @@ def _mistakes_of_load_balancer(settings: Settings, key: str, balancer: LoadBalan
                 "Leave one out",
             )
         told.setdefault(zone.name, place)
+
+
+@as_far_as_known
+def _network_mistakes(settings: Settings, key: str, balancer: LoadBalancer) -> Iterator[Mistake]:
+    where = f"loadBalancers.{key}"
+    if balancer.dualstack and isinstance(settings.network, NewNetwork):
+        yield Mistake(
+            "CUT485",
+            f"{where}.ipAddressType",
+            "dualstack, and the VPC that the stack makes has ranges of IPv4 alone. ELB would refuse it. Bring a VPC "
+            "whose subnets have ranges of IPv6 (network.vpcId), or leave it out",
+        )
+    for place, one in enumerate(balancer.ingress_cidrs or ()):
+        if cidr6(one) and not balancer.dualstack:
+            yield Mistake(
+                "CUT484",
+                f"{where}.ingressCidrs[{place}]",
+                f"{one} is a range of IPv6, and the load balancer has no address there. Nobody would come from it. "
+                "Leave it out, or write ipAddressType: dualstack",
+            )
     if isinstance(settings.network, ExistingNetwork):
         if balancer.scheme == "internet-facing" and len(settings.network.public_subnet_ids) < 2:  # noqa: PLR2004
             yield Mistake(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from settings import imports
-from tests.conftest import Recorder, record_program, settings_of, stack_config
+from tests.conftest import Recorder, record_program, stack_config
+from tests.settings.editing import EXISTING, edited, settings_of
 
 _RULE = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:listener-rule/app/shop/1/2/3"
 _GROUP = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:targetgroup/shop/"
@@ -31,10 +32,17 @@ def _of_the_shared_layer_and_routes(recorder: Recorder) -> set[tuple[str, str]]:
     return {(kind, name) for kind, name in made if "-validation-" not in name}
 
 
-@pytest.mark.parametrize("stack", ["dev", "prod"])
-def test_what_can_be_imported_is_what_the_program_declares(stack: str) -> None:
-    declared = _of_the_shared_layer_and_routes(record_program(stack_config(stack), stack=stack))
-    assert imports.importable(settings_of(stack)) == declared
+_DUALSTACK = {
+    "network": EXISTING,
+    "loadBalancers.public.ipAddressType": "dualstack",
+    "loadBalancers.private.ingressCidrs": ["10.0.0.0/8"],
+}
+
+
+@pytest.mark.parametrize(("stack", "changes"), [("dev", {}), ("prod", {}), ("prod", _DUALSTACK)])
+def test_what_can_be_imported_is_what_the_program_declares(stack: str, changes: dict[str, Any]) -> None:
+    declared = _of_the_shared_layer_and_routes(record_program(edited(stack, changes), stack=stack))
+    assert imports.importable(settings_of(stack, changes)) == declared
 
 
 def _importing(*, previews: tuple[str, ...] = ()) -> Recorder:

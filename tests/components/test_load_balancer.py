@@ -132,6 +132,20 @@ def test_a_certificate_that_is_given_is_used_and_none_is_made() -> None:
     assert not [name for name in recorder.of("Record") if "validation" in name]
 
 
+def test_a_dualstack_load_balancer_is_reached_by_ipv6_and_its_second_records_may_go_while_it_serves() -> None:
+    ingress = ("0.0.0.0/0", "::/0")
+    recorder = _recorded(True, ingress, zone="example.com", names=("app.example.com",), ipAddressType="dualstack")
+    assert recorder.of("LoadBalancer")["public"].inputs["ipAddressType"] == "dualstack"
+    records = recorder.of("Record")
+    first, second = records["public-app.example.com"], records["public-app.example.com-aaaa"]
+    assert {**first.inputs, "type": "AAAA"} == second.inputs
+    assert (bool(first.protect), bool(second.protect)) == (True, False)
+    rules = recorder.of("SecurityGroupIngressRule")
+    assert "cidrIpv4" not in rules["public-443-::/0"].inputs
+    assert rules["public-443-::/0"].inputs["cidrIpv6"] == "::/0"
+    assert "cidrIpv6" not in rules["public-443-0.0.0.0/0"].inputs
+
+
 def test_every_name_is_an_alias_of_the_load_balancer() -> None:
     records = _named().of("Record")
     alias = {"name": "public.elb.test", "zoneId": "Z-ELB", "evaluateTargetHealth": False}

@@ -67,6 +67,9 @@ def test_instances_carry_the_users_attributes_and_the_users_environment() -> Non
     assert settings.attributes("v1-35") == {"ver": "v1-35", "env": "integration", "team": "shop"}
 
 
+SIX = {"network": EXISTING, "loadBalancers.public.ipAddressType": "dualstack"}
+
+
 @pytest.mark.parametrize(
     ("changes", "balancer", "cidrs"),
     [
@@ -74,6 +77,7 @@ def test_instances_carry_the_users_attributes_and_the_users_environment() -> Non
         ({}, "private", ("10.40.0.0/16",)),
         ({"loadBalancers.public.ingressCidrs": ["203.0.113.0/24"]}, "public", ("203.0.113.0/24",)),
         ({"loadBalancers.private.ingressCidrs": ["10.0.0.0/8"]}, "private", ("10.0.0.0/8",)),
+        ({**SIX, "loadBalancers.private.ingressCidrs": ["10.0.0.0/8"]}, "public", ("0.0.0.0/0", "::/0")),
         ({"network": EXISTING, "loadBalancers.private.ingressCidrs": ["10.0.0.0/8"]}, "public", ("0.0.0.0/0",)),
     ],
 )

@@ -48,6 +48,15 @@ def test_what_elb_or_eks_would_refuse_is_told(wrong: dict[str, Subnet], says: st
     assert any(one.startswith(says) for one in told({**RIGHT, **wrong}))
 
 
+def test_a_dualstack_load_balancer_needs_ranges_of_ipv6_in_its_own_subnets() -> None:
+    dualstack = {"loadBalancers.public.ipAddressType": "dualstack"}
+    assert told(RIGHT, **dualstack) == [
+        f"loadBalancers.public.ipAddressType: dualstack, and {A} and {B} have no range of IPv6"
+    ]
+    six = {one: Subnet(RIGHT[one].zone, VPC, six=True) for one in (A, B)}
+    assert told({**RIGHT, **six}, **dualstack) == []
+
+
 def test_a_subnet_that_is_not_there_is_told_alone() -> None:
     there = {one: RIGHT[one] for one in (A, C, D)}
     assert told(there) == [f"network.publicSubnetIds: this account has no subnet {B} in this region"]
@@ -66,10 +75,16 @@ def test_the_subnets_are_read_and_one_that_is_not_there_fails_nothing(
 ) -> None:
     with running(tmp_path) as cloud:
         ec2 = cloud.client("ec2")
-        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        made = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/20", AvailabilityZone=f"{REGION}a")["Subnet"]
-        network = {**GIVEN["network"], "privateSubnetIds": [made["SubnetId"], D]}
+        about = ec2.create_vpc(CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+        vpc, six = about["VpcId"], about["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
+        zone = {"VpcId": vpc, "AvailabilityZone": f"{REGION}a"}
+        made = ec2.create_subnet(CidrBlock="10.0.0.0/20", Ipv6CidrBlock=six, **zone)["Subnet"]
+        other = ec2.create_subnet(CidrBlock="10.0.16.0/20", **zone)["Subnet"]
+        network = {**GIVEN["network"], "privateSubnetIds": [made["SubnetId"], other["SubnetId"], D]}
         reach(cloud, monkeypatch)
         settings = settings_of("prod", {**GIVEN, "network": network})
         found = existing_network.read(settings, session(settings.aws))
-        assert found == {made["SubnetId"]: Subnet(f"{REGION}a", vpc)}
+        assert found == {
+            made["SubnetId"]: Subnet(f"{REGION}a", vpc, six=True),
+            other["SubnetId"]: Subnet(f"{REGION}a", vpc),
+        }

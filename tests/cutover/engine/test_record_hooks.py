@@ -51,8 +51,8 @@ def _text(name: str, value: str) -> dict[str, Any]:
     return {"Name": name, "Type": "TXT", "ResourceRecords": [{"Value": f'"{value}"'}]}
 
 
-def _create(zone: Any, name: str = NAME) -> None:
-    args: Any = SimpleNamespace(new_inputs={"zoneId": zone, "name": name, "type": "A"})
+def _create(zone: Any, name: str = NAME, kind: str = "A") -> None:
+    args: Any = SimpleNamespace(new_inputs={"zoneId": zone, "name": name, "type": kind})
     settings = settings_of("dev", {"loadBalancers.public.names": ["app.example.com", "*.example.com"]})
     asyncio.run(RecordHooks(settings).before_create(args))
 
@@ -68,6 +68,14 @@ def test_a_name_that_is_free_is_made_and_so_is_what_nobody_can_look_up(cloud: Cl
     _create(_zone(cloud))
     _create("Z-GONE")
     _create(None)
+
+
+def test_the_second_address_of_a_name_stands_beside_the_first_and_not_beside_another_second(cloud: Cloud) -> None:
+    _put(cloud, _to_balancer(cloud))
+    _create(_zone(cloud), kind="AAAA")
+    _put(cloud, {**_to_balancer(cloud), "Type": "AAAA"})
+    with pytest.raises(TakenError, match=r"has a record already .AAAA to "):
+        _create(_zone(cloud), kind="AAAA")
 
 
 def test_a_record_of_another_stack_is_told_with_whose_it_is(cloud: Cloud) -> None:

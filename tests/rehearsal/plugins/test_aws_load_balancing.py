@@ -99,6 +99,19 @@ def test_a_load_balancer_changes_subnets_and_attributes_in_place(account: Accoun
     assert account.refresh(made) is None
 
 
+def test_a_load_balancer_gets_addresses_of_ipv6_only_where_its_subnets_have_ranges(
+    account: Account, network: Network
+) -> None:
+    with pytest.raises(Refused, match="You must specify subnets with an associated IPv6 CIDR block"):
+        account.create(LOAD_BALANCER, "six", subnets=network.subnet_ids, ipAddressType="dualstack")
+    made = account.create(LOAD_BALANCER, "four", subnets=network.subnet_ids)
+    change = account.diff(made, subnets=network.subnet_ids, ipAddressType="dualstack")
+    assert [(one.path, one.replace) for one in change.changes] == [("ipAddressType", False)]
+    with pytest.raises(Refused, match="an associated IPv6 CIDR block"):
+        account.update(made, subnets=network.subnet_ids, ipAddressType="dualstack")
+    account.delete(made)
+
+
 def test_a_load_balancer_in_one_zone_is_refused(account: Account, network: Network) -> None:
     with pytest.raises(Refused, match="At least two subnets in two different Availability Zones must be specified"):
         account.create(LOAD_BALANCER, "narrow", subnets=network.subnet_ids[:1])

@@ -70,6 +70,10 @@ def _judge_subnets(aws: Aws, operation: str, inputs: Props) -> None:
         )
     if len({subnet["VpcId"] for subnet in subnets}) > 1:
         raise AwsError("elbv2", operation, "InvalidConfigurationRequest", "All subnets must belong to the same VPC")
+    six = [subnet["Ipv6CidrBlockAssociationSet"] for subnet in subnets]
+    if inputs.get("ipAddressType") == "dualstack" and not all(six):
+        says = "You must specify subnets with an associated IPv6 CIDR block"
+        raise AwsError("elbv2", operation, "InvalidConfigurationRequest", says)
 
 
 def _create(aws: Aws, inputs: Props) -> str:
@@ -114,6 +118,7 @@ def _update(aws: Aws, arn: str, old: Props, new: Props, changed: frozenset[str])
     if "securityGroups" in changed:
         aws.ask("elbv2", "set_security_groups", LoadBalancerArn=arn, SecurityGroups=new["securityGroups"])
     if "ipAddressType" in changed:
+        _judge_subnets(aws, "SetIpAddressType", new)
         aws.ask("elbv2", "set_ip_address_type", LoadBalancerArn=arn, IpAddressType=new["ipAddressType"])
     logs_off = {name: {"enabled": False} for name in _LOGS if name in old and name not in new}
     _set_attributes(aws, arn, {**new, **logs_off})
