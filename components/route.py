@@ -12,6 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.authentication import authenticated
 from components.conditions import conditions
 from components.tags import own_tags
 from settings.conditions import narrowed
@@ -74,9 +75,11 @@ class Route(pulumi.ComponentResource):
             rule = self._weighted_rule()
             self.rule_arn = rule.arn
             # From the rule, not from the settings: after an update with --target the settings are not what is live.
-            self.weights = pulumi.Output.all(rule.actions.apply(_weight_by_arn), self.target_group_arns).apply(
-                lambda both: {cluster: both[0].get(arn, 0) for cluster, arn in both[1].items()}
-            )
+            self.weights = pulumi.Output.all(
+                # Beside the secret of a login they are a secret themselves, to the engine, and no secret.
+                pulumi.Output.unsecret(rule.actions.apply(_weight_by_arn)),
+                self.target_group_arns,
+            ).apply(lambda both: {cluster: both[0].get(arn, 0) for cluster, arn in both[1].items()})
         else:
             self.rule_arn, self.weights = pulumi.Output.from_input(None), pulumi.Output.from_input({})
         self.register_outputs({"ruleArn": self.rule_arn, "weights": self.weights})
@@ -136,18 +139,19 @@ class Route(pulumi.ComponentResource):
             priority=self._args.places.preview(self._args.route.priority, cluster),
             conditions=asked,
             # Never sticky: the cookie would keep a browser that previewed a cluster on it, against the weights.
-            actions=[self._forward({cluster: 1}, None)],
+            actions=authenticated(self._forward({cluster: 1}, None), route.authenticate),
             tags=self._tags(cluster),
             opts=ResourceOptions(parent=self, protect=cluster in self._args.serving),
         )
 
     def _weighted_rule(self) -> aws.lb.ListenerRule:
+        route = self._args.route
         return aws.lb.ListenerRule(
             f"{self._name}-weighted",
             listener_arn=self._args.listener_arn,
-            priority=self._args.places.weighted(self._args.route.priority),
-            conditions=conditions(self._args.route, self._args.route.source_cidrs),
-            actions=[self._forward(self._args.weights, self._args.route.stickiness)],
+            priority=self._args.places.weighted(route.priority),
+            conditions=conditions(route, route.source_cidrs),
+            actions=authenticated(self._forward(self._args.weights, route.stickiness), route.authenticate),
             tags=self._tags(),
             opts=ResourceOptions(parent=self, protect=not self._args.gives_back),
         )
@@ -175,5 +179,5 @@ class Route(pulumi.ComponentResource):
 
 
 def _weight_by_arn(actions: Sequence[aws.lb.outputs.ListenerRuleAction]) -> dict[str, int]:
-    forward = actions[0].forward
-    return {group.arn: int(group.weight or 0) for group in forward.target_groups} if forward else {}
+    forwards = [action.forward for action in actions if action.forward]
+    return {group.arn: int(group.weight or 0) for forward in forwards for group in forward.target_groups}

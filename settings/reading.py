@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 import pulumi
 from pydantic import ValidationError
 
-from settings import files
+from settings import files, sealing
 from settings.answers import Answer
 from settings.kinds import told_apart
 from settings.matching import Matching
@@ -79,21 +79,17 @@ def read(
 ) -> Settings:
     """Check a configuration as Pulumi hands it over: what is more than a single value is JSON.
 
-    Only the preview's secret may be ``secret``, which names keys, or paths below them. The files in ``folder`` tell
-    the paths where Pulumi tells no more than the keys.
+    ``secret`` names what Pulumi has marked as such: keys, or paths below them. The files in ``folder`` tell the paths
+    where Pulumi tells no more than the keys.
 
     :raises SettingsError: anything is wrong
     """
-    preview, marked = value(config.get(f"{project}:preview", "")), {path.partition(".")[0] for path in secret}
-    if isinstance(preview, dict) and "secret" in preview and f"{project}:preview" not in marked:
-        text = (
-            "it stands in the stack file in plain text. Whoever reads the file could pass the preview rules. "
-            f"Write it with `pulumi config set --secret --path '{project}:preview.secret'`"
-        )
-        raise _error(called(folder, stack), [Mistake("CUT171", f"{project}:preview.secret", text)])
+    values = {key: value(text) for key, text in config.items()}
     inside = _sealed_in(folder, project, stack) if secret and folder else []
-    sealed = files.paths_of(secret, [*inside, f"{project}:preview.secret"])
-    return parse({key: value(text) for key, text in config.items()}, project, stack, sealed, called(folder, stack))
+    sealed = sealing.sealed_paths(values, project, secret, inside)
+    if plain := sealing.plain(values, project, sealed):
+        raise _error(called(folder, stack), plain)
+    return parse(values, project, stack, sealed, called(folder, stack))
 
 
 def parse(
@@ -125,14 +121,15 @@ def parse(
         elif namespace != "pulumi":
             text = f"nothing reads the namespace {namespace}. What it says would be ignored without a word"
             strangers.append(Mistake("CUT173", full_key, f"{text}. Remove it, or write {project}:{key}"))
-    if opened := _opened(sealed, project, raw.get("preview")):
+    if opened := sealing.opened(config, project, sealed):
         raise _error(file, strangers + opened)
+    wrong = sealing.missing(config, project, sealed)
     try:
-        settings, wrong = Settings.model_validate_json(json.dumps(raw)), list[Mistake]()
+        settings = Settings.model_validate_json(json.dumps(raw))
     except ValidationError as error:
         details = _told_once(error.errors(include_url=False))
         settings = known(raw, [_unknown(dict(detail)) for detail in details])
-        wrong = [_field_mistake(dict(detail), project, sealed) for detail in details]
+        wrong += [_field_mistake(dict(detail), project, sealed) for detail in details]
     if found := strangers + wrong + _in_full(mistakes(settings), project):
         raise _error(file, found)
     return settings
@@ -163,23 +160,6 @@ def _sealed_in(folder: Path, project: str, stack: str) -> list[str]:
         return files.sealed(files.config(folder, project, stack))
     except (OSError, ValueError):
         return []
-
-
-def _opened(sealed: Collection[str], project: str, preview: Any) -> list[Mistake]:
-    """Return what is secret and would be shown: in plans, in a pull request's comments, in the state."""
-    own = f"{project}:preview"
-    hidden = {f"{own}.secret"}
-    if not isinstance(preview, dict) or list(preview) == ["secret"]:
-        hidden.add(own)
-    text = (
-        f"it is sealed, and only {own}.secret may be. Plans, comments of pull requests and the state would show it in "
-        "plain text. Write it with `pulumi config set --plaintext --path '{path}' VALUE`"
-    )
-    return [
-        Mistake("CUT174", path, text.format(path=path))
-        for path in sealed
-        if path not in hidden and path.partition(":")[0] in (project, "aws")
-    ]
 
 
 def _error(file: str, mistakes: list[Mistake]) -> SettingsError:
@@ -230,7 +210,7 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
     if kind == "missing":
         return Mistake("CUT101", key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
     secret = path[:2] in (["preview"], ["preview", "secret"]) or (path[0] == "preview" and bool(sealed))
-    shown = "the value" if secret else _shown(value)
+    shown = "the value" if secret or sealing.hides(key, sealed) else _shown(value)
     if kind == "rule":
         return Mistake(detail["ctx"]["code"], key, f"{shown}: {detail['ctx']['text']}")
     cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]

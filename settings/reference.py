@@ -29,9 +29,9 @@ _HEAD = """\
 
 Written from the settings by `make docs`; change the descriptions there. These keys stand under `config` in a stack
 file, each with `eks-cutover:` before it, beside the `aws:` keys of the AWS provider. YAML is read as Pulumi reads it
-(`yes` is text, `0755` is 493), and only `preview.secret` may be sealed with `pulumi config set --secret`. Whatever is
-not listed is refused, and so is every value that cannot work, before anything is created: all mistakes are told at
-once, each with what it would have led to and what to write instead.
+(`yes` is text, `0755` is 493), and only `preview.secret` and the `clientSecret` of a login may be sealed, with
+`pulumi config set --secret`. Whatever is not listed is refused, and so is every value that cannot work, before anything
+is created: all mistakes are told at once, each with what it would have led to and what to write instead.
 
 ## What most stacks need first
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, Tag
 
 from settings.answers import Answer
+from settings.authentication import Authentication
 from settings.kinds import WITH, WITHOUT, told_by
 from settings.matching import Matching
 from settings.values import ClusterKey, DnsLabel, Model, Port, Weight, edited, rule, seconds, text, whole
@@ -149,6 +150,11 @@ class Route(Matching):
     )
     service: Service = Field(description="the Service behind it")
     health_check: HealthCheck = Field(description="its health check")
+    authenticate: Authentication | None = Field(
+        default=None,
+        description="who must have logged in before a request is forwarded; left out: nobody",
+        json_schema_extra=edited("applied in place; taken out, everybody is let in at once"),
+    )
     deregistration_delay: DeregistrationDelay = Field(
         default=300, description="seconds that a leaving target may finish its requests, 0 to 3600"
     )

@@ -21,9 +21,10 @@ from cutover.aws.account import read
 from cutover.aws.live import Live
 from cutover.aws.session import session
 from cutover.calls import OutsideError
+from cutover.engine.unsealed import unsealed
 from cutover.rules.found import TargetGroup
 from cutover.rules.gate import REFUSES, grounds, held, judge, takers
-from cutover.rules.giver import barred, givers, listed, unanswered
+from cutover.rules.giver import barred, givers, listed, opened, unanswered
 from cutover.rules.listener import Rule
 from cutover.rules.shift import said
 from settings.imports import LISTENER_RULE
@@ -60,13 +61,16 @@ def gate(settings: Settings, refused: Collection[str] = ()) -> Hooked:
 
     async def before_write(args: ResourceHookArgs) -> None:
         if args.name not in refused:
-            await asked.before_write(args)
+            await asked.before_write(await unsealed(args))
+
+    async def before_delete(args: ResourceHookArgs) -> None:
+        await asked.before_delete(await unsealed(args))
 
     also_in_previews = ResourceHookOptions(on_dry_run=True)
     hooks = ResourceHookBinding(
         before_create=[ResourceHook(_CREATE, before_write, also_in_previews)],
         before_update=[ResourceHook(_UPDATE, before_write, also_in_previews)],
-        before_delete=[ResourceHook(_DELETE, asked.before_delete, also_in_previews)],
+        before_delete=[ResourceHook(_DELETE, before_delete, also_in_previews)],
     )
 
     opts = ResourceOptions(hooks=hooks)
@@ -128,10 +132,11 @@ class _Gate:
     def _givers(self, found: Found, route: str) -> list[Rule]:
         """Return somebody else's rules from which a route takes that becomes live; none where it may not take."""
         gives = givers(self._settings, found, route) if route not in found.rules else []
-        if why := barred(gives):
+        login = self._settings.routes[route].authenticate
+        if why := barred(gives, asks=login is not None and login.keeps_out):
             raise RefusedError(
-                f"{REFUSES}: {route} may not become live: {why}. Keep live: false, and leave these requests to that "
-                f"rule, or let its maker take the authentication away.{_stopped()}"
+                f"{REFUSES}: {route} may not become live: {why}. Let the route ask too (routes.{route}.authenticate), "
+                f"or keep live: false, and leave these requests to that rule.{_stopped()}"
             )
         return gives
 
@@ -155,9 +160,10 @@ class _Gate:
         try:
             found = (await self._account()).found
             stands = route in found.rules or await self._apart(lambda: self._connect().stands(args.id))
-            back = _behind(found, args.old_inputs or {}) if stands else None
+            before = args.old_inputs or {}
+            back = _behind(found, before) if stands else None
             if back is not None:
-                await self._check_given_back(route, back, found)
+                await self._check_given_back(route, back, found, asks=_asks(before["actions"]))
                 return
         except OutsideError as error:
             raise _unread(error) from error
@@ -167,8 +173,10 @@ class _Gate:
                 f"404. To take it away, write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
             )
 
-    async def _check_given_back(self, route: str, back: Sequence[Rule], found: Found) -> None:
+    async def _check_given_back(self, route: str, back: Sequence[Rule], found: Found, *, asks: bool) -> None:
         """Refuse to give a route's requests back to rules that would not answer them, or while a hold stands.
+
+        Where it ``asks`` who a user is, neither to one that does not.
 
         :raises OutsideError: AWS could not be read
         """
@@ -177,7 +185,7 @@ class _Gate:
             raise RefusedError(f"{REFUSES}: {route}: {hold} holds the weights. {cure}.{_stopped()}")
         groups = [found.strangers[arn] for rule in back for arn in rule.forwards if arn in found.strangers]
         health = await self._apart(lambda: self._connect().health(groups))
-        if why := unanswered(back, health):
+        if why := unanswered(back, health) or (asks and opened(back)):
             raise RefusedError(
                 f"{REFUSES}: {route} is live, and what would answer its requests without its weighted rule is of no "
                 f"use: {why}. Mend that, or write gate.override: {{removeRoutes: [{route}], reason: ...}}.{_stopped()}"
@@ -216,7 +224,7 @@ class _Gate:
         if args.old_inputs or route in found.rules or not isinstance(listener, str):
             return unshown(route, args.old_inputs, found) or closed(route, args, found, self._settings.stack)
         # The state may be lost, or older than the rule: the groups tell what the rule's tags do not.
-        sent = [group["arn"] for group in inputs["actions"][0]["forward"]["targetGroups"]]
+        sent = [group["arn"] for group in _sent(inputs)]
         own = {arn for arn in sent if isinstance(arn, str)} | {
             arn for arn, group in found.groups.items() if group.route == route
         }
@@ -239,7 +247,7 @@ class _Gate:
 
     async def _own_move(self, account: Account, route: str, inputs: Mapping[str, Any]) -> Move:
         """Return the move that the engine is about to make, by the ARNs that it is about to send."""
-        groups = inputs["actions"][0]["forward"]["targetGroups"]
+        groups = _sent(inputs)
         clusters = sorted(self._settings.weights_of(route), key=order_of)
         wanted: dict[str, int] = {}
         unknown: list[str] = []
@@ -314,6 +322,17 @@ def _behind(found: Found, inputs: Mapping[str, Any]) -> list[Rule] | None:
         values |= {kind: one["values"] for kind, one in condition.items() if isinstance(one, dict)}
     asks = Rule(arn="", place=None, hosts=values.get("hostHeader", ()), paths=values.get("pathPattern", ()))
     return listener.answering(int(inputs["priority"]), asks)
+
+
+def _sent(inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the target groups that a rule is about to forward to, whatever stands before its forward."""
+    return [group for action in inputs["actions"] if "forward" in action for group in action["forward"]["targetGroups"]]
+
+
+def _asks(actions: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a rule lets nobody in without a login."""
+    logins = [action.get(key) for action in actions for key in ("authenticateOidc", "authenticateCognito")]
+    return any(login and login.get("onUnauthenticatedRequest") != "allow" for login in logins)
 
 
 def _page(found: Found, route: str) -> str:

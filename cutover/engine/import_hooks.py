@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi import ResourceHook, ResourceHookBinding, ResourceHookOptions, ResourceOptions
 
+from cutover.engine.unsealed import unsealed
 from cutover.rules.imports import SAME_AGAIN, beside, differences, refusal, standing, told, without_conditions
 from settings.imports import kinds_of
 
@@ -67,7 +68,8 @@ class Imports:
         def before_create(args: ResourceHookArgs) -> None:
             self._refuse(args.name, beside(args.name))
 
-        def before_update(args: ResourceHookArgs) -> None:
+        async def before_update(sealed: ResourceHookArgs) -> None:
+            args = await unsealed(sealed)
             live, new = args.old_inputs or {}, args.new_inputs or {}
             identity, tags = wanted.ids.get(args.name, args.id), live.get("tagsAll") or {}
             if lines := differences(identity, live, new):

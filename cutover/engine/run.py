@@ -52,7 +52,7 @@ def watch(operation: Callable[..., Any], keys: Iterable[str] = (), **options: An
     seconds, warned = time.monotonic() - begin, tuple(dict.fromkeys(notes.warned))
     free = frozenset(key for key in notes.keys if not KEY_FORM.fullmatch(key))
     steps, kept = (tuple(replace(step, keys=free) for step in some) for some in (notes.steps, notes.kept))
-    return Run(steps, kept, seconds, failure, notes.forwards, warned, free)
+    return Run(steps, kept, seconds, failure, notes.forwards, warned, free, frozenset(notes.sealed))
 
 
 def said_why(error: Exception, asked: str) -> str:
@@ -81,6 +81,7 @@ class _Notes:
         self.warned: list[str] = []
         self.lost: Exception | None = None  # what an event that could not be read has raised; the SDK only warns of it
         self.forwards: dict[str, tuple[Weights, Weights]] = {}
+        self.sealed: set[str] = set()
 
     def take(self, event: EngineEvent) -> None:
         if event.resource_pre_event:
@@ -115,6 +116,7 @@ class _Notes:
         for state in (old, new) if kind == TARGET_GROUP else ():
             self.keys |= {(state.inputs or {}).get("tags", {}).get(CLUSTER_TAG)} - {None} if state else set()
         if kind == LISTENER_RULE and name.endswith("-weighted"):
+            self.sealed |= {name} if old and _are_sealed(old) else set()
             _, after = self.forwards.get(name, ((), ()))
             self.forwards[name] = (_weights(old), after if step.op == "delete-replaced" else _weights(new))
 
@@ -123,7 +125,15 @@ def _size(state: Any) -> Any:
     return (state.inputs or {}).get("scalingConfig", {}).get("desiredSize") if state else None
 
 
+def _are_sealed(state: Any) -> bool:
+    """Tell whether the actions of a rule are a secret, all of them.
+
+    The engine makes them one where it reads them back, for the secret of a login: a refresh does (ADR 26).
+    """
+    return isinstance((state.inputs or {}).get("actions"), dict)
+
+
 def _weights(state: Any) -> Weights:
-    actions = (state.inputs or {}).get("actions", []) if state else []
+    actions = (state.inputs or {}).get("actions", []) if state and not _are_sealed(state) else []
     groups = [group for action in actions for group in action.get("forward", {}).get("targetGroups", [])]
     return tuple((str(group["arn"]), int(group["weight"])) for group in groups)

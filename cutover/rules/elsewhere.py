@@ -88,8 +88,16 @@ def _unfit(settings: Settings, key: str, listener: Listener) -> Iterator[Mistake
             "has no rules. Name one that speaks HTTP or HTTPS",
         )
     for name, route in settings.routes.items():
-        wants_tls = route.protocol_version != "HTTP1" and listener.protocol == "HTTP"
-        if settings.load_balancer_of(name) == key and wants_tls:
+        if settings.load_balancer_of(name) != key or listener.protocol != "HTTP":
+            continue
+        if route.authenticate:
+            yield Mistake(
+                "CUT414",
+                f"routes.{name}.authenticate",
+                f"a login wants HTTPS, and the listener of {key} speaks HTTP. ELB would refuse the rule. Name its "
+                "HTTPS listener, or let the targets ask who a user is",
+            )
+        if route.protocol_version != "HTTP1":
             yield Mistake(
                 "CUT333",
                 f"routes.{name}.protocolVersion",

@@ -58,12 +58,25 @@ def given(rules: Sequence[Rule]) -> dict[str, int]:
     return weights
 
 
-def barred(rules: Sequence[Rule]) -> str:
-    """Return why a route may not take requests from some rules, as a clause; empty where it may."""
+def barred(rules: Sequence[Rule], *, asks: bool = False) -> str:
+    """Return why a route may not take requests from some rules, as a clause; empty where it may.
+
+    One that ``asks`` who a user is, and lets nobody else in, may take from others that ask.
+    """
     first = next((rule for rule in rules if rule.before), None)
-    if first is None:
+    if first is None or asks:
         return ""
     return f"{first} asks who a user is ({first.before}) before it forwards, and the route would let everybody in"
+
+
+def opened(rules: Sequence[Rule]) -> str:
+    """Return which rules would let everybody in where a route asks who a user is, as a clause; empty where none would.
+
+    What others answer themselves lets nobody in anywhere.
+    """
+    open_to_all = [rule for rule in rules if rule.forwards and not rule.before]
+    asks = "asks nobody" if len(open_to_all) == 1 else "ask nobody"
+    return f"{listed(open_to_all)} {asks} who a user is, and would let everybody in" if open_to_all else ""
 
 
 def unanswered(rules: Sequence[Rule], health: Mapping[str, Group]) -> str:

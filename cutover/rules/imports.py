@@ -40,7 +40,7 @@ _FILLED_IN = {"region"}  # by the provider, where the program names none
 
 SAME_AGAIN = (
     "the update after its import says the same again: ELB told its one group twice, or a duration of a stickiness that "
-    "is off. No request is answered otherwise."
+    "is off, or nothing of the secret of a login, which is the file's from now on. No request is answered otherwise."
 )
 
 
@@ -56,8 +56,8 @@ def differences(identity: str, live: Mapping[str, Any], wanted: Mapping[str, Any
     """Return what an update right after the import would change, one line each; empty where it says the same again.
 
     Saying the same again is what a rule needs that forwards: of a single group ELB answers twice, alone and in a list,
-    and the provider imports both; and a stickiness that is off has a duration. What the program does not name is told
-    only where nothing that it names differs: mostly AWS filled that in.
+    and the provider imports both; a stickiness that is off has a duration; and the secret of a login is told nobody.
+    What the program does not name is told only where nothing that it names differs: mostly AWS filled that in.
     """
     before, after = _bare(live), _bare(wanted)
     named = [line for key in sorted(after) for line in _differing(key, before.get(key), after[key])]
@@ -158,7 +158,8 @@ def _id_in(kind: str, outputs: Mapping[str, Any]) -> str:
 def _bare(value: Any) -> Any:
     """Return properties without what says nothing, and without tags, which are told apart."""
     if isinstance(value, dict):
-        silent = {"__defaults", "tags", "tagsAll", "order"}  # of actions: as they stand in the list
+        # The order of actions is that in which they stand in the list, and a secret is told nobody.
+        silent = {"__defaults", "tags", "tagsAll", "order", "clientSecret"}
         silent |= {"duration"} if value.get("enabled") is False else set()
         silent |= {"targetGroupArn"} if "forward" in value else set()
         return {key: _bare(one) for key, one in value.items() if key not in silent and one != []}

@@ -164,8 +164,18 @@ def weights(run: Run) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
 
 
 def moved(run: Run) -> list[str]:
-    """Return the routes whose requests a plan moves: the shares of a rule that was, and stays, differ."""
-    return [route for route, (old, new) in weights(run).items() if old and new and shares(old) != shares(new)]
+    """Return the routes whose requests a plan moves: the shares of a rule that was, and stays, differ.
+
+    Where the state does not tell what they were, any weight that differs moves them.
+    """
+    unread = {
+        route_of(step) for step in touched(run) if step.name in run.sealed and any(map(_WEIGHT.match, step.paths))
+    }
+    return [
+        route
+        for route, (old, new) in weights(run).items()
+        if route in unread or (old and new and shares(old) != shares(new))
+    ]
 
 
 def passing(run: Run, beside: Collection[str]) -> list[Step]:

@@ -50,7 +50,8 @@ class Run:
     ``kept`` are resources of which only `protect` changes, which the engine counts as untouched. ``failure`` is
     everything that the engine said when it ended in an error, and empty when it did not. ``forwards`` are the weights
     of all weighted rules by name, in the state and after the run, those that it leaves alone too. ``warnings`` are what
-    the program itself warns of, ``keys`` those of each step.
+    the program itself warns of, ``keys`` those of each step. ``sealed`` are the names of weighted rules whose weights
+    in the state nobody can read but the engine: in ``forwards`` they have none.
     """
 
     steps: tuple[Step, ...]
@@ -60,6 +61,7 @@ class Run:
     forwards: Mapping[str, tuple[Weights, Weights]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     keys: frozenset[str] = frozenset()
+    sealed: frozenset[str] = frozenset()
 
     def summary(self) -> str:
         """Say in a line what was touched, by operation: the kinds where they are few, else how many."""

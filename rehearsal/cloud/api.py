@@ -35,7 +35,7 @@ from moto.elbv2.models import elbv2_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.wrappers import Response
 
-from rehearsal.cloud import cloudwatch, longest_delay, quotas, rights, trust
+from rehearsal.cloud import cloudwatch, logins, longest_delay, quotas, rights, trust
 from rehearsal.cloud.asked import Asked
 from rehearsal.cloud.bucket import Bucket
 from rehearsal.cloud.call import Call, Refusal, call_of
@@ -82,6 +82,7 @@ def complete_moto() -> None:
     through the service for what it can do.
     """
     cloudwatch.install()
+    logins.install()
     longest_delay.install()
     quotas.install()
     rights.install()

@@ -5,7 +5,8 @@ what any resource type means: that is the provider's, which stays plain Python o
 
 Properties are what JSON can say, in camelCase, with whole numbers as ``int``. A value that is not known yet is the
 string ``UNKNOWN``. Secrets never reach a provider: a plugin that does not accept them gets plain values, and the
-engine marks the outputs that bear the same name as a secret input.
+engine marks the outputs that bear the same name as a secret input, a list as a whole. What a provider itself calls a
+secret of its inputs is `Sealed`, as the Terraform bridge has it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 UNKNOWN: str = rpc.UNKNOWN
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024  # what the engine itself allows
 
+_SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"  # of the engine's protocol
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 Kind = Literal["add", "delete", "update"]
@@ -76,6 +78,12 @@ class Resource:
     def name(self) -> str:
         """The logical name that the program gave."""
         return self.urn.split("::", 3)[3]
+
+
+class Sealed(str):
+    """A text among checked inputs that the engine shall keep as a secret: it alone, and not the list around it."""
+
+    __slots__ = ()
 
 
 class Provider(Protocol):
@@ -215,6 +223,14 @@ def _struct(props: Props) -> struct_pb2.Struct:
     return json_format.ParseDict({key: value for key, value in props.items() if value is not None}, struct_pb2.Struct())
 
 
+def _sealed(value: Any) -> Any:
+    if isinstance(value, Sealed):
+        return {_SIGNATURE: _SECRET, "value": str(value)}
+    if isinstance(value, dict):
+        return {key: _sealed(part) for key, part in value.items()}
+    return [_sealed(part) for part in value] if isinstance(value, list) else value
+
+
 def _answers_refusals(ask: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(ask)
     def answer(self: _Servicer, request: Any, context: grpc.ServicerContext) -> Any:
@@ -260,7 +276,7 @@ class _Servicer(provider_pb2_grpc.ResourceProviderServicer):
         inputs = self._provider.check(
             Resource(request.urn), _props(request.olds), _props(request.news), request.randomSeed
         )
-        return provider_pb2.CheckResponse(inputs=_struct(inputs))
+        return provider_pb2.CheckResponse(inputs=_struct(_sealed(inputs)))
 
     @_answers_refusals
     def Diff(self, request: Any) -> provider_pb2.DiffResponse:

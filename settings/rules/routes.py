@@ -31,8 +31,10 @@ def route_mistakes(settings: Settings) -> Iterator[Mistake]:
             yield from _condition_mistakes(f"routes.{name}", one, settings.preview)
         else:
             yield from _mistakes_of_route(settings, name, one)
+            yield from _login_mistakes(settings, name, one)
             yield from _condition_mistakes(f"routes.{name}", one, settings.preview)
             yield from _target_mistakes(f"routes.{name}", one)
+    yield from _session_mistakes(settings)
 
 
 @as_far_as_known
@@ -71,6 +73,53 @@ def _mistakes_of_route(settings: Settings, name: str, route: Route) -> Iterator[
             f"{route.protocol_version} wants HTTPS, and load balancer {settings.load_balancer_of(name)} has no "
             "certificate. ELB would refuse the rule. Give the load balancer names in a zone, or a certificateArn",
         )
+
+
+@as_far_as_known
+def _login_mistakes(settings: Settings, name: str, route: Route) -> Iterator[Mistake]:
+    if route.authenticate is None:
+        return
+    where, balancer = f"routes.{name}.authenticate", settings.load_balancer_of(name)
+    if bool(route.authenticate.oidc) is bool(route.authenticate.cognito):
+        both = "oidc and cognito exclude each other", "Keep"
+        what, do = both if route.authenticate.oidc else ("it has neither oidc nor cognito", "Write")
+        yield Mistake("CUT410", where, f"{what}. Nothing tells by whom a user is to be logged in. {do} one of them")
+    if route.protocol_version != "HTTP1":
+        yield Mistake(
+            "CUT411",
+            where,
+            f"a route of {route.protocol_version} is forwarded and nothing else. ELB would refuse the rule, and the "
+            "update would stop at it. Let the targets ask who a user is, or speak HTTP1 to them",
+        )
+    if balancer in settings.load_balancers and not settings.load_balancers[balancer].https:
+        yield Mistake(
+            "CUT412",
+            where,
+            f"a login wants HTTPS, and load balancer {balancer} has no certificate. ELB would refuse the rule, and the "
+            "update would stop at it. Give the load balancer names in a zone, or a certificateArn",
+        )
+
+
+@as_far_as_known
+def _session_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield routes of whose sessions one is as good as another, although they ask different people.
+
+    ELB's user guide: each rule whose clients log in by themselves needs a cookie of its own name.
+    """
+    seen: dict[tuple[str, str], tuple[str, tuple[str, str]]] = {}
+    for name, route in settings.routes.items():
+        login = route.authenticate.login if route.authenticate else None
+        if login is None:
+            continue
+        first, asks = seen.setdefault((settings.load_balancer_of(name), login.session_cookie_name), (name, login.asks))
+        if asks != login.asks:
+            yield Mistake(
+                "CUT413",
+                f"routes.{name}.authenticate",
+                f"its session has the cookie {login.session_cookie_name}, as that of {first}, which asks somebody else "
+                "who a user is. Whoever has logged in for one would be let in by the other. Give it a "
+                "sessionCookieName of its own",
+            )
 
 
 @as_far_as_known

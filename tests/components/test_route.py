@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pulumi
 import pytest
 
 from components.route import Route, RouteArgs
+from settings.authentication import Authentication
 from settings.matching import Query
 from settings.operation import Preview
 from settings.priorities import EVERY_PLACE, MAX_ROUTE_PRIORITY
@@ -167,6 +169,62 @@ def test_a_preview_secret_is_asked_for_and_shown_nowhere() -> None:
     header = _rule(recorder, "web-v1-36-preview")["conditions"][-1]["httpHeader"]
     assert header["values"] == ["v1-36.not-for-strangers"]
     assert "not-for-strangers" not in recorder.plain_text
+
+
+LOGIN = {
+    "issuer": "https://login.example.com",
+    "authorizationEndpoint": "https://login.example.com/authorize",
+    "tokenEndpoint": "https://login.example.com/token",
+    "userInfoEndpoint": "https://login.example.com/userinfo",
+    "clientId": "shop",
+    "clientSecret": "not-for-strangers",
+}
+POOL = "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf"
+
+
+def _with_login(**by: dict[str, Any]) -> Recorder:
+    return _recorded(authenticate=Authentication.model_validate_json(json.dumps(by)))
+
+
+@pytest.mark.parametrize("rule", ["web-weighted", "web-v1-35-preview", "web-v1-36-preview"])
+def test_a_login_stands_before_the_one_forward_of_every_rule_and_so_of_a_preview(rule: str) -> None:
+    recorder = _with_login(oidc={**LOGIN, "scope": "openid email", "sessionTimeout": 3600})
+    login, forward = _rule(recorder, rule)["actions"]
+    assert login == {
+        "type": "authenticate-oidc",
+        "order": 1,
+        "authenticateOidc": {
+            **LOGIN,
+            "scope": "openid email",
+            "sessionTimeout": 3600,
+            # Said even where the file leaves it out: a key that is left out may stay as it was.
+            "sessionCookieName": "AWSELBAuthSessionCookie",
+            "onUnauthenticatedRequest": "authenticate",
+        },
+    }
+    assert (forward["type"], forward["order"]) == ("forward", 2)
+    groups = [group["arn"] for group in forward["forward"]["targetGroups"]]
+    assert groups == (["arn:web-v1-35", "arn:web-v1-36"] if rule == "web-weighted" else [f"arn:{rule[:-8]}"])
+    assert recorder.exports["weights"] == WEIGHTS
+
+
+def test_a_login_may_be_by_a_user_pool() -> None:
+    pool = {"userPoolArn": POOL, "userPoolClientId": "shop", "userPoolDomain": "shop"}
+    recorder = _with_login(cognito={**pool, "onUnauthenticatedRequest": "deny", "sessionCookieName": "Shop"})
+    login, _ = _rule(recorder, "web-weighted")["actions"]
+    assert (login["type"], login["order"]) == ("authenticate-cognito", 1)
+    assert login["authenticateCognito"] == {
+        **pool,
+        "onUnauthenticatedRequest": "deny",
+        "sessionCookieName": "Shop",
+        "scope": "openid",
+        "sessionTimeout": 604800,
+    }
+
+
+def test_a_rule_without_a_login_is_as_it_was() -> None:
+    (action,) = _rule(_recorded(), "web-weighted")["actions"]
+    assert "order" not in action
 
 
 def test_a_route_that_is_not_live_has_target_groups_and_preview_rules_and_no_weighted_rule() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.plugins.aws.table import GIVEN, Field, Shape, Type, parsed
-from rehearsal.plugins.plugin import UNKNOWN, unknown
+from rehearsal.plugins.plugin import UNKNOWN, Sealed, unknown
 
 if TYPE_CHECKING:
     from rehearsal.plugins.plugin import Resource
@@ -120,7 +120,7 @@ def _filled_value(rules: Field, value: Any, where: str, problems: list[tuple[str
         problems.append((where, f"expected an object, got {value!r}"))
     elif rules.check and (wrong := rules.check(value)):
         problems.append((where, f"expected {where} {wrong}"))
-    return value
+    return Sealed(value) if rules.sensitive else value
 
 
 def _filled_list(rules: Field, value: Any, where: str, problems: list[tuple[str, str]]) -> Any:

@@ -31,7 +31,7 @@ class Field:
     ``computed``: AWS fills it in when it is left out, and leaving it out later changes nothing. ``output``: never
     given. ``replaces``: the kinds of change that need a new resource. ``key``: the property by which blocks of a set
     are told apart. ``check``: returns what is wrong with a value, or None. ``same``: the form in which two values are
-    compared.
+    compared. ``sensitive``: the provider's schema calls it so, by which the bridge marks it, and it alone, as a secret.
     """
 
     default: Any = None
@@ -43,6 +43,7 @@ class Field:
     many: Literal["one", "list", "set"] = "one"
     key: str = ""
     at_most: int = 0
+    sensitive: bool = False
     check: Callable[[Any], str | None] | None = None
     same: Callable[[Any], Any] = field(default=lambda value: value)
 
@@ -52,6 +53,7 @@ GIVEN = Field()
 REQUIRED = Field(required=True)
 COMPUTED = Field(computed=True)
 OUTPUT = Field(output=True)
+SEALED = Field(required=True, sensitive=True)
 REPLACES = Field(replaces=ALWAYS)
 REQUIRED_REPLACES = Field(required=True, replaces=ALWAYS)
 COMPUTED_REPLACES = Field(computed=True, replaces=ALWAYS)

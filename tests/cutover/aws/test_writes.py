@@ -73,6 +73,9 @@ def test_only_the_weights_of_a_rule_change(stack: Tagged, writes: Writes) -> Non
             "TargetGroupStickinessConfig": sticky,
         },
     }
+    certificate = stack.cloud.client("acm").request_certificate(DomainName="a.example.com", ValidationMethod="DNS")
+    encrypted = [{"CertificateArn": certificate["CertificateArn"]}]
+    elb.modify_listener(ListenerArn=stack.cloud.listener, Protocol="HTTPS", Certificates=encrypted)
     elb.modify_rule(RuleArn=stack.rules["web"], Actions=[login, forward])
     assert not writes.set_weights(_all_on_old(stack)).failed
     (rule,) = elb.describe_rules(RuleArns=[stack.rules["web"]])["Rules"]

@@ -19,6 +19,11 @@ def _rule(*, weight: int = 1, duration: int = 1, enabled: bool = False, **more: 
     return {"priority": 5.0, "actions": [{"type": "forward", "forward": forward, **more}]}
 
 
+def _login(**more: Any) -> dict[str, Any]:
+    oidc = {"issuer": "https://login.example.com", "scope": "openid", **more}
+    return {"actions": [{"type": "authenticate-oidc", "order": 1.0, "authenticateOidc": oidc}, *_rule()["actions"]]}
+
+
 @pytest.mark.parametrize(
     ("live", "wanted", "said"),
     [
@@ -57,6 +62,21 @@ def _rule(*, weight: int = 1, duration: int = 1, enabled: bool = False, **more: 
             {**_rule(targetGroupArn=GROUP), "priority": 9.0},
             _rule(),
             ["priority: 9 there, 5 here"],
+        ),
+        # The secret of a login is told nobody: what the file has is taken, and shown nowhere.
+        (_login(), _login(clientSecret="hunter2"), []),
+        (
+            _login(),
+            _login(clientSecret="hunter2", scope="openid email"),
+            ['actions[0].authenticateOidc.scope: "openid" there, "openid email" here'],
+        ),
+        (
+            {"actions": [{"type": "forward"}]},
+            {"actions": [{"type": "authenticate-oidc", "authenticateOidc": {"clientSecret": "hunter2"}}]},
+            [
+                "actions[0].authenticateOidc: nothing there, {} here",
+                'actions[0].type: "forward" there, "authenticate-oidc" here',
+            ],
         ),
     ],
 )

@@ -14,7 +14,7 @@ from cutover.rules.apart import Standing
 from cutover.rules.evidence import Unproven
 from cutover.rules.found import Found, TargetGroup
 from cutover.rules.gate import judge
-from cutover.rules.giver import barred, given, givers, unanswered
+from cutover.rules.giver import barred, given, givers, opened, unanswered
 from cutover.rules.ground import Ground
 from cutover.rules.listener import Listener, Rule
 from cutover.rules.move import Group
@@ -101,6 +101,17 @@ def test_a_rule_that_asks_who_a_user_is_is_not_taken_from() -> None:
     login = replace(CATCH, before="authenticate-oidc")
     assert "would let everybody in" in barred([NARROW, login])
     assert barred([NARROW, CATCH]) == ""
+    assert barred([NARROW, login], asks=True) == ""
+
+
+def test_what_asks_who_a_user_is_goes_back_to_nobody_who_does_not() -> None:
+    login = replace(CATCH, before="authenticate-oidc")
+    assert opened([NARROW, login]) == (
+        "rule 900 (app.example.com, /api/*) asks nobody who a user is, and would let everybody in"
+    )
+    assert "rule 900" in opened([NARROW, CATCH])
+    assert "ask nobody" in opened([NARROW, CATCH])
+    assert opened([DEFAULT, login]) == ""
 
 
 @pytest.mark.parametrize(
@@ -138,6 +149,14 @@ def _mistakes(settings: Settings, *listeners: Listener) -> list[str]:
 )
 def test_a_listener_that_is_not_there_or_not_free_is_refused(listener: Listener, codes: list[str]) -> None:
     assert _mistakes(_settings(), listener) == codes
+
+
+def test_a_login_on_a_listener_of_others_without_tls_is_refused() -> None:
+    pool = "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf"
+    login = {"cognito": {"userPoolArn": pool, "userPoolClientId": "shop", "userPoolDomain": "shop"}}
+    settings = _settings(authenticate=login)
+    assert _mistakes(settings, _listener()) == []
+    assert _mistakes(settings, replace(_listener(), protocol="HTTP")) == ["CUT414", "CUT333"]
 
 
 def test_clusters_and_a_listener_that_stand_in_two_vpcs_are_refused() -> None:

@@ -6,7 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from rehearsal.cloud.api import complete_moto
 from rehearsal.cloud.refused import Props, Refused
 from rehearsal.plugins.aws.elbv2 import limits
 from rehearsal.plugins.plugin import Diff
@@ -386,3 +388,92 @@ def test_a_listener_takes_further_certificates(account: Account, listener: Made)
     assert account.refresh(made) is not None
     account.delete(made)
     assert account.refresh(made) is None
+
+
+LOGIN: Props = {
+    "issuer": "https://login.example.com",
+    "authorizationEndpoint": "https://login.example.com/authorize",
+    "tokenEndpoint": "https://login.example.com/token",
+    "userInfoEndpoint": "https://login.example.com/userinfo",
+    "clientId": "shop",
+    "clientSecret": "not-for-strangers",
+}
+
+
+def logged_in(*weights: tuple[Made, int], **login: Any) -> list[Props]:
+    """Return the actions of a rule whose users log in."""
+    oidc: Props = {"type": "authenticate-oidc", "order": 1, "authenticateOidc": {**LOGIN, **login}}
+    return [oidc, {**forward(*weights)[0], "order": 2}]
+
+
+@pytest.fixture
+def complete(account: Account) -> Account:
+    """Return an account whose AWS refuses of logins what AWS does."""
+    complete_moto()
+    return account
+
+
+def test_a_login_keeps_its_secret_which_aws_tells_nobody(complete: Account, listener: Made, network: Network) -> None:
+    old, new = (target_group(complete, network) for _ in "ab")
+    given = {"listenerArn": listener.id, "priority": 700, "conditions": paths("/in/*")}
+    made = complete.create(RULE, "in", **given, actions=logged_in((old, 100), (new, 0)))
+    oidc, _ = complete.client("elbv2").describe_rules(RuleArns=[made.id])["Rules"][0]["Actions"]
+    assert oidc["AuthenticateOidcConfig"]["Scope"] == "openid"
+    assert "ClientSecret" not in oidc["AuthenticateOidcConfig"]
+    fresh = complete.refresh(made)
+    assert fresh is not None
+    assert fresh.state["actions"][0]["authenticateOidc"]["clientSecret"] == "not-for-strangers"
+    shift = complete.diff(fresh, **given, actions=logged_in((old, 90), (new, 10)))
+    assert {change.path for change in shift.changes} == {
+        "actions[1].forward.targetGroups[0].weight",
+        "actions[1].forward.targetGroups[1].weight",
+    }
+    secret = complete.diff(fresh, **given, actions=logged_in((old, 100), (new, 0), clientSecret="another"))
+    assert [change.path for change in secret.changes] == ["actions[0].authenticateOidc.clientSecret"]
+    made = complete.update(fresh, **given, actions=logged_in((old, 90), (new, 10), sessionTimeout=60))
+    oidc, _ = complete.client("elbv2").describe_rules(RuleArns=[made.id])["Rules"][0]["Actions"]
+    assert oidc["AuthenticateOidcConfig"]["SessionTimeout"] == 60
+    complete.delete(made)
+
+
+def test_what_elb_refuses_of_a_login_is_refused(complete: Account, listener: Made, network: Network) -> None:
+    elb, group = complete.client("elbv2"), target_group(complete, network)
+    grpc = target_group(complete, network, protocolVersion="GRPC", healthCheck={"path": "/a.B/c", "matcher": "0"})
+    given = {"listenerArn": listener.id, "priority": 701, "conditions": paths("/in/*")}
+
+    def tried(actions: list[Props], says: str) -> None:
+        with pytest.raises(Refused, match=says):
+            complete.create(RULE, "in", **given, actions=actions)
+
+    login, last = logged_in((group, 1))
+    tried([{**login, "order": 2}, last], "order of each action of a rule must be unique")
+    tried([{**login, "order": 3}, last], "exactly one routing action, which must be the last")
+    tried([login], "exactly one routing action")
+    tried(logged_in((grpc, 1)), "protocol version GRPC takes forward actions only")
+    tried([{"type": "authenticate-oidc", "order": 1}, last], 'of type "authenticate-oidc" needs "authenticateOidc"')
+    made = complete.create(RULE, "in", **given, actions=logged_in((group, 1)))
+    actions = elb.describe_rules(RuleArns=[made.id])["Rules"][0]["Actions"]
+    with pytest.raises(ClientError, match="ClientSecret must be specified"):
+        elb.modify_rule(RuleArn=made.id, Actions=actions)
+    actions[0]["AuthenticateOidcConfig"]["UseExistingClientSecret"] = True
+    elb.modify_rule(RuleArn=made.id, Actions=actions)
+    elb.modify_rule(RuleArn=made.id, Actions=actions[1:])
+    with pytest.raises(ClientError, match="ClientSecret must be specified"):  # there is none any more
+        elb.modify_rule(RuleArn=made.id, Actions=actions)
+    complete.delete(made)
+
+
+def test_a_login_on_a_listener_without_tls_is_refused(complete: Account, balancer: Made, network: Network) -> None:
+    plain = complete.create(
+        LISTENER, "plain", loadBalancerArn=balancer.id, port=8181, protocol="HTTP", defaultActions=NOT_FOUND
+    )
+    with pytest.raises(Refused, match="for HTTPS listeners only"):
+        complete.create(
+            RULE,
+            "in",
+            listenerArn=plain.id,
+            priority=1,
+            conditions=paths("/*"),
+            actions=logged_in((target_group(complete, network), 1)),
+        )
+    complete.delete(plain)

@@ -14,6 +14,7 @@ from rehearsal.plugins.aws.table import (
     COMPUTED,
     GIVEN,
     REQUIRED,
+    SEALED,
     Field,
     Shape,
     between,
@@ -36,8 +37,37 @@ _REDIRECT = {
     "query": "Query",
     "statusCode": "StatusCode",
 }
+_LOGIN = {
+    "onUnauthenticatedRequest": "OnUnauthenticatedRequest",
+    "scope": "Scope",
+    "sessionCookieName": "SessionCookieName",
+    "sessionTimeout": "SessionTimeout",
+}
+_OIDC = {
+    **_LOGIN,
+    "authorizationEndpoint": "AuthorizationEndpoint",
+    "clientId": "ClientId",
+    "clientSecret": "ClientSecret",
+    "issuer": "Issuer",
+    "tokenEndpoint": "TokenEndpoint",
+    "userInfoEndpoint": "UserInfoEndpoint",
+}
+_COGNITO = {
+    **_LOGIN,
+    "userPoolArn": "UserPoolArn",
+    "userPoolClientId": "UserPoolClientId",
+    "userPoolDomain": "UserPoolDomain",
+}
+_LOGIN_SHAPE: Shape = {
+    "onUnauthenticatedRequest": Field(computed=True, check=one_of("deny", "allow", "authenticate")),
+    "scope": COMPUTED,
+    "sessionCookieName": COMPUTED,
+    "sessionTimeout": COMPUTED,
+}
 _FIXED = {"contentType": "ContentType", "messageBody": "MessageBody", "statusCode": "StatusCode"}
 ACTION: Shape = {
+    "authenticateCognito": block({**dict.fromkeys(_COGNITO, REQUIRED), **_LOGIN_SHAPE}),
+    "authenticateOidc": block({**dict.fromkeys(_OIDC, REQUIRED), **_LOGIN_SHAPE, "clientSecret": SEALED}),
     "fixedResponse": block({"contentType": REQUIRED, "messageBody": GIVEN, "statusCode": COMPUTED}),
     "forward": block(
         {
@@ -68,7 +98,17 @@ ACTION: Shape = {
         }
     ),
     "targetGroupArn": GIVEN,
-    "type": Field(required=True, check=one_of("forward", "redirect", "fixed-response")),
+    "type": Field(
+        required=True,
+        check=one_of("forward", "redirect", "fixed-response", "authenticate-cognito", "authenticate-oidc"),
+    ),
+}
+
+_BLOCKS = {
+    "redirect": "redirect",
+    "fixed-response": "fixedResponse",
+    "authenticate-oidc": "authenticateOidc",
+    "authenticate-cognito": "authenticateCognito",
 }
 
 
@@ -89,6 +129,10 @@ def action_asked(action: Props) -> dict[str, Any]:
             asked["ForwardConfig"] = {**asked["ForwardConfig"], "TargetGroupStickinessConfig": lasting}
     elif "targetGroupArn" in action:
         asked["TargetGroupArn"] = action["targetGroupArn"]
+    if "authenticateOidc" in action:
+        asked["AuthenticateOidcConfig"] = spelled(action["authenticateOidc"], _OIDC)
+    if "authenticateCognito" in action:
+        asked["AuthenticateCognitoConfig"] = spelled(action["authenticateCognito"], _COGNITO)
     if "redirect" in action:
         asked["RedirectConfig"] = {key: action["redirect"][name] for name, key in _REDIRECT.items()}
     if "fixedResponse" in action:
@@ -120,12 +164,23 @@ def _action_found(action: dict[str, Any], known: Props, order: int) -> Props:
                     "duration": int(sticky.get("DurationSeconds", 3600)),
                 },
             }
+    if "AuthenticateOidcConfig" in action:
+        # ELB never tells the secret: the provider passes on what it knows.
+        secret = {"ClientSecret": known.get("authenticateOidc", {}).get("clientSecret")}
+        shown["authenticateOidc"] = _found({**action["AuthenticateOidcConfig"], **secret}, _OIDC)
+    if "AuthenticateCognitoConfig" in action:
+        shown["authenticateCognito"] = _found(action["AuthenticateCognitoConfig"], _COGNITO)
     if "RedirectConfig" in action:
         shown["redirect"] = {name: action["RedirectConfig"].get(key) for name, key in _REDIRECT.items()}
     if "FixedResponseConfig" in action:
         fixed = action["FixedResponseConfig"]
         shown["fixedResponse"] = {name: fixed[key] for name, key in _FIXED.items() if key in fixed}
     return shown
+
+
+def _found(config: dict[str, Any], names: dict[str, str]) -> Props:
+    found = {name: config[key] for name, key in names.items() if config.get(key) is not None}
+    return {**found, "sessionTimeout": int(found["sessionTimeout"])}
 
 
 def action_faults(actions: list[Props]) -> Iterator[str]:
@@ -139,6 +194,6 @@ def action_faults(actions: list[Props]) -> Iterator[str]:
             arns = {group["arn"] for group in action["forward"]["targetGroups"]}
             if arns != {action["targetGroupArn"]}:
                 yield f'action {index} gives both "targetGroupArn" and "forward", with different target groups'
-        for wanted, name in (("redirect", "redirect"), ("fixed-response", "fixedResponse")):
+        for wanted, name in _BLOCKS.items():
             if kind == wanted and name not in action:
                 yield f'action {index} of type "{wanted}" needs "{name}"'
