@@ -395,7 +395,12 @@ def record(
 
 
 def record_program(config: dict[str, Any], **options: Any) -> Recorder:
-    """Run the whole program for a configuration under mocks; ``options`` are those of `record`. AWS is not asked."""
+    """Run the whole program for a configuration under mocks; ``options`` are those of `record`. AWS is not asked.
+
+    The secrets of logins count as sealed.
+    """
+    routes = f"{PROJECT}:routes"
+    options.setdefault("secret_keys", [routes] if "clientSecret" in json.dumps(config.get(routes)) else [])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ground, "read", lambda _: Ground())  # pyright: ignore[reportUnknownLambdaType]
         patch.setattr(node_counts, "session", _unreachable)

@@ -21,6 +21,25 @@ EBS = {
     },
 }
 
+SECRET = "a-client-secret-that-nobody-may-read"
+OIDC = {
+    "issuer": "https://login.example.com",
+    "authorizationEndpoint": "https://login.example.com/authorize",
+    "tokenEndpoint": "https://login.example.com/token",
+    "userInfoEndpoint": "https://login.example.com/userinfo",
+    "clientId": "shop",
+    "clientSecret": SECRET,
+    "scope": "openid email",
+    "sessionCookieName": "Beta",
+    "sessionTimeout": 28800,
+}
+COGNITO = {
+    "userPoolArn": "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf",
+    "userPoolClientId": "shop",
+    "userPoolDomain": "shop",
+    "onUnauthenticatedRequest": "deny",
+}
+
 BATCH: dict[str, Any] = {
     "instanceTypes": ["m7i.large"],
     "minSize": 0,
@@ -56,8 +75,9 @@ def every_key() -> dict[str, Any]:
     }
     routes = config["eks-cutover:routes"]
     routes["web"] |= {"protocol": "HTTPS", "healthCheck": {"path": "/healthz", "port": 9090, "protocol": "HTTP"}}
-    routes["orders"] |= {"query": [{"key": "v", "value": "2*"}]}
+    routes["orders"] |= {"query": [{"key": "v", "value": "2*"}], "authenticate": {"cognito": dict(COGNITO)}}
     routes["beta"] = {**routes["web"], "priority": 2, "hosts": [], "paths": ["/beta/*"], "headers": {"X-Beta": ["yes"]}}
+    routes["beta"]["authenticate"] = {"oidc": dict(OIDC)}
     routes["old"] = {
         "loadBalancer": "public",
         "priority": 3,

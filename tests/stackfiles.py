@@ -46,6 +46,20 @@ _NAMESPACES = ("web", "b-web", "default", "kube-system", "n" * 63)
 _LABELS = ("app", "x-app", "validation-app", "*", "a" * 63, "xn--bcher-kva", "1", "w.w")
 _HOSTS = st.from_regex(r"[A-Za-z0-9.*?-]{1,9}\.[A-Za-z]{1,4}", fullmatch=True)
 _PATHS = st.from_regex(r"/[A-Za-z0-9_.$/~\"'@:+*?&-]{0,9}", fullmatch=True)
+_LOGIN = "https://login.example.com"
+_OIDC = {
+    **{key: f"{_LOGIN}/{key}" for key in ("issuer", "authorizationEndpoint", "tokenEndpoint", "userInfoEndpoint")},
+    "clientId": "shop",
+    "clientSecret": "s" * 64,
+    "sessionTimeout": 1,
+    "onUnauthenticatedRequest": "allow",
+}
+_POOL = {
+    "userPoolArn": "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_AbCdEf",
+    "userPoolClientId": "shop",
+    "userPoolDomain": "shop",
+    "sessionTimeout": 604800,
+}
 _TAGS = st.from_regex(r"[A-Za-z0-9 _.:/=+@é日-]{1,9}", fullmatch=True) | st.sampled_from(["k" * 128, "Name", "é" * 128])
 
 
@@ -252,6 +266,7 @@ def _routes(draw: DrawFn, *, many: bool) -> dict[str, Any]:
         ),
     }
     made["healthCheck"].setdefault("path", "/grpc.health.v1.Health/Check")
+    login = st.sampled_from([{"oidc": _OIDC}, {"cognito": _POOL}, {"oidc": {**_OIDC, "sessionCookieName": "A" * 128}}])
     if many:
         return {**made, "paths": ["/*"], "hosts": [f"{draw(st.uuids())}.com"]}
     return {
@@ -266,6 +281,7 @@ def _routes(draw: DrawFn, *, many: bool) -> dict[str, Any]:
             algorithm=st.sampled_from(["round_robin", "least_outstanding_requests", "weighted_random"]),
             stickiness=st.fixed_dictionaries({"duration": st.sampled_from([1, 604800])}),
             live=st.booleans(),
+            authenticate=login,
         ),
     }
 

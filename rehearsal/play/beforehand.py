@@ -17,6 +17,8 @@ from rehearsal.play.foreign_cluster import land
 from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rehearsal.engine.sandbox import Sandbox
     from rehearsal.play.stackfile import Config
 
@@ -48,20 +50,38 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
     _make_what_load_balancers_use(sandbox, config)
     _make_network(sandbox, config)
 
-    secret = config.get(_PREVIEW, {}).get("secret")
+    secrets = {path: holder[name] for path, holder, name in _secrets(config)}
 
     def rewrite(written: Config) -> None:
         written.clear()
         written.update(copy.deepcopy(config))
-        if secret:
-            del written[_PREVIEW]["secret"]
+        for _, holder, name in [*_secrets(written)]:
+            del holder[name]
 
     stackfile.edit(sandbox.project, stack, rewrite)
-    if secret:
-        sealed = sandbox.pulumi("config", "set", "--secret", "--path", f"{_PREVIEW}.secret", secret, "-s", stack)
+    if secrets:
+        pairs = (f"{path}={secret}" for path, secret in secrets.items())
+        each = [word for pair in pairs for word in ("--secret", pair)]
+        sealed = sandbox.pulumi("config", "set-all", "--path", *each, "-s", stack)
         if sealed.returncode != 0:
-            raise RuntimeError(f"the preview's secret could not be sealed: {sealed.stdout}")
+            raise RuntimeError(f"{', '.join(secrets)} could not be sealed: {sealed.stdout}")
     return config, said
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Yield the path of every secret, what it stands in, and its key there."""
+    if "secret" in config.get(_PREVIEW, {}):
+        yield f"{_PREVIEW}.secret", config[_PREVIEW], "secret"
+    for name, oidc in _logins(config).items():
+        yield f"eks-cutover:routes.{name}.authenticate.oidc.clientSecret", oidc, "clientSecret"
+
+
+def _logins(config: Config) -> dict[str, dict[str, Any]]:
+    """Return by route what is written of an identity provider."""
+    routes = config["eks-cutover:routes"]
+    return {
+        name: route["authenticate"]["oidc"] for name, route in routes.items() if "oidc" in route.get("authenticate", {})
+    }
 
 
 def make_zones(sandbox: Sandbox, config: Config) -> None:
@@ -91,6 +111,8 @@ def played(config: Config) -> tuple[Config, list[str]]:
     if found.pop("eks-cutover:import", None) is not None:
         said.append("import: left out, since what it names is in another account; it is made instead.")
     said += _among_ourselves(found)
+    for login in _logins(found).values():
+        login.setdefault("clientSecret", _SEALED)  # a file that was just copied has none
     sizes = [
         f"routes.{name}.{key}" for name, route in found["eks-cutover:routes"].items() for key in _SIZES if key in route
     ]

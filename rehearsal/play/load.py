@@ -11,23 +11,20 @@ import ipaddress
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 import grpc
-from multidict import CIMultiDict, MultiDict
 
 from rehearsal.play.answers import Answer
-from rehearsal.world.alb import Request, rule_for, rules
-from rehearsal.world.balancer import ENDPOINT, GROUP_HEADER, SOURCE_HEADER
+from rehearsal.world.balancer import ENDPOINT, GROUP_HEADER
 from rehearsal.world.pods import CLUSTER_HEADER, STREAM_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from rehearsal.cloud.store import Store
-    from rehearsal.play.stackfile import Config
+    from rehearsal.play.destinations import Destination
 
 LONGEST_SECONDS = 3600.0
 """A load ends by itself after that long."""
@@ -38,32 +35,6 @@ _AGAIN_SECONDS = 0.2
 _MOST_AT_ONCE = 1000
 _HTTPS, _HTTP = 443, 80
 _OK = 0
-_CALL = "/rehearsal.Echo/Call"
-_NOT_FOUND: dict[str, Any] = {
-    "RuleArn": "",
-    "Priority": "default",
-    "Conditions": [],
-    "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
-}
-
-
-@dataclass(frozen=True)
-class Destination:
-    """What one kind of client asks for. ``share`` tells how much of the load it is, against those of the others.
-
-    ``balancer`` is the name of the load balancer in the stack file, for a ``host`` of which no record tells. Where the
-    load balancer answers itself, ``expects`` is the status of its answer.
-    """
-
-    route: str
-    host: str
-    path: str
-    grpc: bool = False
-    share: int = 1
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    balancer: str = ""
-    method: str = "GET"
-    expects: int = 0
 
 
 class Names:
@@ -113,78 +84,6 @@ def records(route53: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the records of all hosted zones of an account."""
     for zone in route53.list_hosted_zones()["HostedZones"]:
         yield from route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
-
-
-def destinations(config: Config) -> list[Destination]:
-    """Return one destination per live route of a stack file; for a gRPC call there are four HTTP requests.
-
-    It asks for what the route answers, and none of those before it on the same load balancer.
-    """
-    balancers, routes = config["eks-cutover:loadBalancers"], config["eks-cutover:routes"]
-    on = {name: route.get("loadBalancer") or next(iter(balancers)) for name, route in routes.items()}
-    found: list[Destination] = []
-    for name, route in routes.items():
-        if not route.get("live", True):
-            continue
-        beside = {other: routes[other] for other in routes if on[other] == on[name] and routes[other].get("live", True)}
-        listener = rules([*map(_described, beside, beside.values()), _NOT_FOUND])
-        is_grpc, request = route.get("protocolVersion") == "GRPC", _request_of(route)
-        expects = _status(route)
-        names = balancers[on[name]].get("names", ())
-        # A client by the load balancer's own name has it as its host; where no route asks for a host, any does.
-        hosts = [_one(host) for host in [*route.get("hosts", ()), *names, f"{on[name]}.rehearsal"]]
-        paths = [_CALL] * is_grpc + [_one(path) for path in route.get("paths", ("/*",))]
-        asked = [(host, path) for host in hosts for path in paths]
-        taken = (one for one in asked if rule_for(replace(request, host=one[0], path=one[1]), listener).arn == name)
-        host, path = next(taken, asked[0])
-        query = "&".join(f"{key}={value}" for key, value in request.query.items())
-        to = Destination(
-            route=name,
-            host=host,
-            path=f"{path}?{query}" if query else path,
-            grpc=is_grpc,
-            share=1 if is_grpc or expects else 4,
-            headers={**request.headers, **({SOURCE_HEADER: request.source} if route.get("sourceCidrs") else {})},
-            balancer=balancers[on[name]].get("existing", {}).get("name", on[name]),
-            method=request.method,
-            expects=expects,
-        )
-        found.append(to)
-    return found
-
-
-def _status(route: Mapping[str, Any]) -> int:
-    """Return the status of what the load balancer answers itself, and 0 for a route to clusters."""
-    answer = route.get("redirect") or route.get("fixedResponse")
-    return int(answer.get("code", "301")) if answer else 0
-
-
-def _described(name: str, route: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the weighted rule of a route as AWS would describe it, but for its action."""
-    fields = {
-        "host-header": ("HostHeaderConfig", "hosts"),
-        "path-pattern": ("PathPatternConfig", "paths"),
-        "http-request-method": ("HttpRequestMethodConfig", "methods"),
-        "source-ip": ("SourceIpConfig", "sourceCidrs"),
-    }
-    conditions: list[dict[str, Any]] = [
-        {"Field": one, config: {"Values": list(route[key])}} for one, (config, key) in fields.items() if route.get(key)
-    ]
-    for header, values in route.get("headers", {}).items():
-        conditions.append({"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": header, "Values": values}})
-    if query := route.get("query"):
-        pairs = [{name.capitalize(): text for name, text in one.items()} for one in query]
-        conditions.append({"Field": "query-string", "QueryStringConfig": {"Values": pairs}})
-    return {**_NOT_FOUND, "RuleArn": name, "Priority": str(route["priority"]), "Conditions": conditions}
-
-
-def _request_of(route: Mapping[str, Any]) -> Request:
-    """Return a request that a route takes, but for its host and path."""
-    headers = {name: _one(values[0]) for name, values in route.get("headers", {}).items()}
-    query = {_one(one.get("key", "rehearsal")): _one(one["value"]) for one in route.get("query", ())[:1]}
-    source = ipaddress.ip_network(route["sourceCidrs"][0])[0] if route.get("sourceCidrs") else "127.0.0.1"
-    method = next(iter(route.get("methods", ())), "GET")
-    return Request("", "", CIMultiDict(headers), MultiDict(query), method, str(source))
 
 
 def ask(names: Names, destination: Destination, step: str = "") -> Answer:
@@ -384,8 +283,3 @@ _OWN = (
 def _named(metadata: Iterable[tuple[str, Any]]) -> tuple[str, str]:
     said = dict(metadata)
     return said.get(CLUSTER_HEADER.lower(), ""), said.get(GROUP_HEADER.lower(), "")
-
-
-def _one(pattern: str) -> str:
-    """Return something that a pattern with wildcards matches."""
-    return pattern.replace("*", "rehearsal").replace("?", "x")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rehearsal.play.acts import Act
     from rehearsal.play.answers import Tally
-    from rehearsal.play.load import Destination
+    from rehearsal.play.destinations import Destination
 
 NO_KILL = ("", math.inf)
 _NEARLY = 0.9

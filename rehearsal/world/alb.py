@@ -12,15 +12,20 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from multidict import MultiMapping
 
     from rehearsal.cloud.targets import Target
 
 STICKY_COOKIE = "AWSALBTG"
+
+CALLBACK = "/oauth2/idpresponse"
+SESSION = "rehearsal-session"
+"""What the cookie of a session begins with; who the user is stands behind it. Whoever has one has logged in."""
 
 _WILDCARD = re.compile(r"\\[*?]|\*|\?")
 _AFTER_ALL_OTHERS = 50_001
@@ -88,6 +93,42 @@ class Redirect:
 
 
 @dataclass(frozen=True)
+class Login:
+    """What becomes of a request without a session, before anything else of a rule is done.
+
+    ``otherwise`` is "authenticate", "deny" or "allow"; ``cookie`` is the name of the session's cookie, without the
+    number of its part that ELB adds.
+    """
+
+    endpoint: str
+    client: str
+    scope: str
+    cookie: str
+    otherwise: str
+
+    @property
+    def keeps_out(self) -> bool:
+        """Whether nobody is let in without a session."""
+        return self.otherwise != "allow"
+
+    @property
+    def status(self) -> int:
+        """The status that answers who is kept out."""
+        return 401 if self.otherwise == "deny" else 302
+
+    def place(self, host: str, state: str) -> str:
+        """Return where a browser is led to log in, from where it is to come back."""
+        asked = {
+            "client_id": self.client,
+            "redirect_uri": f"https://{host}{CALLBACK}",
+            "response_type": "code",
+            "scope": self.scope,
+            "state": state,
+        }
+        return f"{self.endpoint}?{urlencode(asked)}"
+
+
+@dataclass(frozen=True)
 class Rule:
     """A listener rule. All of its conditions must hold; the default rule has none and comes last."""
 
@@ -95,6 +136,7 @@ class Rule:
     priority: int
     conditions: tuple[Callable[[Request], bool], ...]
     action: Forward | FixedResponse | Redirect
+    login: Login | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +193,8 @@ def rules(described: Iterable[dict[str, Any]]) -> tuple[Rule, ...]:
             rule["RuleArn"],
             _AFTER_ALL_OTHERS if rule["Priority"] == "default" else int(rule["Priority"]),
             tuple(_condition(condition) for condition in rule["Conditions"]),
-            _action(rule["Actions"][-1]),  # what comes before the last action authenticates
+            _action(rule["Actions"][-1]),
+            next(map(_login, rule["Actions"][:-1]), None),  # what comes before the last action authenticates
         )
         for rule in described
     )
@@ -198,6 +241,12 @@ def group_for(forward: Forward, chance: float, cookie: str | None = None, now: f
             return arn
         point -= weight
     return None
+
+
+def user_of(login: Login, cookies: Mapping[str, str]) -> str | None:
+    """Return who has logged in, by the cookies of a request; None where nobody has."""
+    session = cookies.get(f"{login.cookie}-0", "")
+    return session.removeprefix(f"{SESSION}-") if session.startswith(f"{SESSION}-") else None
 
 
 def sticky_cookie(group: str, until: float) -> str:
@@ -280,6 +329,24 @@ def _regex(pattern: str) -> str:
         found.append({"*": ".*", "?": "."}.get(wildcard[0]) or re.escape(wildcard[0][1]))
         at = wildcard.end()
     return "".join([*found, re.escape(pattern[at:])])
+
+
+def _login(described: dict[str, Any]) -> Login:
+    oidc = described["Type"] == "authenticate-oidc"
+    config = described["AuthenticateOidcConfig" if oidc else "AuthenticateCognitoConfig"]
+    return Login(
+        config["AuthorizationEndpoint"] if oidc else _hosted(config["UserPoolArn"], config["UserPoolDomain"]),
+        config["ClientId" if oidc else "UserPoolClientId"],
+        config["Scope"],
+        config["SessionCookieName"],
+        config["OnUnauthenticatedRequest"],
+    )
+
+
+def _hosted(pool: str, domain: str) -> str:
+    """Return where the users of a pool log in: at a name of its own, or at Cognito's."""
+    name = domain if "." in domain else f"{domain}.auth.{pool.split(':')[3]}.amazoncognito.com"
+    return f"https://{name}/oauth2/authorize"
 
 
 def _action(described: dict[str, Any]) -> Forward | FixedResponse | Redirect:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import secrets
 import time
 from collections import defaultdict
 from functools import partial
@@ -50,6 +51,7 @@ _CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 60.0  # the idle timeout of a load balancer as AWS makes it
 _LONGEST_STREAM_SECONDS = 3600.0
 _PROTOCOL_MISMATCH = 464
+_IDENTITY = "x-amzn-oidc-identity"
 _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
 _OF_THE_CHANNEL = ("host", "user-agent", SOURCE_HEADER.lower())
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
@@ -196,16 +198,24 @@ class _Front(grpc.GenericRpcHandler):
             method=request.method,
             source=request.headers.get(SOURCE_HEADER, request.remote or ""),
         )
-        match alb.rule_for(asked, self.listener.rules).action:
+        rule = alb.rule_for(asked, self.listener.rules)
+        user = alb.user_of(rule.login, request.cookies) if rule.login else None
+        if rule.login and user is None and rule.login.keeps_out:
+            return _not_logged_in(rule.login, asked.host)
+        match rule.action:
             case alb.FixedResponse(status, content_type, body):
                 return web.Response(status=status, text=body, content_type=content_type)
             case alb.Redirect() as redirect:
                 place = redirect.location(self.listener.protocol, self.listener.port, asked)
                 return web.Response(status=redirect.status, headers={"Location": place})
             case alb.Forward() as forward:
-                return await self._forward(request, asked, forward)
+                who = {_IDENTITY: user} if user else {}
+                return await self._forward(request, asked, forward, who if rule.login else None)
 
-    async def _forward(self, request: web.BaseRequest, asked: alb.Request, forward: alb.Forward) -> web.StreamResponse:
+    async def _forward(
+        self, request: web.BaseRequest, asked: alb.Request, forward: alb.Forward, who: Mapping[str, str] | None
+    ) -> web.StreamResponse:
+        """Send a request on; ``who`` are the headers that tell who has logged in, None where nobody is asked."""
         cookie = request.cookies.get(alb.STICKY_COOKIE) if forward.sticky else None
         group, target = self._choose(forward, cookie)
         if group in self.table.groups and self.table.groups[group].grpc:
@@ -219,7 +229,7 @@ class _Front(grpc.GenericRpcHandler):
             answer = await self._backends.session.request(
                 request.method,
                 URL(f"http://{target}{request.raw_path}", encoded=True),
-                headers=self._onward(request.headers, asked.source),
+                headers=self._onward(request.headers, asked.source, who),
                 data=request.content if request.can_read_body else None,
                 allow_redirects=False,
             )
@@ -254,8 +264,11 @@ class _Front(grpc.GenericRpcHandler):
         group = alb.group_for(forward, random.random(), cookie, time.time())
         return (group, self._backends.next(group)) if group else ("", None)
 
-    def _onward(self, headers: CIMultiDictProxy[str], source: str) -> CIMultiDict[str]:
+    def _onward(self, headers: CIMultiDictProxy[str], source: str, who: Mapping[str, str] | None) -> CIMultiDict[str]:
         onward = _without(headers, (*_HOP_BY_HOP, SOURCE_HEADER.lower()))
+        if who is not None:  # what a client says of itself is not what the load balancer knows
+            onward = _without(onward, (_IDENTITY,))
+            onward.update(who)
         onward["X-Forwarded-For"] = ", ".join([*headers.getall("X-Forwarded-For", ()), source])
         onward["X-Forwarded-Proto"] = self.listener.protocol.lower()
         onward["X-Forwarded-Port"] = str(self.listener.port)
@@ -278,7 +291,11 @@ class _Front(grpc.GenericRpcHandler):
             method="POST",
             source=headers.get(SOURCE_HEADER) or context.peer().split(":")[1],
         )
-        action = alb.rule_for(asked, self.listener.rules).action
+        rule = alb.rule_for(asked, self.listener.rules)
+        action = rule.action
+        if rule.login and rule.login.keeps_out:  # a browser alone could log in
+            await self._abort(context, rule.login.status)
+            return
         if not isinstance(action, alb.Forward):
             await self._abort(context, action.status)
             return
@@ -330,7 +347,13 @@ def _own_answer(status: int, group: str) -> web.Response:
     return web.Response(status=status, text=f"HTTP {int(status)} of the load balancer\n", headers=headers)
 
 
-def _without(headers: CIMultiDictProxy[str], names: Sequence[str]) -> CIMultiDict[str]:
+def _not_logged_in(login: alb.Login, host: str) -> web.Response:
+    deny = login.status == HTTPStatus.UNAUTHORIZED
+    headers = {} if deny else {"Location": login.place(host, secrets.token_urlsafe())}
+    return web.Response(status=login.status, text=f"HTTP {login.status} of the load balancer\n", headers=headers)
+
+
+def _without(headers: CIMultiDictProxy[str] | CIMultiDict[str], names: Sequence[str]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in names)
 
 

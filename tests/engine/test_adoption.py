@@ -12,8 +12,9 @@ from rehearsal.cloud.kubernetes.cluster import AUTO_MODE, LOAD_BALANCER_CONTROLL
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import foreign_cluster, stackfile
 from rehearsal.play.brownfield import NAME, PORT, WHO, Brownfield, brownfield
+from rehearsal.play.destinations import Destination
 from rehearsal.play.foreign_cluster import land
-from rehearsal.play.load import Destination, Load, Names, ask
+from rehearsal.play.load import Load, Names, ask
 from rehearsal.world.workloads import WORKLOAD
 from tests.cutover.documents import as_documented
 from tests.engine.under_load import NEW, UnderLoad, lost, until

@@ -18,7 +18,8 @@ from cutover.aws.hold import hold_name
 from cutover.commands.terminal import Code
 from rehearsal.__main__ import PROGRAM
 from rehearsal.play import stackfile
-from rehearsal.play.load import Load, Names, destinations
+from rehearsal.play.destinations import destinations
+from rehearsal.play.load import Load, Names
 from rehearsal.world.workloads import WORKLOAD
 from tests.cutover.tagged import OWNER
 from tests.engine.under_load import NEW, OLD, lost, under_load

@@ -13,7 +13,8 @@ from rehearsal.__main__ import PROGRAM, ZONES
 from rehearsal.cloud.targets import Targets
 from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
-from rehearsal.play.load import Load, Names, ask, destinations
+from rehearsal.play.destinations import destinations
+from rehearsal.play.load import Load, Names, ask
 from rehearsal.world.metrics import NAMESPACE, past
 from rehearsal.world.process import PROPAGATION_SECONDS
 from rehearsal.world.workloads import WORKLOAD

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
-    from rehearsal.world.alb import FixedResponse, Forward, Redirect
+    from rehearsal.world.alb import FixedResponse, Forward, Login, Redirect
 
 BALANCER = "arn:aws:elasticloadbalancing:ap-northeast-1:123456789012:loadbalancer/app/public/0123456789abcdef"
 DNS_NAME = "public-1.ap-northeast-1.elb.amazonaws.com"
@@ -68,13 +68,17 @@ class Stage:
         self.backends = Backends(self.idle_seconds)
         self.balancers = LoadBalancers(self.store, self.backends, self.meter, self.home)
 
-    async def routes(self, action: Forward | FixedResponse | Redirect, *, grpc: bool = False) -> None:
-        """Let the listener do this with every request."""
+    async def routes(
+        self, action: Forward | FixedResponse | Redirect, *, grpc: bool = False, login: Login | None = None
+    ) -> None:
+        """Let the listener do this with every request, of those who have logged in where there is a ``login``."""
         check = GRPC_CHECK if grpc else CHECK
         table = RoutingTable(
             (
                 LoadBalancer(
-                    BALANCER, DNS_NAME, (Listener("arn:listener", 443, self.protocol, (Rule("r", 1, (), action),)),)
+                    BALANCER,
+                    DNS_NAME,
+                    (Listener("arn:listener", 443, self.protocol, (Rule("r", 1, (), action, login),)),),
                 ),
             ),
             {arn: TargetGroup(arn, grpc, check) for arn in (OLD, NEW)},

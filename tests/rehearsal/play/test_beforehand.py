@@ -111,6 +111,14 @@ def _example(name: str) -> Config:
     return dialect.load((PROGRAM / "examples" / f"Pulumi.{name}.yaml").read_bytes())["config"]
 
 
+def test_a_login_is_played_with_a_secret_whether_its_file_has_one_or_not() -> None:
+    for given in ({}, {"clientSecret": {"secure": "v1:sealed"}}):
+        config = _example("shop")
+        config["eks-cutover:routes"]["admin"]["authenticate"]["oidc"] |= given
+        found, _ = played(config)
+        assert found["eks-cutover:routes"]["admin"]["authenticate"]["oidc"]["clientSecret"] == "rehearsal-of-a-secret"
+
+
 def test_what_was_made_elsewhere_is_played_from_what_the_file_names(tmp_path: Path) -> None:
     config = _example("shared-listener")
     listener = (

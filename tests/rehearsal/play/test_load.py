@@ -12,7 +12,8 @@ from aiohttp import web
 from rehearsal.cloud.store import Store
 from rehearsal.cloud.targets import Target
 from rehearsal.play import stackfile
-from rehearsal.play.load import Destination, Load, Names, ask, destinations
+from rehearsal.play.destinations import Destination, destinations
+from rehearsal.play.load import Load, Names, ask
 from rehearsal.world.alb import Forward
 from tests.conftest import ROOT
 from tests.rehearsal.stage import BALANCER, DNS_NAME, HOST, NEW, OLD, Stage, eventually, stage
@@ -123,6 +124,29 @@ def test_clients_ask_as_a_route_wants_it_and_know_what_the_load_balancer_answers
     assert [(one.path, one.expects) for one in (old, gone)] == [("/old", 302), ("/gone", 410)]
     assert (narrow.path, narrow.method, narrow.expects) == ("/rehearsal?v=2", "POST", 0)
     assert narrow.headers == {"X-Beta": "yrehearsal", "X-Rehearsal-Source": "10.1.0.0"}
+
+
+def test_clients_ask_with_a_session_and_without_one_where_users_log_in() -> None:
+    logins: dict[str, dict[str, Any]] = {
+        "led": {"oidc": {"sessionCookieName": "Led"}},
+        "kept-out": {"cognito": {"onUnauthenticatedRequest": "deny"}},
+        "open": {"oidc": {"onUnauthenticatedRequest": "allow"}},
+    }
+    config = {
+        "eks-cutover:loadBalancers": {"edge": {"names": ["example.org"]}},
+        "eks-cutover:routes": {
+            name: {"priority": at, "paths": [f"/{name}"], "authenticate": login}
+            for at, (name, login) in enumerate(logins.items(), 1)
+        },
+    }
+    asked = [(to.route, to.headers.get("Cookie"), to.expects, to.share) for to in destinations(config)]
+    assert asked == [
+        ("led", "Led-0=rehearsal-session-client", 0, 4),
+        ("led", None, 302, 1),
+        ("kept-out", "AWSELBAuthSessionCookie-0=rehearsal-session-client", 0, 4),
+        ("kept-out", None, 401, 1),
+        ("open", "AWSELBAuthSessionCookie-0=rehearsal-session-client", 0, 4),
+    ]
 
 
 def test_a_client_calls_the_service_that_the_route_names() -> None:

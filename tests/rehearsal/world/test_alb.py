@@ -310,3 +310,49 @@ def test_a_grpc_group_is_checked_by_grpc_codes() -> None:
 @pytest.mark.parametrize(("status", "code"), [(503, 14), (502, 14), (504, 14), (404, 12), (464, 2), (200, 2)])
 def test_a_grpc_client_reads_a_code_from_an_http_status(status: int, code: int) -> None:
     assert alb.grpc_code(status) == code
+
+
+def with_login(**config: Any) -> alb.Rule:
+    """Return a rule whose users log in, as AWS describes it."""
+    oidc = {"AuthorizationEndpoint": "https://login.example.com/a", "ClientId": "shop", **_LEFT_OUT, **config}
+    login = {"Type": "authenticate-oidc", "Order": 1, "AuthenticateOidcConfig": oidc}
+    rule = described("1")
+    (found,) = alb.rules([{**rule, "Actions": [login, *rule["Actions"]]}])
+    return found
+
+
+_LEFT_OUT = {
+    "Scope": "openid email",
+    "SessionCookieName": "AWSELBAuthSessionCookie",
+    "OnUnauthenticatedRequest": "authenticate",
+}
+
+
+def test_who_has_not_logged_in_is_led_to_the_login_and_back() -> None:
+    rule = with_login()
+    assert rule.login
+    assert rule.login.place("app.example.com", "s") == (
+        "https://login.example.com/a?client_id=shop&redirect_uri=https%3A%2F%2Fapp.example.com%2Foauth2%2Fidpresponse"
+        "&response_type=code&scope=openid+email&state=s"
+    )
+
+
+def test_a_session_is_told_by_the_cookie_of_the_rule() -> None:
+    rule = with_login(SessionCookieName="Shop")
+    assert rule.login
+    assert alb.user_of(rule.login, {"Shop-0": "rehearsal-session-ann"}) == "ann"
+    assert alb.user_of(rule.login, {"AWSELBAuthSessionCookie-0": "rehearsal-session-ann"}) is None
+    assert alb.user_of(rule.login, {"Shop-0": "of somebody else"}) is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "host"), [("shop", "shop.auth.eu-central-1.amazoncognito.com"), ("in.example.com", "in.example.com")]
+)
+def test_users_of_a_pool_log_in_at_its_domain(domain: str, host: str) -> None:
+    pool = {"UserPoolArn": "arn:aws:cognito-idp:eu-central-1:123456789012:userpool/eu-central-1_A", **_LEFT_OUT}
+    config = {**pool, "UserPoolClientId": "shop", "UserPoolDomain": domain}
+    rule = described("1")
+    login = {"Type": "authenticate-cognito", "AuthenticateCognitoConfig": config}
+    (found,) = alb.rules([{**rule, "Actions": [login, *rule["Actions"]]}])
+    assert found.login
+    assert found.login.place("app.example.com", "s").startswith(f"https://{host}/oauth2/authorize?client_id=shop&")

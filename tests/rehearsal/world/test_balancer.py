@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from rehearsal.cloud.targets import Target
-from rehearsal.world.alb import FixedResponse, Forward, Redirect, sticky_cookie
+from rehearsal.world.alb import FixedResponse, Forward, Login, Redirect, sticky_cookie
 from rehearsal.world.balancer import GROUP_HEADER, SOURCE_HEADER
 from rehearsal.world.pods import CLUSTER_HEADER
 from rehearsal.world.routing_table import RoutingTable
@@ -206,6 +207,49 @@ async def test_an_answer_that_breaks_off_breaks_off_for_the_client_too(setting: 
     setting.backends.see({OLD: [Target(OLD, "127.0.0.1", runner.addresses[0][1], state="healthy")]}, {})
     with pytest.raises(aiohttp.ClientPayloadError):
         await get(setting)
+    await runner.cleanup()
+
+
+LOGIN = Login("https://login.example.com/a", "shop", "openid", "Shop", "authenticate")
+SESSION_OF_ANN = {"Cookie": "Shop-0=rehearsal-session-ann"}
+
+
+@on_stage()
+async def test_who_has_not_logged_in_reaches_no_pod(setting: Stage) -> None:
+    pod = await setting.pod("v1-35")
+    await setting.routes(Forward(((OLD, 1),)), login=LOGIN)
+    setting.targets(old=[pod])
+    status, body, headers = await get(setting, "/a?b=c", headers={"Host": f"{HOST}:443"})
+    assert (status, body) == (302, "HTTP 302 of the load balancer\n")
+    assert headers["Location"].startswith("https://login.example.com/a?client_id=shop&")
+    assert f"redirect_uri=https%3A%2F%2F{HOST}%2Foauth2%2Fidpresponse&" in headers["Location"]
+    assert CLUSTER_HEADER not in headers
+    async with grpc.aio.insecure_channel(setting.endpoint("|grpc"), DIRECT) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="HTTP 302 of the load balancer"):
+            await channel.unary_unary("/a.B/c")(b"")
+    assert (await get(setting, headers=SESSION_OF_ANN))[:2] == (200, "v1-35\n")
+    await setting.routes(Forward(((OLD, 1),)), login=replace(LOGIN, otherwise="deny"))
+    status, _, headers = await get(setting)
+    assert (status, "Location" in headers) == (401, False)
+    await setting.routes(Forward(((OLD, 1),)), login=replace(LOGIN, otherwise="allow"))
+    assert (await get(setting))[0] == 200
+
+
+@on_stage()
+async def test_targets_are_told_who_has_logged_in_and_not_what_a_client_says_of_itself(setting: Stage) -> None:
+    async def who(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text=request.headers.get("x-amzn-oidc-identity", "nobody"))
+
+    runner = web.ServerRunner(web.Server(who))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    setting.backends.see({OLD: [Target(OLD, "127.0.0.1", runner.addresses[0][1], state="healthy")]}, {})
+    await setting.routes(Forward(((OLD, 1),)), login=replace(LOGIN, otherwise="allow"))
+    forged = {"X-Amzn-Oidc-Identity": "mallory"}
+    assert (await get(setting, headers={**SESSION_OF_ANN, **forged}))[1] == "ann"
+    assert (await get(setting, headers=forged))[1] == "nobody"
+    await setting.routes(Forward(((OLD, 1),)))  # where nobody is asked, whoever says so is believed
+    assert (await get(setting, headers=forged))[1] == "mallory"
     await runner.cleanup()
 
 
