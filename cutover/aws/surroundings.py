@@ -52,6 +52,7 @@ _T = TypeVar("_T")
 _AT_ONCE = 20
 _TYPES_PER_CALL = 100
 _HARMLESS = ("GET", "HEAD")
+_OF_A_LOGIN = (302, 401)  # which the load balancer answers whom it does not know
 _REFRESH_SECONDS, _POLL_SECONDS = 30, 2
 # The instance families that share EC2's quota of "Standard" vCPU, and its code by how they are bought.
 _STANDARD = {"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"}
@@ -311,8 +312,8 @@ class Reads:
         host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
         header, value = self._settings.preview.header, self._key
         secret = self._settings.preview.secret
+        shown = f"{value}.SECRET" if secret else value
         if wanted.protocol_version == "GRPC":
-            shown = f"{value}.SECRET" if secret else value
             cure = f"Ask yourself: grpcurl -H '{header}: {shown}' {host}:443 list"
             return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
         method = next((one for one in _HARMLESS if one in (wanted.methods or _HARMLESS)), "")
@@ -339,7 +340,7 @@ class Reads:
             return Answer(route, asked, Unread(reason(error)), untrusted=True)
         except Exception as error:
             return Answer(route, asked, Unread(told(error), "Run this where the load balancer can be reached"))
-        return Answer(route, asked, answer.status)
+        return Answer(route, asked, _beyond_the_login(wanted, answer.status, f"{header}: {shown}"))
 
     def _dns_name(self, balancer: str, theirs: Listener | None) -> str:
         own = [
@@ -350,6 +351,14 @@ class Reads:
         for arn in [theirs.load_balancer] if theirs else own[:1]:
             return self._elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"]
         raise Unread(f"no route of the load balancer {balancer} is live", "Make one live first")
+
+
+def _beyond_the_login(route: Route, status: int, header: str) -> int | Unread:
+    """Return the status with which a cluster has answered, or why none has: the load balancer asks who that is."""
+    if not (route.authenticate and route.authenticate.keeps_out and status in _OF_A_LOGIN):
+        return status
+    cure = f"Look with a browser that has logged in, and with the header {header}"
+    return Unread(f"answered with {status} by the login, not by a cluster", cure)
 
 
 def _subnet(subnet: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> Subnet:

@@ -79,7 +79,7 @@ class Standing:
         for rule in rules:
             tags = clusters[rule["RuleArn"]]
             if ROUTE_TAG in tags and CLUSTER_TAG not in tags:
-                groups = rule["Actions"][0]["ForwardConfig"]["TargetGroups"]
+                groups = rule["Actions"][-1]["ForwardConfig"]["TargetGroups"]
                 found[tags[ROUTE_TAG]] = {
                     clusters[group["TargetGroupArn"]][CLUSTER_TAG]: group["Weight"] for group in groups
                 }

@@ -938,6 +938,26 @@ def test_one_request_asks_for_the_cluster_by_host_header_and_secret() -> None:
     assert asked == [("www.example.com", "/healthz", f"{NEW}.opensesame-opensesame")]
 
 
+@pytest.mark.parametrize(("status", "known"), [(302, False), (401, False), (500, True)])
+def test_what_the_login_answers_tells_nothing_of_a_cluster(status: int, known: bool) -> None:
+    pool = "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf"
+    login = {"cognito": {"userPoolArn": pool, "userPoolClientId": "shop", "userPoolDomain": "shop"}}
+    # Over plain HTTP, which no login is on, so that no certificate is needed here.
+    settings = settings_of("prod", {"routes.web.authenticate": login, "preview.secret": "opensesame-opensesame"})
+    plain = settings.own_load_balancers["public"].model_copy(update={"names": ()})
+    settings = settings.model_copy(update={"load_balancers": {**settings.load_balancers, "public": plain}})
+    with _answering(status) as (port, _):
+        names = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": f"127.0.0.1:{port}"}]})] * 2
+        reads = surroundings.Reads(_Stubbed(elbv2=names), _account(settings=settings), NEW)
+        (answer,) = [one for one in reads.answers() if one.route == "web"]
+    if known:
+        assert answer.status == status
+    else:
+        assert isinstance(answer.status, Unread)
+        assert str(answer.status) == f"answered with {status} by the login, not by a cluster"
+        assert answer.status.cure.endswith(f"X-Cutover-Cluster: {NEW}.SECRET")
+
+
 def test_whoever_is_told_to_ask_is_told_where_the_secret_belongs_and_not_the_secret() -> None:
     for secret, value in ((None, NEW), ("opensesame-opensesame", f"{NEW}.SECRET")):
         settings = settings_of("dev", {"preview": {"secret": secret} if secret else {}})
