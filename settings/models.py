@@ -228,6 +228,12 @@ class Settings(Model):
             if logs
         )
 
+    @property
+    def user_pools(self) -> tuple[str, ...]:
+        """The user pools of Cognito in which users of routes log in, by ARN, each once."""
+        by = [route.authenticate.cognito for route in self.routes.values() if route.authenticate]
+        return tuple(dict.fromkeys(pool.user_pool_arn for pool in by if pool))
+
     def weights_of(self, route: str) -> Mapping[str, int]:
         """Return the weights that count for a route: its own, or the stack's."""
         own = self.routes[route].weights

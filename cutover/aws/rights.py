@@ -28,8 +28,10 @@ class RightsReads:
         self._sts: Any = client(aws, "sts")
         self._iam: Any = client(aws, "iam")
 
-    def read(self, owner: Owner, tags: Mapping[str, str], rules: Sequence[str]) -> Rights:
+    def read(self, owner: Owner, tags: Mapping[str, str], rules: Sequence[str], pools: Sequence[str] = ()) -> Rights:
         """Return what IAM says of the calls that roll back: the hold, and the weights of ``rules``, by ARN.
+
+        ``pools`` are the user pools of Cognito before some of them, which ELB looks at in the name of who writes.
 
         :raises ClientError: AWS could not be read
         :raises Unread: who asks is nobody whose policies IAM tells
@@ -41,6 +43,8 @@ class RightsReads:
             (["elasticloadbalancing:ModifyRule"], rules[first : first + _RULES_PER_CALL])
             for first in range(0, len(rules), _RULES_PER_CALL)
         ]
+        if pools:
+            asked.append((["cognito-idp:DescribeUserPoolClient"], pools))
         told = [one for actions, things in asked for one in self._told(who, actions, things, tags)]
         return Rights(who=who, answers=told)
 

@@ -182,7 +182,8 @@ class Reads:
     def rights(self) -> Rights:
         """Return what IAM says that who asks may do of a rollback."""
         owner, rules = self._settings.owner, sorted(rule.arn for rule in self._account.found.rules.values())
-        return self._rights.read(owner, self._settings.aws.tags(owner.project, owner.stack), rules)
+        tags = self._settings.aws.tags(owner.project, owner.stack)
+        return self._rights.read(owner, tags, rules, self._settings.user_pools)
 
     def limits(self) -> Mapping[str, int]:
         """Return ELB's quotas as it applies them to this account, by its own names."""

@@ -946,6 +946,7 @@ def test_what_the_login_answers_tells_nothing_of_a_cluster(status: int, known: b
     settings = settings_of("prod", {"routes.web.authenticate": login, "preview.secret": "opensesame-opensesame"})
     plain = settings.own_load_balancers["public"].model_copy(update={"names": ()})
     settings = settings.model_copy(update={"load_balancers": {**settings.load_balancers, "public": plain}})
+    assert settings.user_pools == (pool,)
     with _answering(status) as (port, _):
         names = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": f"127.0.0.1:{port}"}]})] * 2
         reads = surroundings.Reads(_Stubbed(elbv2=names), _account(settings=settings), NEW)
@@ -1243,15 +1244,18 @@ def test_the_emulated_iam_reads_the_policies_of_a_role(tmp_path: Path, monkeypat
         iam.put_role_policy(RoleName="on-call-of-rights", PolicyName="own", PolicyDocument=policy)
         reads = RightsReads(boto3.Session("somebody", "somebody", region_name=REGION))
         monkeypatch.setattr(reads, "_principal", lambda: role)
-        rights = reads.read(
-            Owner("eks-cutover", "prod"), {}, ["arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d"]
+        rule, pool = (
+            "arn:aws:elasticloadbalancing:r:1:listener-rule/app/a/b/c/d",
+            "arn:aws:cognito-idp:r:1:userpool/r_A",
         )
+        rights = reads.read(Owner("eks-cutover", "prod"), {}, [rule], [pool])
         iam.delete_role_policy(RoleName="on-call-of-rights", PolicyName="own")
         iam.delete_role(RoleName="on-call-of-rights")
     assert {one.action: one.by for one in rights.answers} == {
         "ssm:PutParameter": "",
         "ssm:DeleteParameter": "no policy allows it",
         "elasticloadbalancing:ModifyRule": "denied by a policy",
+        "cognito-idp:DescribeUserPoolClient": "no policy allows it",
     }
 
 
