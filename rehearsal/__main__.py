@@ -31,6 +31,7 @@ from rehearsal.play.outcome import Outcome
 from rehearsal.play.report import document, render, split, touched
 from settings import files
 from settings.network import NewNetwork
+from settings.sealing import of_logins
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -130,7 +131,8 @@ def _checked(stack: str, file: Path) -> Settings:
     """Read and check a stack file, or end the command: what is wrong with it would stop the first act."""
     try:
         config = files.of_project(files.document(file).get("config"), _PROJECT)
-        return settings.read(files.handed(config), _PROJECT, stack)
+        # The secrets of logins are out of reach here, and a file that was just copied has none: any will do.
+        return settings.read(files.handed(config), _PROJECT, stack, list(of_logins(config, _PROJECT)))
     except OSError as error:
         others = ", ".join(sorted(path.name for path in PROGRAM.glob("Pulumi.*.yaml")))
         _end(f"{file} cannot be read ({error.strerror}). There are {others} here, and FILE names any other.")

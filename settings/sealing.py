@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 _LOGIN = re.compile(r"\.authenticate(\.oidc(\.clientSecret)?)?$")
 
 
+def of_logins(config: Mapping[str, Any], project: str) -> dict[str, bool]:
+    """Return the paths of the secrets of logins, and whether each is given."""
+    found: dict[str, bool] = {}
+    routes = config.get(f"{project}:routes")
+    for name, route in routes.items() if isinstance(routes, dict) else ():
+        login = route.get("authenticate") if isinstance(route, dict) else None
+        oidc = login.get("oidc") if isinstance(login, dict) else None
+        if isinstance(oidc, dict):
+            found[f"{project}:routes.{name}.authenticate.oidc.clientSecret"] = "clientSecret" in oidc
+    return found
+
+
 def sealed_paths(
     config: Mapping[str, Any], project: str, marked: Collection[str], inside: Collection[str]
 ) -> list[str]:
@@ -47,7 +59,7 @@ def missing(config: Mapping[str, Any], project: str, sealed: Collection[str]) ->
     )
     return [
         Mistake("CUT401", path, text.format(path=path))
-        for path, given in _secrets(config, project)
+        for path, given in of_logins(config, project).items()
         if not given and path not in sealed
     ]
 
@@ -98,9 +110,4 @@ def _secrets(config: Mapping[str, Any], project: str) -> Iterator[tuple[str, boo
     preview = config.get(f"{project}:preview")
     if isinstance(preview, dict) and "secret" in preview:
         yield f"{project}:preview.secret", True
-    routes = config.get(f"{project}:routes")
-    for name, route in routes.items() if isinstance(routes, dict) else ():
-        login = route.get("authenticate") if isinstance(route, dict) else None
-        oidc = login.get("oidc") if isinstance(login, dict) else None
-        if isinstance(oidc, dict):
-            yield f"{project}:routes.{name}.authenticate.oidc.clientSecret", "clientSecret" in oidc
+    yield from of_logins(config, project).items()

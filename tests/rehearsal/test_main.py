@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from rehearsal.__main__ import app
+from rehearsal.__main__ import PROGRAM, _checked, app  # pyright: ignore[reportPrivateUsage]
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,3 +41,9 @@ def test_a_scene_has_a_file_of_its_own(tmp_path: Path, command: str, scene: str)
     answer = CliRunner().invoke(app, [command, "--scene", scene, "--file", str(tmp_path / "Pulumi.mine.yaml")])
     assert answer.exit_code == 2
     assert f"SCENE={scene} has a stack file of its own" in " ".join(answer.stderr.split())
+
+
+def test_a_login_whose_secret_the_file_has_not_yet_can_be_played() -> None:
+    file = PROGRAM / "examples" / "Pulumi.shop.yaml"
+    assert "clientSecret:" not in file.read_text()
+    assert _checked("shop", file).routes["admin"].authenticate
