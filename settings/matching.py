@@ -13,6 +13,9 @@ from settings.load_balancers import LoadBalancerName
 from settings.priorities import MAX_ROUTE_PRIORITY
 from settings.values import Cidr, Model, Several, rule, text, whole
 
+HEALTH_METHOD = "/grpc.health.v1.Health/Check"
+"""The method of gRPC's health protocol: https://github.com/grpc/grpc/blob/master/doc/health-checking.md."""
+
 HostPattern = Annotated[
     str,
     rule(
@@ -97,6 +100,16 @@ class Matching(Model):
     source_cidrs: Several[Cidr] = Field(
         default=(), description="ranges of clients; behind a proxy it is the proxy that counts"
     )
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """Headers that a request has which it takes: of each that is asked for, one value."""
+        return {name: values[0].replace("*", "").replace("?", "x") for name, values in self.headers.items()}
+
+    @property
+    def harmless(self) -> str:
+        """A method that it takes and that changes no data; empty where it takes no such."""
+        return next((one for one in ("GET", "HEAD") if one in (self.methods or ("GET",))), "")
 
     @property
     def narrows(self) -> frozenset[str]:

@@ -85,6 +85,15 @@ def within(value: str, blocks: Iterable[ipaddress.IPv4Network]) -> bool:
     return any(map(ipaddress.IPv4Network(value).subnet_of, blocks))
 
 
+def codes(value: Any) -> bool:
+    """Hold for codes and ranges of codes, as ELB takes them for a health check."""
+    ranges = [part.split("-") for part in value.split(",")] if isinstance(value, str) else [[""]]
+    return all(
+        len(ends) <= 2 and all(map(text(r"[0-9]{1,3}"), ends)) and int(ends[0]) <= int(ends[-1])  # noqa: PLR2004
+        for ends in ranges
+    )
+
+
 def distinct(values: Sequence[Any]) -> Sequence[Any]:
     """Check that nothing stands in a list twice."""
     for place, value in enumerate(values):

@@ -75,9 +75,17 @@ def every_key() -> dict[str, Any]:
     }
     routes = config["eks-cutover:routes"]
     routes["web"] |= {"protocol": "HTTPS", "healthCheck": {"path": "/healthz", "port": 9090, "protocol": "HTTP"}}
+    routes["web"]["probes"] = [{"path": "/"}, {"host": "www.example.com", "path": "/account", "expect": "200,302"}]
     routes["orders"] |= {"query": [{"key": "v", "value": "2*"}], "authenticate": {"cognito": dict(COGNITO)}}
-    routes["beta"] = {**routes["web"], "priority": 2, "hosts": [], "paths": ["/beta/*"], "headers": {"X-Beta": ["yes"]}}
-    routes["beta"]["authenticate"] = {"oidc": dict(OIDC)}
+    routes["beta"] = {
+        **routes["web"],
+        "probes": [],
+        "priority": 2,
+        "hosts": [],
+        "paths": ["/beta/*"],
+        "headers": {"X-Beta": ["yes"]},
+        "authenticate": {"oidc": dict(OIDC)},
+    }
     routes["old"] = {
         "loadBalancer": "public",
         "priority": 3,

@@ -269,6 +269,16 @@ def _routes(draw: DrawFn, *, many: bool) -> dict[str, Any]:
     login = st.sampled_from([{"oidc": _OIDC}, {"cognito": _POOL}, {"oidc": {**_OIDC, "sessionCookieName": "A" * 128}}])
     if many:
         return {**made, "paths": ["/*"], "hosts": [f"{draw(st.uuids())}.com"]}
+    if draw(st.integers(0, 4)) == 0:
+        probes: list[Any] = (
+            [[{}], [{"service": "a.B"}]] if grpc else [[{"path": "/?a=b"}], [{"path": "/", "expect": "302"}]]
+        )
+        made |= {
+            "probes": draw(st.sampled_from(probes)),
+            "hosts": ["a.b"],
+            "protocolVersion": "GRPC" if grpc else "HTTP1",
+        }
+        return made
     return {
         **made,
         "hosts": draw(st.lists(words | _HOSTS, min_size=1, max_size=2, unique=True)),

@@ -16,6 +16,7 @@ from settings.rules.load_balancers import load_balancer_mistakes
 from settings.rules.names import joined_mistakes, name_mistakes
 from settings.rules.network import network_mistakes
 from settings.rules.partition import partition_mistakes
+from settings.rules.probes import probe_mistakes
 from settings.rules.routes import route_mistakes
 from settings.rules.weights import rollout_mistakes, weight_mistakes
 from settings.rules.workloads import addon_mistakes, workload_mistakes
@@ -45,6 +46,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         weight_mistakes,
         rollout_mistakes,
         route_mistakes,
+        probe_mistakes,
         discovery_mistakes,
         mesh_mistakes,
         import_mistakes,

@@ -89,6 +89,12 @@ def test_the_stack_files_that_ship_are_right(stack: str) -> None:
         ("dev", {"routes.web.hosts": ["*.a?.example.com"], "routes.web.paths": ["/*/x/*", "/*/y/*"]}),
         ("dev", {"routes.web.hosts": ["a.example.com", "b.example.com", "c.example.com"]}),
         ("dev", {"routes.web.priority": 1000, "routes.web.live": False}),
+        ("dev", {"routes.web.probes": [{"path": "/"}, {"host": "APP.example.com", "path": "/a?b=*", "expect": "401"}]}),
+        ("dev", {"routes.grpc-api.probes": [{}, {"service": "shop.Orders"}], "routes.grpc-api.methods": ["POST"]}),
+        (
+            "dev",
+            {"routes.web.hosts": [], "routes.web.paths": ["/x"], "routes.web.probes": [{"host": "a.b", "path": "/x"}]},
+        ),
         ("dev", {"routes.web.healthCheck.matcher": "200,204,300-399", "routes.grpc-api.healthCheck.matcher": "0-99"}),
         ("dev", {"routes.web.healthCheck.timeout": 14, "routes.web.slowStart": 900}),
         ("dev", {"loadBalancers.public.names": ["example.com", "*.example.com"]}),
