@@ -7,13 +7,17 @@ nobody waits long for them. Refuses to know what is said.
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)
+TIMEOUT_SECONDS = 10
+"""How long an answer is waited for."""
+
+_TIMEOUT = urllib3.Timeout(connect=3, read=TIMEOUT_SECONDS)
 
 
 def connections(url: str, **options: Any) -> urllib3.PoolManager:
@@ -23,6 +27,21 @@ def connections(url: str, **options: Any) -> urllib3.PoolManager:
     if proxy and not proxy_bypass(split.hostname or ""):
         return urllib3.ProxyManager(proxy, timeout=_TIMEOUT, **options)
     return urllib3.PoolManager(timeout=_TIMEOUT, **options)
+
+
+def address_towards(host: str) -> str:
+    """Return by which IPv4 address of its own this machine would reach a host directly; empty where it would not.
+
+    Nothing is sent: a datagram's socket is only told where it leads.
+    """
+    if getproxies() and not proxy_bypass(host):
+        return ""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect((host, 443))
+        except OSError:
+            return ""
+        return str(asked.getsockname()[0])
 
 
 def reason(error: BaseException) -> str:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from cutover.aws import buckets
 from cutover.calls import OutsideError, threads, waiting
-from cutover.rules.account import Account, carriers, counts, moves, taken_from
+from cutover.rules.account import Account, carriers, counts, firsts, moves, taken_from
 from cutover.rules.evidence import Unproven, evidence
+from cutover.rules.probes import asks, standing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from cutover.aws.live import Live
     from cutover.rules.evidence import Bucket, Evidence
     from cutover.rules.found import Found
+    from cutover.rules.move import Probed
+    from cutover.rules.probes import Record
+    from cutover.rules.verdict import Unread
     from settings import Settings
 
 
@@ -39,9 +43,18 @@ def _read(aws: Live, settings: Settings, found: Found, *, everything: bool) -> A
     routes = [name for name in settings.routes if everything or moves(found, settings, name)]
     asked = [group for arn, group in found.groups.items() if everything or counts(found, settings, routes, arn)]
     asked += [group for route in routes for group in taken_from(found, settings, route)]
-    with threads(1) as pool:
+    with threads(2) as pool:
         proven = pool.submit(prove, aws, {route: carriers(found, settings, route) for route in routes})
-        return Account(settings, found, aws.health(asked), proven.result())
+        first = [(route, cluster) for route in routes for cluster in firsts(found, settings, route)]
+        seen = pool.submit(aws.probed, first)
+        return Account(settings, found, aws.health(asked), proven.result(), _probed(settings, seen.result()))
+
+
+def _probed(
+    settings: Settings, seen: Mapping[tuple[str, str], Record | Unread | None]
+) -> dict[tuple[str, str], Probed]:
+    now = datetime.now(UTC)
+    return {place: standing(record, asks(settings, place[0]), now) for place, record in seen.items()}
 
 
 def prove(aws: Live, carriers: Mapping[str, Mapping[str, str]]) -> dict[str, Evidence | Unproven]:

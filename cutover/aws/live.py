@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from cutover.aws import probe_records
 from cutover.aws.hold import HoldError, hold_names, hold_of
 from cutover.aws.listeners import forwarded, instead, listener_of
 from cutover.aws.session import LiveError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from cutover.rules.listener import Listener
     from cutover.rules.move import Hold
+    from cutover.rules.probes import Record
+    from cutover.rules.verdict import Unread
     from settings.owner import Owner
 
 _AT_ONCE = 20
@@ -174,6 +177,10 @@ class Live:
                 f"{name} in SSM is not a hold that this program wrote ({error}). Whoever wrote it "
                 f"meant to stop all moves; to lift it: cutover release -s {self._owner.stack}"
             ) from error
+
+    def probed(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Record | Unread | None]:
+        """Return what probes saw last, by route and cluster; None where nobody has asked them."""
+        return probe_records.read(self._ssm, self._owner, places)
 
     def health(self, groups: Iterable[TargetGroup]) -> dict[str, Group]:
         """Return the groups with what is healthy in them, by ARN; one that cannot be read says so."""

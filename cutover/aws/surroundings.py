@@ -12,22 +12,18 @@ import shutil
 import subprocess
 import time
 from collections import Counter
-from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import urllib3
-
 from cutover.aws import borders, way
+from cutover.aws.previews import Previews
 from cutover.aws.rights import RightsReads
 from cutover.aws.session import Sessions
-from cutover.calls import at_once, client, pages, threads, told, waiting
+from cutover.calls import client, pages, threads, told, waiting
 from cutover.inside import objects
 from cutover.rules import parity
-from cutover.rules.facts import Answer, Facts, Insight, Insights, Processors, Subnet
-from cutover.rules.giver import listener_of
+from cutover.rules.facts import Facts, Insight, Insights, Processors, Subnet
 from cutover.rules.verdict import Unread, known
-from cutover.web import connections, reason
 from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
@@ -39,20 +35,17 @@ if TYPE_CHECKING:
 
     from cutover.rules.account import Account
     from cutover.rules.borders import Borders
-    from cutover.rules.listener import Listener
     from cutover.rules.rights import Rights
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects
     from cutover.rules.way import Way
     from settings import Settings
     from settings.nodes import Nodes
-    from settings.routes import Route
 
 _T = TypeVar("_T")
 _AT_ONCE = 20
 _TYPES_PER_CALL = 100
 _HARMLESS = ("GET", "HEAD")
-_OF_A_LOGIN = (302, 401)  # which the load balancer answers whom it does not know
 _REFRESH_SECONDS, _POLL_SECONDS = 30, 2
 # The instance families that share EC2's quota of "Standard" vCPU, and its code by how they are bought.
 _STANDARD = {"a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"}
@@ -62,7 +55,7 @@ _STANDARD_CODES = {"ON_DEMAND": "L-1216C47A", "SPOT": "L-34B43A08"}
 def read(account: Account, aws: boto3.Session, key: str, support: Support, today: date) -> Facts:
     """Read what the preflight of the cluster ``key`` rests on."""
     settings, peer = account.settings, peer_of(account, key)
-    reads = Reads(aws, account, key)
+    reads, previews = Reads(aws, account, key), Previews(aws, account, key)
     with threads(_AT_ONCE) as pool:
         here = _inside(pool, reads.sessions, settings, key)
         there = _inside(pool, reads.sessions, settings, peer) if peer else None
@@ -70,7 +63,7 @@ def read(account: Account, aws: boto3.Session, key: str, support: Support, today
         limits, rules = pool.submit(_seen, reads.limits), pool.submit(_seen, reads.rules)
         processors = pool.submit(_seen, reads.processors)
         insights = pool.submit(_seen, lambda: reads.insights(peer) if peer else Insights((), fresh=True))
-        answers = pool.submit(reads.answers)
+        answers = pool.submit(previews.answers)
         leads = pool.submit(_seen, reads.way)
         rights = pool.submit(_seen, reads.rights)
         crossed = pool.submit(_seen, lambda: reads.borders(leads.result()))
@@ -111,22 +104,6 @@ def peer_of(account: Account, key: str) -> str | None:
                 taken[account.found.groups[arn].cluster] += weight
     others = [cluster for cluster in settings.clusters if cluster != key]
     return max(others, key=lambda cluster: (taken[cluster], order_of(cluster)), default=None)
-
-
-def headers_of(route: Route) -> dict[str, str]:
-    """Return the headers that a route asks for, of each one value that it takes."""
-    return {name: values[0].replace("*", "").replace("?", "x") for name, values in route.headers.items()}
-
-
-def asked_of(route: Route, names: Sequence[str]) -> tuple[str, str]:
-    """Return a host (empty: any) and a path with query that a route serves; ``names`` are of its load balancer."""
-    host = next(iter(route.hosts or names), "").replace("*", "preview").replace("?", "x")
-    check, query = route.health_check.path, ""
-    for one in route.query[:1]:
-        query = f"{one.key or 'preview'}={one.value}".replace("*", "").replace("?", "x")
-    if route.paths and not any(fnmatchcase(check, path) for path in route.paths):
-        check = route.paths[0].replace("*", "").replace("?", "x")
-    return host, f"{check}{'&' if '?' in check else '?'}{query}" if query else check
 
 
 def _seen(ask: Callable[[], _T]) -> _T | Unread:
@@ -272,10 +249,6 @@ class Reads:
         }
         return {role: issuer in json.dumps(policy) for role, policy in policies.items()}
 
-    def answers(self) -> Sequence[Answer]:
-        """Ask once through the preview rule of every route."""
-        return at_once(self._ask, self._settings.routes, _AT_ONCE)
-
     def _sizes(self, types: set[str]) -> Mapping[str, int]:
         every, sizes = sorted(types), dict[str, int]()
         for first in range(0, len(every), _TYPES_PER_CALL):
@@ -305,61 +278,6 @@ class Reads:
         detail = eks.describe_insight(clusterName=name, id=one["id"])["insight"]
         deprecations = detail.get("categorySpecificSummary", {}).get("deprecationDetails", [])
         return Insight(**about, deprecated=bool(deprecations), recommendation=detail.get("recommendation", ""))
-
-    def _ask(self, route: str) -> Answer:
-        balancer, wanted = self._settings.load_balancer_of(route), self._settings.routes[route]
-        theirs = listener_of(self._settings, self._account.found, route)
-        https = theirs.protocol == "HTTPS" if theirs else self._settings.load_balancers[balancer].https
-        host, path = asked_of(wanted, self._settings.load_balancers[balancer].names)
-        header, value = self._settings.preview.header, self._key
-        secret = self._settings.preview.secret
-        shown = f"{value}.SECRET" if secret else value
-        if wanted.protocol_version == "GRPC":
-            cure = f"Ask yourself: grpcurl -H '{header}: {shown}' {host}:443 list"
-            return Answer(route, f"grpc://{host}{path}", Unread("gRPC is not spoken here", cure))
-        method = next((one for one in _HARMLESS if one in (wanted.methods or _HARMLESS)), "")
-        if not method:
-            cure = f"Ask yourself, with a request that does no harm and the header {header}: {value}"
-            return Answer(
-                route, path, Unread(f"it takes {', '.join(wanted.methods)} alone, which may change data", cure)
-            )
-        if secret:
-            value += f".{secret.get_secret_value()}"
-        dns_name = _seen(lambda: self._dns_name(balancer, theirs))
-        if isinstance(dns_name, Unread):
-            return Answer(route, path, dns_name)
-        scheme, named = "https" if https else "http", host or dns_name
-        at = f":{theirs.port}" if theirs else ""
-        asked, url = f"{scheme}://{named}{at}{path}", f"{scheme}://{dns_name}{at}{path}"
-        # The certificate is that of the host, and not of the load balancer's own name.
-        tls = {"server_hostname": named, "assert_hostname": host or False} if https else {}
-        try:
-            with waiting(asked):
-                headers = {**headers_of(wanted), "Host": named, header: value}
-                answer = connections(url, **tls).request(method, url, headers=headers, redirect=False, retries=False)
-        except urllib3.exceptions.SSLError as error:
-            return Answer(route, asked, Unread(reason(error)), untrusted=True)
-        except Exception as error:
-            return Answer(route, asked, Unread(told(error), "Run this where the load balancer can be reached"))
-        return Answer(route, asked, _beyond_the_login(wanted, answer.status, f"{header}: {shown}"))
-
-    def _dns_name(self, balancer: str, theirs: Listener | None) -> str:
-        own = [
-            rule.load_balancer
-            for route, rule in self._account.found.rules.items()
-            if route in self._settings.routes and self._settings.load_balancer_of(route) == balancer
-        ]
-        for arn in [theirs.load_balancer] if theirs else own[:1]:
-            return self._elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"]
-        raise Unread(f"no route of the load balancer {balancer} is live", "Make one live first")
-
-
-def _beyond_the_login(route: Route, status: int, header: str) -> int | Unread:
-    """Return the status with which a cluster has answered, or why none has: the load balancer asks who that is."""
-    if not (route.authenticate and route.authenticate.keeps_out and status in _OF_A_LOGIN):
-        return status
-    cure = f"Look with a browser that has logged in, and with the header {header}"
-    return Unread(f"answered with {status} by the login, not by a cluster", cure)
 
 
 def _subnet(subnet: Mapping[str, Any], interfaces: Sequence[Mapping[str, Any]]) -> Subnet:

@@ -1,4 +1,4 @@
-"""The only writes to AWS that the command line makes: the weights of a rule, the hold, and targets that leave.
+"""The only writes to AWS that the command line makes: weights of a rule, the hold, what probes saw, targets that leave.
 
 Owns what a write must leave as it was. Refuses to judge, and to know which weights are right. Everything else in AWS is
 changed by the engine.
@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from cutover.aws.hold import hold_name, hold_names
 from cutover.aws.listeners import forwarded
+from cutover.aws.probe_records import record_name
 from cutover.calls import OutsideError, at_once, client, failing_as, told
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import boto3
 
     from cutover.rules.move import Hold
+    from cutover.rules.probes import Record
     from settings.owner import Owner
 
 _AT_ONCE = 10
@@ -64,30 +66,57 @@ class Writes:
     def hold(self, hold: Hold) -> None:
         """Leave the hold, in place of one that stands.
 
-        A new one is tagged, which an organization may demand of whatever is made (SSM refuses tags for one that is
-        there); where tags alone are denied, it is left without.
+        :raises WriteError: AWS did not take it
+        """
+        says = f"A rollback holds the weights: `cutover release -s {self._owner.stack}` lifts it"
+        self._leave(hold_name(self._owner), asdict(hold), says)
+
+    def saw(self, route: str, cluster: str, record: Record) -> None:
+        """Leave what a route's probes saw in a cluster, in place of what they saw before.
 
         :raises WriteError: AWS did not take it
         """
+        says = (
+            f"What the probes of {route} saw in {cluster}: `cutover status {cluster} -s {self._owner.stack}` asks anew"
+        )
+        self._leave(record_name(self._owner, route, cluster), asdict(record), says)
+
+    def forget(self, cluster: str, routes: Iterable[str]) -> None:
+        """Take away what probes of routes saw in a cluster. It is no error if there is nothing.
+
+        :raises WriteError: AWS did not do it
+        """
+        with failing_as(WriteError):
+            for route in routes:
+                with suppress(self._ssm.exceptions.ParameterNotFound):
+                    self._ssm.delete_parameter(Name=record_name(self._owner, route, cluster))
+
+    def _leave(self, name: str, document: Mapping[str, Any], says: str) -> None:
+        """Write a parameter, in place of one that stands.
+
+        A new one is tagged, which an organization may demand of whatever is made (SSM refuses tags for one that is
+        there); where tags alone are denied, it is left without.
+        """
+
+        def put(**more: Any) -> Mapping[str, Any]:
+            return self._ssm.put_parameter(
+                Name=name,
+                Value=json.dumps(document, separators=(",", ":")),
+                Type="String",
+                Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
+                Description=says,
+                **more,
+            )
+
         with failing_as(WriteError):
             try:
-                answer = self._put(hold, Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()])
+                answer = put(Tags=[{"Key": key, "Value": value} for key, value in self._tags.items()])
             except ClientError as error:
                 if error.response["Error"]["Code"] not in {"ParameterAlreadyExists", "AccessDeniedException"}:
                     raise
-                answer = self._put(hold, Overwrite=True)
+                answer = put(Overwrite=True)
         if "Version" not in answer:  # of a page that somebody answers in SSM's place botocore makes an empty answer
             raise WriteError("what came in answer to ssm PutParameter is not SSM's")
-
-    def _put(self, hold: Hold, **more: Any) -> Mapping[str, Any]:
-        return self._ssm.put_parameter(
-            Name=hold_name(self._owner),
-            Value=json.dumps(asdict(hold), separators=(",", ":")),
-            Type="String",
-            Tier="Intelligent-Tiering",  # fifty routes are more than the 4 KB of a standard parameter
-            Description=f"A rollback holds the weights: `cutover release -s {self._owner.stack}` lifts it",
-            **more,
-        )
 
     def release(self) -> None:
         """Lift the hold that counts, and no other. It is no error if there is none.

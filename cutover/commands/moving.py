@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from cutover.aws import account
 from cutover.aws.live import Live
 from cutover.aws.session import LiveError
-from cutover.commands import tables
+from cutover.commands import probing, tables
 from cutover.commands.confirmed import Confirmed
 from cutover.commands.terminal import Code, confirm, messages, say, stop
 from cutover.engine.project import rules
@@ -52,11 +52,17 @@ class Row:
 
 
 def carry_out(
-    here: Opened, ask: Callable[[Settings], Mapping[str, int]], route: str | None = None, *, yes: bool
+    here: Opened,
+    ask: Callable[[Settings], Mapping[str, int]],
+    route: str | None = None,
+    *,
+    yes: bool,
+    probed: str | None = None,
 ) -> tuple[Settings, list[Row]]:
     """Shift: judge, ask, apply, read back, verify. Return the settings after it, and what moved.
 
-    What ``ask`` wants of the present settings need not name every cluster. Ends the command where it may not move.
+    What ``ask`` wants of the present settings need not name every cluster. Who gets a first share is asked the probes
+    of its routes, and the cluster ``probed`` at every share. Ends the command where it may not move.
 
     :raises ShiftError: what is asked for is no shift
     :raises LiveError: AWS could not be read
@@ -79,6 +85,7 @@ def carry_out(
             say(f"{said(weights)}: the stack file and AWS say so already.")
             return after, []
         rows = [row for name in moving for row in _rows(seen, name, weights)]
+        probing.check(here, seen, dict.fromkeys(moving, weights), probed)
         with here.project.tentative(say) as keep:
             Confirmed(file, seen.found).check(here.project, seen.found)
             here.project.write_weights(weights, route)

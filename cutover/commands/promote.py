@@ -183,7 +183,9 @@ def _shift(rollout: Rollout, step: int) -> None:
     """
     before = dict(rollout.shares)
     try:
-        carry_out(rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True)
+        carry_out(
+            rollout.here, lambda present: weights_at(present.weights, rollout.key, step), yes=True, probed=rollout.key
+        )
     except LiveError:
         raise
     except Exception as error:

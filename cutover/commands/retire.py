@@ -247,10 +247,18 @@ class _Retirement:
 
     def look_back(self) -> Sweep:
         """Look for what the cluster left behind; one that stays leaves nothing."""
+        self._forget()
         if self.made_elsewhere:
             return Sweep((), ())
         issuer = (self._eks or {}).get("identity", {}).get("oidc", {}).get("issuer")
         return sweep(self.here.account, self._name, issuer, self._dead_mesh)
+
+    def _forget(self) -> None:
+        """Take away what probes saw in the cluster: another may have its key one day."""
+        try:
+            self._writes.forget(self.key, [name for name, route in self.here.settings.routes.items() if route.probes])
+        except WriteError as error:
+            say(f"What probes saw in {self.key} is still written down in SSM: {error}", "yellow")
 
     def _settled(self, run: Run) -> int:
         """Take back from the clusters that stay what dropped the mesh, if it is still on them."""

@@ -5,9 +5,6 @@ Refuses to own where routes land (rules/rollback.py) and the doing (rollback.py)
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -22,6 +19,7 @@ from cutover.aws.writes import Writes
 from cutover.calls import OutsideError
 from cutover.commands import tables
 from cutover.commands.confirmed import changes
+from cutover.commands.somebody import somebody
 from cutover.commands.terminal import Code, say, stop
 from cutover.engine.stack_file import ProjectError
 from cutover.rules.missing import TARGETS, all_of_it, missing
@@ -149,9 +147,7 @@ def plan(known: Project, to: str | None, routes: Collection[str] | None, *, part
     landed.sort(key=lambda landing: -requests.get(landing.route, 0))
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ")
     lacking = absent(settings, found, key, routes) if settings else []
-    hold = held(
-        [*landed, *lacking], f"{_user()}@{socket.gethostname()}", reason[:_LONGEST_REASON] or "no reason given", now
-    )
+    hold = held([*landed, *lacking], somebody(), reason[:_LONGEST_REASON] or "no reason given", now)
     if found.hold and found.hold.weights == hold.weights and not reason:
         hold = found.hold
     again = f"cutover rollback -s {known.named} --to {key}{' --partial' if partial else ''}"
@@ -202,13 +198,6 @@ def lacking_in(act: Act) -> list[str]:
     settings = _as_written(act.project) if routes else None
     lacking = missing(settings, replace(act.found, hold=act.hold), act.project.named) if settings else []
     return [str(one) for one in lacking if one.route in routes]
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run as somebody who has no name
-        return f"uid {os.getuid()}"
 
 
 def _as_written(known: Project) -> Settings | None:

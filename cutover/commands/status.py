@@ -13,6 +13,7 @@ from cutover.aws import minutes, support, surroundings
 from cutover.aws.account import read
 from cutover.aws.live import Live
 from cutover.aws.session import LiveError
+from cutover.commands import probing
 from cutover.commands.opened import opened
 from cutover.commands.status_tables import show, show_checks
 from cutover.commands.terminal import Code, FolderOption, JsonOption, StackOption, say, stop
@@ -42,9 +43,10 @@ def status(
 ) -> None:
     """Show what is live beside what is wanted, and whether a rollback would land.
 
-    Changes nothing. Exit code 1 where a cluster has a share and no target. With
+    Moves nothing. Exit code 1 where a cluster has a share and no target. With
     KEY, checks too whether that cluster is ready to serve, with exit code 1 where
-    it is not, and 7 where that could not all be read.
+    it is not, and 7 where that could not all be read; what the probes of its
+    routes saw is written down for the gate.
 
     Example: cutover status v1-36 -s prod
     JSON: docs/json.md
@@ -75,7 +77,9 @@ def status(
             if not as_json:
                 say(f"Checking {key}: EKS looks at its insights anew, which takes up to half a minute.", "dim")
             own = next(one for one in supported if one.cluster == key)
-            rows = preflight.judge(surroundings.read(account, aws, key, own, today))
+            facts = surroundings.read(account, aws, key, own, today)
+            rows = preflight.judge(facts)
+            probing.note(here, account, key, facts.answers)
         if as_json:
             here.show({**document(state, today), **({} if key is None else _checks(key, rows))})
         else:

@@ -6,13 +6,13 @@ Pure. Owns which routes move, and which health a judgement of them needs. Refuse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cutover.rules.evidence import Unproven
 from cutover.rules.gate import shares
 from cutover.rules.giver import given, givers, listener_of
-from cutover.rules.move import Group, Move, Policy
+from cutover.rules.move import UNPROBED, Group, Move, Policy, Probed
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -30,13 +30,15 @@ class Account:
     """What a stack has in AWS.
 
     ``health`` is by target group ARN. ``proven`` is by route what seven days of CloudWatch prove, or why they prove
-    nothing. Of routes that nothing is asked about, neither was read.
+    nothing. Of routes that nothing is asked about, neither was read. ``probed`` is by route and cluster what is known
+    of its probes, as far as a first share rests on it.
     """
 
     settings: Settings
     found: Found
     health: Mapping[str, Group]
     proven: Mapping[str, Evidence | Unproven]
+    probed: Mapping[tuple[str, str], Probed] = field(default_factory=dict[tuple[str, str], Probed])
 
     def move(self, route: str, weights: Mapping[str, int]) -> Move:
         """Return the move that gives a route's clusters these weights."""
@@ -69,7 +71,16 @@ class Account:
             evidence=None if isinstance(proven, Unproven) else proven,
             unproven=str(proven) if isinstance(proven, Unproven) else "",
             capacity=self.settings.routes[route].capacity,
+            probed=self._probed(route, unseen or {}),
         )
+
+    def _probed(self, route: str, unseen: Mapping[str, Group]) -> dict[str, Probed]:
+        """Return what is known of a route's probes by target group ARN, of those too that were made since."""
+        if not self.settings.routes[route].probes:
+            return {}
+        known = {arn: group.cluster for arn, group in self.found.groups.items() if group.route == route}
+        known |= {arn: group.cluster for arn, group in unseen.items()}
+        return {arn: self.probed.get((route, cluster), UNPROBED) for arn, cluster in known.items()}
 
     @property
     def policy(self) -> Policy:
@@ -107,6 +118,15 @@ def moves(found: Found, settings: Settings, route: str) -> bool:
         return True
     named = {found.groups[arn].cluster if arn in found.groups else arn: of for arn, of in rule.weights.items()}
     return shares(named) != shares(wanted)
+
+
+def firsts(found: Found, settings: Settings, route: str) -> list[str]:
+    """Return the clusters that would get a share of a route with probes, and have a target group there and no share."""
+    if not settings.routes[route].probes:
+        return []
+    rule, wanted = found.rules.get(route), settings.weights_of(route)
+    groups = {cluster: found.group_of(route, cluster) for cluster, weight in wanted.items() if weight}
+    return [cluster for cluster, arn in groups.items() if arn and not (rule and rule.weights.get(arn))]
 
 
 def taken_from(found: Found, settings: Settings, route: str) -> list[TargetGroup]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cutover.rules.support import Support
     from cutover.rules.verdict import Objects, Unread
     from cutover.rules.way import Way
+    from settings.probes import Probe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,13 +71,27 @@ class Insights:
 class Answer:
     """What a request through a preview rule was answered with, or why it was not.
 
-    ``asked`` is the URL by the name that clients use. ``untrusted`` tells that the certificate is not one of that name.
+    ``asked`` is the URL by the name that clients use, ``status`` that of HTTP, or what the health protocol of gRPC
+    says, in its words. ``untrusted`` tells that the certificate is not one of that name. ``probe`` is the one that was
+    asked, and None where that was the route's health check.
     """
 
     route: str
     asked: str
-    status: int | Unread
+    status: int | str | Unread
     untrusted: bool = False
+    probe: Probe | None = None
+    method: str = "GET"
+
+    @property
+    def grpc(self) -> bool:
+        """Whether the health protocol of gRPC was spoken."""
+        return self.asked.startswith("grpc:")
+
+    @property
+    def said(self) -> str:
+        """What was asked for."""
+        return f"the health of {self.asked}" if self.grpc else f"{self.method} {self.asked}"
 
 
 @dataclass(frozen=True, kw_only=True)

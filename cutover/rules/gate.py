@@ -3,7 +3,8 @@
 The rule, per route: requests move to a group only if it is **fit** for its new share, or if they come only from groups
 that are **worse off**. Fit: enough healthy targets, each of which gets what one like it has carried well. Worse off: no
 group that gives is fit for what it has now, and after the move none of them has a smaller load than the one that takes.
-Routes are judged together: if one is refused, none moves. docs/gate.md has it at length.
+A route's first share is given to a cluster only where its probes, if it has any, were seen answered lately. Routes are
+judged together: if one is refused, none moves. docs/gate.md has it at length.
 
 Owns the rule and its words. Refuses to own what the past proves (evidence.py), where the numbers come from (live.py,
 buckets.py), and what a refusal stops (hooks.py).
@@ -40,6 +41,30 @@ _SPEAKS = Fraction(1, 10)  # of a route: a load at less is no measure for others
 def judge(moves: Iterable[Move], policy: Policy, hold: Hold | None = None, stack: str = "STACK") -> list[Refusal]:
     """Return every reason why the moves may not be made; none: all of them may. ``stack`` is how `-s` names it."""
     return [refusal for move in moves for refusal in _judge(move, policy, hold, stack)]
+
+
+def unprobed(move: Move, stack: str) -> list[Refusal]:
+    """Return why clusters may not get their first share of a route whose probes do not speak for them.
+
+    One that had nine tenths of the route in seven days has been seen to answer it; and where nothing that gives is
+    alive, an application that may not answer costs no request. ``stack`` is how `-s` names it.
+    """
+    live, after = shares(move.live or {}), shares(move.wanted)
+    givers = [arn for arn, share in live.items() if after.get(arn, 0) < share]
+    if givers and not any(_units(move, arn) or not _seen(move, arn) for arn in givers):
+        return []
+    takes = [arn for arn in after if arn not in live and not _carries_the_route(move, arn)]
+    return [
+        Refusal(
+            move.route,
+            f"{move.groups[arn].cluster} has no share yet, and {move.probed[arn].said}",
+            f"Once what stands behind it answers, ask from where the load balancer is reached: cutover status "
+            f"{move.groups[arn].cluster} -s {stack}, then run the same again. To go back in an emergency, cutover "
+            "rollback asks nothing",
+        )
+        for arn in takes
+        if arn in move.groups and arn in move.probed and not move.probed[arn].well
+    ]
 
 
 def grounds(move: Move, policy: Policy) -> list[str]:
@@ -131,7 +156,8 @@ def _judge(move: Move, policy: Policy, hold: Hold | None, stack: str) -> list[Re
     if unsure := [*_not_yet(move), *_blind(move)]:
         return unsure
     after = shares(move.wanted)
-    return [_short(move, policy, arn, after[arn]) for arn in _unsafe(move, policy, after)]
+    short = [_short(move, policy, arn, after[arn]) for arn in _unsafe(move, policy, after)]
+    return [*short, *unprobed(move, stack)]
 
 
 def _unsafe(move: Move, policy: Policy, after: Mapping[str, Fraction]) -> list[str]:
@@ -292,7 +318,13 @@ def _ground(move: Move, policy: Policy, arn: str) -> str:
             f". In the week's busiest five minutes ({_number(proven.busiest.rate)} requests/s, {_when(proven.busiest)})"
             f" it would need {need(most, policy, arn, share)}"
         )
-    return f"{said}: {_by(move, policy, arn, share)}{more}"
+    return f"{said}: {_by(move, policy, arn, share)}{more}{_probed(move, arn)}"
+
+
+def _probed(move: Move, arn: str) -> str:
+    """Say who has seen that a group which gets its first share answers the route's probes."""
+    first = arn in move.probed and move.probed[arn].well and arn not in shares(move.live or {})
+    return f"; {move.probed[arn].said}" if first else ""
 
 
 def _by(move: Move, policy: Policy, arn: str, share: Fraction) -> str:

@@ -39,6 +39,17 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Probed:
+    """Whether somebody saw lately that a cluster answers a route's probes; ``said`` is who saw what, as a clause."""
+
+    well: bool
+    said: str
+
+
+UNPROBED = Probed(well=False, said="nobody has asked its probes")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Move:
     """A route's weights by target group ARN, as they are and as they should become.
 
@@ -46,7 +57,7 @@ class Move:
     else's. ``first`` tells that no rule on the whole load balancer serves yet. ``unknown`` are clusters that have a
     weight above 0 and a group that does not exist yet. ``evidence`` is what the last seven days prove, and None where
     they prove nothing, for the reason ``unproven``. ``capacity`` is what the stack file declares in its place: the
-    targets that the whole route needs.
+    targets that the whole route needs. ``probed`` is what is known of its probes, by group; empty where it has none.
     """
 
     route: str
@@ -59,6 +70,7 @@ class Move:
     evidence: Evidence | None = None
     unproven: str = ""
     capacity: int | None = None
+    probed: Mapping[str, Probed] = field(default_factory=dict[str, Probed])
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules import admission, borders, gate, parity, rights, unmoved, way
+from cutover.rules import admission, borders, gate, parity, probes, rights, unmoved, way
 from cutover.rules.check import Check, ignoring
 from cutover.rules.verdict import Unread, Verdict, known, some
 
@@ -74,7 +74,7 @@ def _target_health(facts: Facts) -> Judged:
 
 
 def _answer(answer: Answer) -> Judged:
-    asked = f"GET {answer.asked}"
+    asked = answer.said
     if isinstance(answer.status, Unread):
         if answer.untrusted:
             return Verdict.BAD, f"{asked}: {answer.status}", "Give the load balancer a certificate of that name"
@@ -85,7 +85,7 @@ def _answer(answer: Answer) -> Judged:
         return Verdict.BAD, said, cure
     if answer.status in _NO_TARGET:
         return Verdict.BAD, said, "No target took the request: see target health and Services"
-    if answer.status >= _SERVER_ERROR:
+    if isinstance(answer.status, str) or answer.status >= _SERVER_ERROR:
         return Verdict.WARN, said, "Read the logs of the pods behind it"
     return Verdict.OK, said, ""
 
@@ -254,12 +254,14 @@ CHECKS = (
         title="preview",
         why="A preview rule leads one request to the new cluster before any share does: the whole way from the load "
         "balancer to a pod.",
-        evidence="A GET of the route's health check path with the preview header.",
+        evidence="A GET of the route's health check path with the preview header; of a route with `probes` those are "
+        "asked in its place.",
         cure="404: compare `preview` in the stack file with what is up. 502 to 504: see CUT001 and CUT002.",
         page="https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html",
         judged=_answer,
-        each=lambda facts: [(answer.route, answer) for answer in facts.answers],
+        each=lambda facts: [(answer.route, answer) for answer in facts.answers if answer.probe is None],
     ),
+    probes.CHECK,
     Check(
         code="CUT006",
         title="free addresses",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -414,7 +415,7 @@ def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
         Row("CUT011", "aws CLI", Verdict.OK, "aws-cli/2.30.0"),
         Row("CUT019", "Secrets", worst, "not in v1-36: web/key", "Create it"),
     ]
-    monkeypatch.setattr(surroundings, "read", lambda *_: None)
+    monkeypatch.setattr(surroundings, "read", lambda *_: SimpleNamespace(answers=[]))
     monkeypatch.setattr(preflight, "judge", lambda _: rows)
     answer = _run(NEW)
     assert answer.exit_code == code
@@ -433,7 +434,7 @@ def test_checks_follow_the_same_table_and_a_bad_one_is_the_exit_code(
 @pytest.mark.usefixtures("stack")
 def test_what_a_stack_ignores_is_shown_with_its_reason_and_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     bad = Row("CUT019", "Secrets", Verdict.BAD, "not in v1-36: web/key", "Create it", ignored="Vault injects it")
-    monkeypatch.setattr(surroundings, "read", lambda *_: None)
+    monkeypatch.setattr(surroundings, "read", lambda *_: SimpleNamespace(answers=[]))
     monkeypatch.setattr(preflight, "judge", lambda _: [bad])
     ignored = {"CUT019": "Vault injects it", "CUT014": "another release", "CUT099": "a slip"}
     _file(monkeypatch, {OLD: 90, NEW: 10}, checks={"ignore": ignored})

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import copy
 import json
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address, IPv4Network
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -37,16 +33,14 @@ from cutover.rules.support import Support
 from cutover.rules.verdict import Row, Unread, Verdict
 from cutover.rules.way import Side, Target, Way
 from settings.bindings import CONTROLLERS
-from settings.matching import Query
 from settings.operation import Checks
 from settings.owner import STACK_TAG, Owner
-from tests.cutover.api_server import ApiServer, serving
 from tests.cutover.tagged import reach, tagged
-from tests.rehearsal.emulated import POLL_SECONDS, REGION, running
+from tests.rehearsal.emulated import REGION, running
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 OLD, NEW = "v1-35", "v1-36"
@@ -745,26 +739,6 @@ def test_a_cluster_is_compared_with_the_one_that_serves_most() -> None:
     assert surroundings.peer_of(_account(settings=settings_of("prod")), NEW) == OLD
 
 
-@pytest.mark.parametrize(
-    ("changes", "names", "asked"),
-    [
-        ({}, ("www.example.com",), ("www.example.com", "/healthz")),
-        ({"hosts": ("*.example.com",)}, (), ("preview.example.com", "/healthz")),
-        ({"paths": ("/api/*",)}, (), ("", "/api/")),
-        ({"paths": ("/healthz", "/api/*")}, (), ("", "/healthz")),
-        ({"query": (Query.model_validate({"value": "beta*"}),)}, (), ("", "/healthz?preview=beta")),
-    ],
-)
-def test_the_request_is_one_that_the_route_serves(changes: Any, names: tuple[str, ...], asked: tuple[str, str]) -> None:
-    route = SETTINGS.routes["web"].model_copy(update={"hosts": (), "paths": (), **changes})
-    assert surroundings.asked_of(route, names) == asked
-
-
-def test_the_request_has_the_headers_that_the_route_asks_for() -> None:
-    route = SETTINGS.routes["web"].model_copy(update={"headers": {"X-Beta": ("y*s", "no")}})
-    assert surroundings.headers_of(route) == {"X-Beta": "ys"}
-
-
 class _Stubbed(boto3.Session):
     """An account in which some services answer what they are told, and the others are the emulated ones."""
 
@@ -897,114 +871,6 @@ def test_a_role_trusts_the_cluster_whose_issuer_its_policy_names(
         assert surroundings.Reads(aws, _account(), NEW).trusted(set(roles)) == {roles[0]: True, roles[1]: False}
         for name in ("new", "old"):
             iam.delete_role(RoleName=f"preflight-{name}")
-
-
-@contextmanager
-def _answering(status: int) -> Generator[tuple[int, list[tuple[str, str, str]]]]:
-    """Yield the port of a load balancer, and the host, path and preview header of every request to it."""
-    asked: list[tuple[str, str, str]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.headers["Host"], self.path, self.headers["X-Cutover-Cluster"]))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any, **__: Any) -> None:
-            """Be quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=partial(server.serve_forever, POLL_SECONDS), daemon=True).start()
-    yield server.server_port, asked
-    server.shutdown()
-    server.server_close()
-
-
-def test_one_request_asks_for_the_cluster_by_host_header_and_secret() -> None:
-    settings = settings_of(
-        "prod",
-        {
-            "loadBalancers.public": {"scheme": "internet-facing"},
-            "preview.secret": "opensesame-opensesame",
-            "routes.web.hosts": ["www.example.com"],
-        },
-    )
-    with _answering(200) as (port, asked):
-        names = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": f"127.0.0.1:{port}"}]})] * 2
-        reads = surroundings.Reads(_Stubbed(elbv2=names), _account(settings=settings), NEW)
-        (answer,) = [one for one in reads.answers() if one.route == "web"]
-    assert answer == Answer("web", "http://www.example.com/healthz", 200)
-    assert asked == [("www.example.com", "/healthz", f"{NEW}.opensesame-opensesame")]
-
-
-@pytest.mark.parametrize(("status", "known"), [(302, False), (401, False), (500, True)])
-def test_what_the_login_answers_tells_nothing_of_a_cluster(status: int, known: bool) -> None:
-    pool = "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf"
-    login = {"cognito": {"userPoolArn": pool, "userPoolClientId": "shop", "userPoolDomain": "shop"}}
-    # Over plain HTTP, which no login is on, so that no certificate is needed here.
-    settings = settings_of("prod", {"routes.web.authenticate": login, "preview.secret": "opensesame-opensesame"})
-    plain = settings.own_load_balancers["public"].model_copy(update={"names": ()})
-    settings = settings.model_copy(update={"load_balancers": {**settings.load_balancers, "public": plain}})
-    assert settings.user_pools == (pool,)
-    with _answering(status) as (port, _):
-        names = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": f"127.0.0.1:{port}"}]})] * 2
-        reads = surroundings.Reads(_Stubbed(elbv2=names), _account(settings=settings), NEW)
-        (answer,) = [one for one in reads.answers() if one.route == "web"]
-    if known:
-        assert answer.status == status
-    else:
-        assert isinstance(answer.status, Unread)
-        assert str(answer.status) == f"answered with {status} by the login, not by a cluster"
-        assert answer.status.cure.endswith(f"X-Cutover-Cluster: {NEW}.SECRET")
-
-
-def test_whoever_is_told_to_ask_is_told_where_the_secret_belongs_and_not_the_secret() -> None:
-    for secret, value in ((None, NEW), ("opensesame-opensesame", f"{NEW}.SECRET")):
-        settings = settings_of("dev", {"preview": {"secret": secret} if secret else {}})
-        reads = surroundings.Reads(_Stubbed(), _account(settings=settings), NEW)
-        (answer,) = [one for one in reads.answers() if one.route == "grpc-api"]
-        assert isinstance(answer.status, Unread)
-        assert f"-H 'X-Cutover-Cluster: {value}'" in answer.status.cure
-
-
-def test_no_request_is_sent_that_may_change_data() -> None:
-    for methods, status in ((["DELETE"], "it takes DELETE alone, which may change data"), (["GET"], "")):
-        settings = settings_of("prod", {"routes.orders.methods": methods})
-        reads = surroundings.Reads(_Stubbed(), _account(settings=settings), NEW)
-        (answer,) = [one for one in reads.answers() if one.route == "orders"]
-        assert isinstance(answer.status, Unread)  # there is no load balancer to ask
-        assert (str(answer.status) == status) is bool(status)
-
-
-def test_over_tls_the_certificate_is_asked_for_and_checked_by_the_hosts_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with serving(ApiServer(host="www.example.com"), tmp_path) as balancer:
-        authority = tmp_path / "authority.pem"
-        authority.write_bytes(balancer.authority)
-        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-        names = [
-            ("describe_load_balancers", {"LoadBalancers": [{"DNSName": balancer.url.removeprefix("https://")}]})
-        ] * 2
-        answers = surroundings.Reads(_Stubbed(elbv2=names), _account(), NEW).answers()
-    by_route = {answer.route: answer for answer in answers}
-    assert by_route["web"] == Answer("web", "https://www.example.com/healthz", 404)
-    assert by_route["orders"].untrusted  # which is orders.example.com
-    assert set(balancer.names) == {"www.example.com", "orders.example.com"}
-
-
-def test_a_certificate_that_is_not_the_hosts_is_told_apart_from_silence(tmp_path: Path) -> None:
-    with serving(ApiServer(), tmp_path) as balancer:
-        names = [
-            ("describe_load_balancers", {"LoadBalancers": [{"DNSName": balancer.url.removeprefix("https://")}]})
-        ] * 2
-        answers = surroundings.Reads(_Stubbed(elbv2=names), _account(), NEW).answers()
-    assert [answer.untrusted for answer in answers] == [True, True]
-    silent = [("describe_load_balancers", {"LoadBalancers": [{"DNSName": "127.0.0.1:9"}]})] * 2
-    answers = surroundings.Reads(_Stubbed(elbv2=silent), _account(), NEW).answers()
-    assert [answer.untrusted for answer in answers] == [False, False]
-    assert all(isinstance(answer.status, Unread) for answer in answers)
 
 
 class _Inside:
