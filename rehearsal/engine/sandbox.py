@@ -42,6 +42,7 @@ PLUGINS = {"aws": "pulumi-aws", "eks": "pulumi-eks", "kubernetes": "pulumi-kuber
 
 _KEY = "rehearsal"
 _NOWHERE = "http://127.0.0.1:9"
+_AUTHORITY = "authority.pem"
 _NO_CONFIGURATION = {
     name: (None, None, default, None)
     for name, default in (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull))
@@ -86,6 +87,7 @@ class Sandbox:
         self._stack_file = stack_file
         self._world = world
         self._speed = {SPEED_VARIABLE: str(speed)} if speed else {}
+        self._way = _NOWHERE
         self._clients: dict[tuple[str, str, str], Any] = {}
         self._exit = ExitStack()
 
@@ -113,6 +115,8 @@ class Sandbox:
             if self._world:
                 variables = {**self.environment(), **self._speed, "AWS_REGION": self.region}
                 self._start(undo, "rehearsal.world.process", variables)
+                port = self._start(undo, "rehearsal.world.forward", {}, str(self.folder / _AUTHORITY))
+                self._way = f"http://127.0.0.1:{port}"
             self._exit = undo.pop_all()
         return self
 
@@ -133,8 +137,10 @@ class Sandbox:
             "AWS_SHARED_CREDENTIALS_FILE": nowhere,
             "AWS_EC2_METADATA_DISABLED": "true",
             "KUBECONFIG": nowhere,
-            # Whoever inside would leave the loopback is sent to a port of it on which nobody listens.
-            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), _NOWHERE),
+            # Whoever inside would leave the loopback is sent to a port of it on which nobody listens, or, where load
+            # balancers are, to who knows them alone.
+            **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), self._way),
+            **({"SSL_CERT_FILE": str(self.folder / _AUTHORITY)} if self._world else {}),
             **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.0/8,127.0.0.1,localhost"),
             "PULUMI_HOME": str(self.folder / "pulumi"),
             "PULUMI_BACKEND_URL": (self.folder / "state").as_uri(),

@@ -51,7 +51,7 @@ class Act:
     preview: str = ""
 
 
-def acts(config: Config) -> list[Act]:
+def acts(config: Config, stack: str) -> list[Act]:
     """Return the acts that lead from the oldest to the newest cluster of a stack file."""
     clusters = config["eks-cutover:clusters"]
     old, *_, new = sorted(clusters, key=order_of)
@@ -90,6 +90,7 @@ def acts(config: Config) -> list[Act]:
         refused(0, 1, "an early raise", healthy=0),
         shift(0, f"{new} by the preview header", before=grow((new,), least), preview=new, faults=_nothing),
         refused(0, 100, "everything in a quiet hour", healthy=least),
+        *_behind_a_gateway(config, stack, old, new),
         shift(1, before=grow((new,), most)),
         back(1),
         shift(1, f"{new} at 1 again"),
@@ -125,6 +126,9 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
         for key in by_gitops(config):
             elsewhere.apply(there.sandbox, stack, key)
 
+    def asked(key: str) -> Callable[[Sandbox], None]:
+        return _ask(stack, key) if _probed(config) else lambda _: None
+
     def leave(_: Sandbox) -> None:
         if old in by_gitops(config):
             elsewhere.withdraw(there.sandbox, config, old)
@@ -152,9 +156,15 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
             before=grown,
             preview=new,
         ),
-        Act(title="live", weights={old: 100}, edit=live(on=True), faults=_weighted_rules_alone("create")),
+        Act(
+            title="live",
+            weights={old: 100},
+            edit=live(on=True),
+            faults=_weighted_rules_alone("create"),
+            before=asked(old),
+        ),
         # Of a route that has just begun nobody knows what a target can carry: one was enough, in each, for an hour.
-        shift(1, before=_both(_serves_for_an_hour(old, 1), _serves_for_an_hour(new, 1))),
+        shift(1, before=_both(_serves_for_an_hour(old, 1), _serves_for_an_hour(new, 1), asked(new))),
         shift(0, "back from 1"),
         shift(50),
         shift(100),
@@ -170,6 +180,37 @@ def acts_beside_others(config: Config, there: Brownfield, stack: str) -> list[Ac
         ),
         Act(title="given back", weights=theirs, edit=live(on=False), faults=_weighted_rules_alone("delete")),
     ]
+
+
+def _behind_a_gateway(config: Config, stack: str, old: str, new: str) -> list[Act]:
+    """Return the acts in which a gateway is healthy that knows nothing behind it, and then does: of probes alone."""
+    if not _probed(config):
+        return []
+    shift, least = _shifts(config, old, new), few_pods(config)
+    gateway = shift(
+        1,
+        f"{new} answers 404 for everything, and is healthy",
+        weights={old: 100, new: 0},
+        before=_both(_grow(config, (new,), least, status=404), _ask(stack, new)),
+        refused="is answered with 404 in place of",
+    )
+    mended = shift(
+        0, f"{new} answers", faults=_nothing, before=_both(_grow(config, (new,), least), _ask(stack, new)), preview=new
+    )
+    return [gateway, mended]
+
+
+def _probed(config: Config) -> bool:
+    return any(route.get("probes") for route in stackfile.routes(config).values())
+
+
+def _ask(stack: str, key: str) -> Callable[[Sandbox], None]:
+    """Let somebody look at a cluster, who asks its probes and writes down what they saw."""
+
+    def before(sandbox: Sandbox) -> None:
+        sandbox.cutover("status", key, "-s", stack)
+
+    return before
 
 
 def _shifts(config: Config, old: str, new: str) -> Callable[..., Act]:

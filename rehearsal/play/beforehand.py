@@ -116,6 +116,7 @@ def played(config: Config) -> tuple[Config, list[str]]:
     sizes = [
         f"routes.{name}.{key}" for name, route in found["eks-cutover:routes"].items() for key in _SIZES if key in route
     ]
+    said += [*_asked_from_here(found), *_at_one_port(found)]
     for route in found["eks-cutover:routes"].values():
         for key in _SIZES:
             route.pop(key, None)
@@ -138,6 +139,26 @@ def _among_ourselves(config: Config) -> list[str]:
             one["sourceCidrs"] = ["127.0.0.0/8"]
             said.append(f"{key}.sourceCidrs: the rehearsal's own clients.")
     return said
+
+
+def _asked_from_here(config: Config) -> list[str]:
+    """Leave out the probes that nobody inside a rehearsal can ask, and return it as sentences."""
+    sources = config.get(_PREVIEW, {}).get("sourceCidrs")
+    left = [
+        name
+        for name, route in config["eks-cutover:routes"].items()
+        if (sources or route.get("sourceCidrs") or route.get("protocolVersion") == "GRPC")
+        and route.pop("probes", None) is not None
+    ]
+    why = "the way to the emulated load balancers is a proxy's, which speaks no gRPC and has no address of its own"
+    return [f"{', '.join(f'routes.{name}.probes' for name in left)}: left out, since {why}."] if left else []
+
+
+def _at_one_port(config: Config) -> list[str]:
+    """Have targets checked where they are asked, and return it as sentences."""
+    left = [name for name, one in stackfile.routes(config).items() if one["healthCheck"].pop("port", None) is not None]
+    named = ", ".join(f"routes.{name}.healthCheck.port" for name in left)
+    return [f"{named}: left out, since an emulated pod listens at one port."] if left else []
 
 
 def _opened(value: Any) -> Any:

@@ -85,7 +85,7 @@ class Rehearsal:
                     changed = "what others own is not what it was: load balancer, rules, groups, records or clusters"
                     yield replace(last, title="what stood before", faults=(changed,))
                 return
-            first, *others = (act for act in acts(self._config) if act.title not in but)
+            first, *others = (act for act in acts(self._config, self._name) if act.title not in but)
             yield (outcome := self._play(first, {}))
             if outcome.faults:
                 return

@@ -42,8 +42,9 @@ class Behaviour:
     """How the pods of a cluster's route behave; times in seconds.
 
     A new pod takes ``ready_after`` until it listens; every answer takes ``delay``; ``error_rate`` is the share of
-    requests, 0 to 1, that fail with 500, in gRPC with INTERNAL. With ``health`` "fail" nothing fails but the load
-    balancer's health checks. With ``alive`` false all pods are dead: what they were answering is reset, and nobody
+    requests, 0 to 1, that fail with 500, in gRPC with INTERNAL. ``status`` is what all others are answered with: 404 of
+    a gateway that knows nothing behind it, and is healthy. With ``health`` "fail" nothing fails but the load balancer's
+    health checks. With ``alive`` false all pods are dead: what they were answering is reset, and nobody
     tells the cluster's API, as when a node is lost.
     """
 
@@ -51,6 +52,7 @@ class Behaviour:
     ready_after: float = 0.0
     delay: float = 0.0
     error_rate: float = 0.0
+    status: int = 200
     health: str = "pass"
     alive: bool = True
 
@@ -143,7 +145,9 @@ class Pod:
             return web.Response(status=503 if self.unhealthy else 200, headers=headers)
         if self.behaviour.delay:
             await asyncio.sleep(self.behaviour.delay)
-        return web.Response(status=500 if self.fails() else 200, text=f"{self.cluster}\n", headers=headers)
+        return web.Response(
+            status=500 if self.fails() else self.behaviour.status, text=f"{self.cluster}\n", headers=headers
+        )
 
 
 class _Methods(grpc.GenericRpcHandler):

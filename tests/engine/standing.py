@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from cutover.aws.probe_records import record_name
 from cutover.engine.run import watch
+from cutover.rules.probes import Record, asks
 from rehearsal.cloud.targets import Targets
 from rehearsal.play import stackfile
 from rehearsal.play.brownfield import tags_of
 from rehearsal.world.metrics import NAMESPACE, past
+from settings import parse
 from settings.owner import CLUSTER_TAG, ROUTE_TAG
+from tests.conftest import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -70,6 +75,24 @@ class Standing:
                     targets.set_state(arn, f"i-{index}", 30080, "healthy")
             past_of += past(group["LoadBalancerArns"][0], arn, 4, [0.0], datetime.now(UTC))
         self.sandbox.aws("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=past_of)
+
+    def answered(self, cluster: str) -> None:
+        """Let somebody have seen just now that a cluster answers the probes of all routes."""
+        known = parse(self.config, PROJECT, self.name)
+        for route in [name for name, one in known.routes.items() if one.probes]:
+            record = Record(
+                who="sre@inside",
+                when=datetime.now(UTC).strftime("%Y-%m-%dT%H:%MZ"),
+                asks=asks(known, route),
+                failed="",
+                version="",
+            )
+            self.sandbox.aws("ssm").put_parameter(
+                Name=record_name(known.owner, route, cluster),
+                Value=json.dumps(asdict(record)),
+                Type="String",
+                Overwrite=True,
+            )
 
     def live(self) -> dict[str, dict[str, int]]:
         """Return what AWS has: the weight of every cluster in the weighted rule of every route."""

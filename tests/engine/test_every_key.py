@@ -85,6 +85,8 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
         config["eks-cutover:weights"] = {"v1-35": 90, "v1-36": 10}
 
     assert not every.preview().steps
+    assert "web: v1-36 has no share yet, and nobody has asked its probes" in every.preview(shift).failure
+    every.answered(_NEW)
     run = every.preview(shift)
     assert (run.failure, {step.name for step in run.steps}) == (
         "",

@@ -21,7 +21,7 @@ from rehearsal.world.workloads import WORKLOAD
 from tests.engine.standing import Standing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Collection, Generator
 
     from rehearsal.engine.executable import Engine
     from rehearsal.play.answers import Answer
@@ -75,11 +75,17 @@ class UnderLoad(Standing):
 
 @contextmanager
 def under_load(
-    engine: Engine, *, dead: str = "", asked: bool = True, speed: float | None = None
+    engine: Engine,
+    *,
+    dead: str = "",
+    asked: bool = True,
+    speed: float | None = None,
+    proven: Collection[str] = (OLD, NEW),
 ) -> Generator[UnderLoad]:
     """Bring dev up with all traffic on the old cluster, and let clients ask; the pods of the cluster ``dead`` are.
 
     Where it is not ``asked`` yet, the load is there to be entered. ``speed`` is the sandbox's.
+    ``proven`` are the clusters that have carried all traffic lately.
     """
     with Sandbox(engine, PROGRAM, zones=ZONES, world=True, speed=speed) as sandbox:
         config = stackfile.read(sandbox.project, "dev")
@@ -92,15 +98,17 @@ def under_load(
         for cluster in {OLD, NEW} - {dead}:
             stack.until_healthy(cluster)
         until("the stack answers", lambda: not any(ask(names, one).failed for one in to))
-        _remember(stack)
+        _remember(stack, proven)
         with stack.load if asked else nullcontext():
             yield stack
 
 
-def _remember(stack: UnderLoad) -> None:
-    """Let CloudWatch know that either cluster has carried far more alone: here the gate is asked for other things."""
+def _remember(stack: UnderLoad, proven: Collection[str]) -> None:
+    """Let CloudWatch know that clusters have carried far more alone: here the gate is asked for other things."""
     now, often = datetime.now(UTC), [10 * _RATE] * 3
     for group in stack.groups():
+        if not any(cluster in group["TargetGroupName"] for cluster in proven):
+            continue
         rates = [_RATE] * 4 + often if OLD in group["TargetGroupName"] else [0.0] * 7 + often
         points = past(group["LoadBalancerArns"][0], group["TargetGroupArn"], 2, rates, now)
         stack.sandbox.aws("cloudwatch").put_metric_data(Namespace=NAMESPACE, MetricData=points)

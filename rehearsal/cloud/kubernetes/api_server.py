@@ -239,26 +239,35 @@ def serve(store: Store) -> BaseWSGIServer:
     return server
 
 
-def certificate(host: str) -> tuple[bytes, bytes]:
-    """Return a key, and a certificate of 127.0.0.1 and ``host`` that is its own authority, both as PEM."""
+def certificate(host: str, by: tuple[bytes, bytes] | None = None) -> tuple[bytes, bytes]:
+    """Return a key, and a certificate of 127.0.0.1 and ``host``, both as PEM.
+
+    It is its own authority, unless ``by`` are those of another.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     names = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName(host)]
     now = datetime.now(UTC)
+    signs, issuer = key, name
+    if by:
+        signs = serialization.load_pem_private_key(by[0], None)
+        issuer = x509.load_pem_x509_certificate(by[1]).subject
+    assert isinstance(signs, ec.EllipticCurvePrivateKey)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
-        .issuer_name(name)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(days=365))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         # From here on what Python 3.13 asks of an authority.
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signs.public_key()), critical=False)
         .add_extension(_USAGE, critical=True)
-        .sign(key, hashes.SHA256())
+        .sign(signs, hashes.SHA256())
     )
     private = serialization.PrivateFormat.PKCS8
     return (

@@ -9,7 +9,7 @@ import pytest
 
 from cutover.rules.run import Run, Step
 from rehearsal.play import elsewhere, stackfile
-from rehearsal.play.acts import acts_beside_others
+from rehearsal.play.acts import acts, acts_beside_others
 from rehearsal.play.beforehand import make_zones, played, prepare
 from settings import dialect
 from settings.imports import LISTENER_RULE
@@ -50,6 +50,34 @@ def test_public_and_private_zones_are_made_as_the_file_names_them(config: Config
         ("example.com.", False),
         ("example.com.", True),
     ]
+
+
+def test_probes_that_nobody_inside_could_ask_are_left_out_and_said(config: Config) -> None:
+    routes = config["eks-cutover:routes"]
+    routes["web"]["probes"], routes["grpc-api"]["probes"] = [{"path": "/"}], [{}]
+    found, said = played(config)
+    assert ["probes" in route for route in found["eks-cutover:routes"].values()] == [True, False]
+    assert any(text.startswith("routes.grpc-api.probes: left out") for text in said)
+    config["eks-cutover:preview"] = {"sourceCidrs": ["203.0.113.0/24"]}
+    assert not any("probes" in route for route in played(config)[0]["eks-cutover:routes"].values())
+
+
+def test_targets_are_checked_at_the_one_port_that_a_pod_has(config: Config) -> None:
+    config["eks-cutover:routes"]["web"]["healthCheck"]["port"] = 15021
+    found, said = played(config)
+    assert "port" not in found["eks-cutover:routes"]["web"]["healthCheck"]
+    assert any(text.startswith("routes.web.healthCheck.port: left out") for text in said)
+
+
+def test_acts_with_probes_have_a_gateway_that_answers_404_and_others_have_not(config: Config) -> None:
+    titles = [act.title for act in acts(config, "dev")]
+    config["eks-cutover:routes"]["web"]["probes"] = [{"path": "/"}]
+    probed = acts(config, "dev")
+    assert {act.title for act in probed} - set(titles) == {
+        "v1-36 answers 404 for everything, and is healthy",
+        "v1-36 answers",
+    }
+    assert [act.weights for act in probed if "404" in act.title] == [{"v1-35": 100, "v1-36": 0}]
 
 
 def test_an_environment_of_pulumi_cloud_is_left_out_and_said(tmp_path: Path) -> None:

@@ -188,6 +188,17 @@ def test_failing_health_checks_fail_nothing_else(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+def test_a_gateway_that_knows_nothing_behind_it_is_healthy_and_answers_404(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with clusters(tmp_path, PODS) as there:
+            there.behave("web", status=404)
+            endpoint = there.endpoints(PODS)[0]
+            assert (await get(endpoint, agent="ELB-HealthChecker/2.0"))[0] == 200
+            assert (await get(endpoint))[0] == 404
+
+    asyncio.run(play())
+
+
 def test_an_error_rate_fails_requests(tmp_path: Path) -> None:
     async def play() -> None:
         async with clusters(tmp_path, PODS) as there:
