@@ -72,55 +72,59 @@ class Previews:
     def _asked(self, every: Iterable[tuple[str, Probe | None]]) -> Sequence[Answer]:
         wanted = list(every)
         names = list(dict.fromkeys(name for name, _ in wanted))
-        doors = dict(zip(names, at_once(self._door, names, _AT_ONCE), strict=True))
+        doors = self._doors(names)
         return at_once(lambda one: self._ask(*one, doors[one[0]]), wanted, _AT_ONCE)
 
-    def _door(self, route: str) -> _Door | Unread:
+    def _doors(self, routes: Sequence[str]) -> dict[str, _Door | Unread]:
+        """Return where each route is asked, with what is read of each load balancer once: ELB refills ten a second."""
+        groups = {name: arn for name in routes if (arn := self._account.found.group_of(name, self._key))}
         try:
-            return self._read_door(route)
-        except Unread as why:
-            return why
+            described = self._elb.describe_target_groups(TargetGroupArns=[*groups.values()]) if groups else {}
+            attached = [one for one in described.get("TargetGroups", ()) if one["LoadBalancerArns"]]
+            on: dict[str, str] = {one["TargetGroupArn"]: one["LoadBalancerArns"][0] for one in attached}
+            every = list(dict.fromkeys(on.values()))
+            balancers = dict(zip(every, at_once(self._balancer, every, _AT_ONCE), strict=True))
         except Exception as error:
-            return Unread(told(error))
+            return dict.fromkeys(routes, Unread(told(error)))
+        nowhere = Unread(f"no rule forwards to a target group of it in {self._key}", "Bring the stack up: pulumi up")
+        return {
+            name: self._door(name, groups[name], *balancers[on[groups[name]]]) if groups.get(name) in on else nowhere
+            for name in routes
+        }
 
-    def _read_door(self, route: str) -> _Door:
-        group = self._account.found.group_of(route, self._key)
-        if group is None:
-            raise Unread(f"{route} has no target group for {self._key}", "Bring the stack up: pulumi up")
-        (described,) = self._elb.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
-        if not described["LoadBalancerArns"]:
-            raise Unread(f"no rule forwards to the target group of {route}", "Bring the stack up: pulumi up")
-        balancer = described["LoadBalancerArns"][0]
-        (told_of,) = self._elb.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
+    def _balancer(self, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Return a load balancer and the rules of all its listeners, as ELB describes them."""
+        (described,) = self._elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+        listeners = pages(self._elb, "describe_listeners", "Listeners", LoadBalancerArn=arn)
+        rules = [pages(self._elb, "describe_rules", "Rules", ListenerArn=one["ListenerArn"]) for one in listeners]
+        return described, [rule for listed in rules for rule in listed]
+
+    def _door(
+        self, route: str, group: str, described: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]
+    ) -> _Door | Unread:
+        preview = next((one for one in rules if self._takes(one) and forwarded(one["Actions"]).keys() == {group}), None)
+        if preview is None:
+            return Unread(
+                f"no preview rule there takes {self._settings.preview.header}: {self._shown}, so another cluster would "
+                "answer",
+                "Compare preview in the stack file with what is up: pulumi up",
+            )
         theirs = listener_of(self._settings, self._account.found, route)
         own = self._settings.load_balancers[self._settings.load_balancer_of(route)]
+        sources = (one.get("SourceIpConfig", {}) for one in preview["Conditions"])
         return _Door(
-            dns_name=told_of["DNSName"],
+            dns_name=described["DNSName"],
             port=f":{theirs.port}" if theirs else "",
             https=theirs.protocol == "HTTPS" if theirs else own.https,
-            sources=self._sources(balancer, group),
-            public=told_of.get("Scheme") == "internet-facing",
+            sources=[cidr for one in sources for cidr in one.get("Values", ())],
+            public=described.get("Scheme") == "internet-facing",
         )
 
-    def _sources(self, balancer: str, group: str) -> list[str]:
-        """Return whom the preview rule of a target group lets in; nobody named: everyone."""
-        preview = self._settings.preview
-        for listener in pages(self._elb, "describe_listeners", "Listeners", LoadBalancerArn=balancer):
-            for rule in pages(self._elb, "describe_rules", "Rules", ListenerArn=listener["ListenerArn"]):
-                asks = [one["HttpHeaderConfig"] for one in rule.get("Conditions", ()) if "HttpHeaderConfig" in one]
-                values = {
-                    value
-                    for one in asks
-                    if one["HttpHeaderName"].lower() == preview.header.lower()
-                    for value in one["Values"]
-                }
-                if self._value in values and forwarded(rule["Actions"]).keys() == {group}:
-                    sources = (one.get("SourceIpConfig", {}) for one in rule["Conditions"])
-                    return [cidr for one in sources for cidr in one.get("Values", ())]
-        raise Unread(
-            f"no preview rule there takes {preview.header}: {self._shown}, so another cluster would answer",
-            "Compare preview in the stack file with what is up: pulumi up",
-        )
+    def _takes(self, rule: Mapping[str, Any]) -> bool:
+        """Tell whether a rule asks for the header that is sent."""
+        asks = [one["HttpHeaderConfig"] for one in rule.get("Conditions", ()) if "HttpHeaderConfig" in one]
+        header = self._settings.preview.header.lower()
+        return any(one["HttpHeaderName"].lower() == header and self._value in one["Values"] for one in asks)
 
     @property
     def _value(self) -> str:

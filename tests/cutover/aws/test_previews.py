@@ -40,11 +40,15 @@ class _Elb:
 
     def __init__(self, settings: Settings, place: str, value: str, sources: list[str], scheme: str) -> None:
         self._settings, self._place, self._value, self._sources, self._scheme = settings, place, value, sources, scheme
+        self.asked = 0
 
-    def describe_target_groups(self, **_: Any) -> Any:
-        return {"TargetGroups": [{"LoadBalancerArns": ["balancer"]}]}
+    def describe_target_groups(self, **asked: Any) -> Any:
+        self.asked += 1
+        groups = asked["TargetGroupArns"]
+        return {"TargetGroups": [{"TargetGroupArn": arn, "LoadBalancerArns": ["balancer"]} for arn in groups]}
 
     def describe_load_balancers(self, **_: Any) -> Any:
+        self.asked += 1
         return {"LoadBalancers": [{"DNSName": self._place, "Scheme": self._scheme}]}
 
     def get_paginator(self, call: str) -> _Elb:
@@ -88,6 +92,14 @@ def _asks(
     }
     session = _Session(_Elb(settings, place, value, sources or [], scheme))
     return previews.Previews(session, Account(settings, Found({}, groups, None), {}, {}), NEW)
+
+
+def test_a_load_balancer_is_read_once_for_all_its_routes() -> None:
+    settings = _plain()
+    elb = _Elb(settings, "127.0.0.1:9", NEW, [], "internal")
+    groups = {f"{route}-{NEW}": TargetGroup(f"{route}-{NEW}", route, NEW, checked=True) for route in settings.routes}
+    previews.Previews(_Session(elb), Account(settings, Found({}, groups, None), {}, {}), NEW).answers()
+    assert len(settings.routes) == elb.asked == 2  # its groups, and itself
 
 
 def _plain(**changes: Any) -> Settings:
