@@ -200,7 +200,9 @@ class _Layers:
             NamespacesArgs(meshed=settings.namespaces(), mesh_name=settings.mesh_name(key), deleted_with=cluster.eks),
             inside,
         )
-        controller = self._controller(key, cluster, wanted.controllers.load_balancer, inside)
+        controller = self._controller(
+            key, cluster, wanted.controllers.load_balancer, inside, role_arn=wanted.controllers.load_balancer_role_arn
+        )
         self._bindings(key, cluster, [controller.release], namespaces.made)
         self._mesh(key, cluster, inside, namespaces)
         return cluster
@@ -236,7 +238,13 @@ class _Layers:
         }
 
     def _controller(
-        self, key: str, cluster: Cluster | ExistingCluster, version: str, inside: ResourceOptions
+        self,
+        key: str,
+        cluster: Cluster | ExistingCluster,
+        version: str,
+        inside: ResourceOptions,
+        *,
+        role_arn: str | None = None,
     ) -> LoadBalancerController:
         args = LoadBalancerControllerArgs(
             cluster_name=cluster.eks_name,
@@ -246,6 +254,7 @@ class _Layers:
             own_groups={**self.settings.owner.tags, CLUSTER_TAG: key},
             iam=self.settings.iam,
             mirrors=self.settings.mirrors,
+            role_arn=role_arn,
             deleted_with=cluster.eks,
         )
         return LoadBalancerController(key, args, inside)
@@ -284,7 +293,8 @@ class _Layers:
 
     def _mesh(self, key: str, cluster: Cluster, inside: ResourceOptions, namespaces: Namespaces) -> None:
         settings, discovery = self.settings, self.settings.service_discovery
-        version = settings.own_clusters[key].controllers.app_mesh
+        wanted = settings.own_clusters[key].controllers
+        version = wanted.app_mesh
         if not (discovery and self.shared.discovery and version and settings.virtual_nodes()):
             return
         controller = AppMeshController(
@@ -296,6 +306,7 @@ class _Layers:
                 chart_version=version,
                 iam=settings.iam,
                 mirrors=settings.mirrors,
+                role_arn=wanted.app_mesh_role_arn,
                 deleted_with=cluster.eks,
             ),
             inside,

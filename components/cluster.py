@@ -16,7 +16,7 @@ import pulumi_eks as eks
 import pulumi_kubernetes as k8s
 from pulumi import ResourceOptions, ResourceTransformResult
 
-from components import access
+from components import access, roles
 from components.addons import Addons
 from components.nodes import NodeGroups, NodeGroupsArgs
 from components.transforms import with_part
@@ -151,6 +151,7 @@ class Cluster(pulumi.ComponentResource):
             encryption_config_key_arn=cluster.encryption_key_arn,
             kubernetes_service_ip_address_range=cluster.service_cidr,
             deletion_protection=cluster.deletion_protection,
+            service_role=roles.given(f"{self._name}-role", cluster.cluster_role_arn, ResourceOptions(parent=self)),
             opts=ResourceOptions(
                 parent=self, transforms=[*_opening(cluster.endpoint.public_cidrs), *_roles(self._args.iam)]
             ),
@@ -164,6 +165,7 @@ class Cluster(pulumi.ComponentResource):
             subnet_ids=self._args.private_subnet_ids,
             partition=self._args.partition,
             iam=self._args.iam,
+            role_arn=self._args.cluster.node_role_arn,
             after=after,
         )
 

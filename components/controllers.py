@@ -19,7 +19,7 @@ from components import roles
 from components.tags import own_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from settings.iam import Iam
     from settings.mirrors import Mirrors
@@ -73,7 +73,8 @@ _MESH_ACTIONS = (
 class LoadBalancerControllerArgs:
     """``own_groups`` are the tags that tell this cluster's target groups, in which alone it may register anything.
 
-    ``deleted_with`` is None where the cluster is not the stack's: then it is taken out of it as any other object.
+    ``role_arn`` is that of a role which others made for it. ``deleted_with`` is None where the cluster is not the
+    stack's: then it is taken out of it as any other object.
     """
 
     cluster_name: pulumi.Input[str]
@@ -84,6 +85,7 @@ class LoadBalancerControllerArgs:
     iam: Iam
     mirrors: Mirrors
     deleted_with: pulumi.Resource | None
+    role_arn: str | None = None
 
 
 class LoadBalancerController(pulumi.ComponentResource):
@@ -113,6 +115,7 @@ class LoadBalancerController(pulumi.ComponentResource):
             policy=json.dumps(policy),
             iam=args.iam,
             mirrors=args.mirrors,
+            role_arn=args.role_arn,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -130,6 +133,7 @@ class AppMeshControllerArgs:
     iam: Iam
     mirrors: Mirrors
     deleted_with: pulumi.Resource
+    role_arn: str | None = None
 
 
 class AppMeshController(pulumi.ComponentResource):
@@ -168,6 +172,7 @@ class AppMeshController(pulumi.ComponentResource):
             policy=json.dumps(policy),
             iam=args.iam,
             mirrors=args.mirrors,
+            role_arn=args.role_arn,
             cluster_name=args.cluster_name,
             deleted_with=args.deleted_with,
         )
@@ -222,19 +227,23 @@ def _chart(
     policy: str,
     iam: Iam,
     mirrors: Mirrors,
+    role_arn: str | None,
     cluster_name: pulumi.Input[str],
     deleted_with: pulumi.Resource | None,
 ) -> k8s.helm.v3.Release:
     """Install a chart whose pods are given a role by EKS Pod Identity under a service account of the chart's name."""
     child = ResourceOptions(parent=parent)
-    role = roles.role(name, roles.POD_IDENTITY, iam, child)
-    permissions = aws.iam.RolePolicy(name, role=role.name, policy=policy, opts=child)
+    arn: pulumi.Input[str] = role_arn or ""
+    permissions: Sequence[pulumi.Resource] = ()
+    if role_arn is None:
+        role = roles.role(name, roles.POD_IDENTITY, iam, child)
+        arn, permissions = role.arn, [aws.iam.RolePolicy(name, role=role.name, policy=policy, opts=child)]
     association = aws.eks.PodIdentityAssociation(
         name,
         cluster_name=cluster_name,
         namespace=namespace,
         service_account=chart,
-        role_arn=role.arn,
+        role_arn=arn,
         # So that whoever compares the roles of two clusters knows that this one is the stack's.
         tags=own_tags(),
         opts=child,
@@ -251,5 +260,5 @@ def _chart(
         repository_opts=None if by_address else k8s.helm.v3.RepositoryOptsArgs(repo=charts),
         values=values,
         # Pods that start before the association have no credentials until they are restarted.
-        opts=ResourceOptions(parent=parent, depends_on=[association, permissions], deleted_with=deleted_with),
+        opts=ResourceOptions(parent=parent, depends_on=[association, *permissions], deleted_with=deleted_with),
     )

@@ -32,7 +32,10 @@ _POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2Cont
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupsArgs:
-    """Groups by name. ``counts`` are how many nodes are to be in a group now; ``after`` is what nodes wait for."""
+    """Groups by name. ``counts`` are how many nodes are to be in a group now; ``after`` is what nodes wait for.
+
+    ``role_arn`` is that of a role which others made for them.
+    """
 
     cluster: eks.Cluster
     groups: Mapping[str, Nodes]
@@ -40,6 +43,7 @@ class NodeGroupsArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     partition: str
     iam: Iam
+    role_arn: str | None
     after: Sequence[pulumi.Resource]
 
 
@@ -51,10 +55,12 @@ class NodeGroups:
         role, attachments = self._role()
         self.groups = [self._group(group, nodes, role, attachments) for group, nodes in args.groups.items()]
 
-    def _role(self) -> tuple[aws.iam.Role, Sequence[pulumi.Resource]]:
+    def _role(self) -> tuple[pulumi.Input[str], Sequence[pulumi.Resource]]:
+        if self._args.role_arn:
+            return self._args.role_arn, ()
         name, child = f"{self._name}-nodes", ResourceOptions(parent=self._parent)
         role = roles.role(name, roles.nodes(self._args.partition), self._args.iam, child)
-        return role, [
+        return role.arn, [
             aws.iam.RolePolicyAttachment(
                 f"{name}-{policy}",
                 role=role.name,
@@ -65,13 +71,13 @@ class NodeGroups:
         ]
 
     def _group(
-        self, name: str, nodes: Nodes, role: aws.iam.Role, attachments: Sequence[pulumi.Resource]
+        self, name: str, nodes: Nodes, role: pulumi.Input[str], attachments: Sequence[pulumi.Resource]
     ) -> eks.ManagedNodeGroup:
         unprotected = ResourceOptions(protect=False) if nodes.leaving else ResourceOptions()
         return eks.ManagedNodeGroup(
             resource_name(self._name, name),
             cluster=self._args.cluster,
-            node_role_arn=role.arn,
+            node_role_arn=role,
             subnet_ids=self._args.subnet_ids,
             operating_system=eks.OperatingSystem[nodes.operating_system],
             instance_types=nodes.instance_types,

@@ -1,4 +1,7 @@
-"""The roles that a stack makes: who takes one, and what an organization asks of each. Refuses to own rights."""
+"""The roles that a stack makes, or is given: who takes one, and what an organization asks of each.
+
+Refuses to own rights.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,11 @@ POD_IDENTITY = _trust("pods.eks.amazonaws.com", "sts:AssumeRole", "sts:TagSessio
 def nodes(partition: str) -> str:
     """Return the trust of nodes, which are EC2's, in a partition of AWS."""
     return _trust(f"ec2.{_DOMAINS.get(partition, 'amazonaws.com')}", "sts:AssumeRole")
+
+
+def given(name: str, arn: str | None, opts: ResourceOptions) -> aws.iam.Role | None:
+    """Return a role that others made, as AWS has it, for a component that takes no ARN; None where none is given."""
+    return aws.iam.Role.get(name, arn.rsplit("/", 1)[-1], opts) if arn else None
 
 
 def role(name: str, trust: str, iam: Iam, opts: ResourceOptions) -> aws.iam.Role:

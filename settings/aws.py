@@ -201,6 +201,13 @@ class Aws(Model):
         return next((name for begin, name in _PARTITIONS.items() if self.region.startswith(begin)), "aws")
 
     @property
+    def account(self) -> str | None:
+        """The account in which the stack stands, where the file tells it."""
+        if self.assume_roles:
+            return account_of(self.assume_roles[-1].role_arn)
+        return self.allowed_account_ids[0] if len(self.allowed_account_ids) == 1 else None
+
+    @property
     def login(self) -> tuple[str, ...]:
         """What `aws eks get-token` is given to log in to a cluster as whom the provider makes it."""
         profile = ("--profile", self.profile) if self.profile else ()

@@ -10,6 +10,7 @@ from pydantic import Field
 from settings.addons import Addons
 from settings.aws import RoleArn
 from settings.bindings import CONTROLLERS, BindingApi
+from settings.iam import GivenRoleArn
 from settings.nodes import ONE_GROUP, AnyNodes, Nodes
 from settings.values import (
     DNS_LABEL,
@@ -113,13 +114,24 @@ NODE_PORTS = (30000, 32767)  # the API server's default range
 
 
 class Controllers(Model):
-    """Chart versions of what runs in the cluster."""
+    """Chart versions of what runs in the cluster, and the roles of its pods."""
 
     load_balancer: ChartVersion = Field(description="chart aws-load-balancer-controller")
     app_mesh: ChartVersion | None = Field(
         default=None,
         description="chart appmesh-controller, for mesh.kind appMesh",
         json_schema_extra=edited("in place; without a mesh nothing reads it, which every run says"),
+    )
+    load_balancer_role_arn: GivenRoleArn | None = Field(
+        default=None,
+        description="the role of that controller, where others make roles; it trusts pods.eks.amazonaws.com; left "
+        "out: one that the stack makes",
+        json_schema_extra=edited("in place, for pods that start after it; their Deployment has to be restarted"),
+    )
+    app_mesh_role_arn: GivenRoleArn | None = Field(
+        default=None,
+        description="the role of that controller, likewise",
+        json_schema_extra=edited("in place, for pods that start after it; without a mesh nothing reads it"),
     )
 
 
@@ -170,6 +182,18 @@ class Cluster(Model):
             "another key: EKS takes none, so give it to the next cluster"
         ),
     )
+    cluster_role_arn: GivenRoleArn | None = Field(
+        default=None,
+        description="the role of the control plane, where others make roles; it trusts eks.amazonaws.com, and has "
+        "AmazonEKSClusterPolicy; left out: one that the stack makes",
+        json_schema_extra=edited("replaces the cluster, which is refused while it serves"),
+    )
+    node_role_arn: GivenRoleArn | None = Field(
+        default=None,
+        description="the role of its nodes, where others make roles; it trusts ec2.amazonaws.com, and EKS lets its "
+        "nodes in by itself; left out: one that the stack makes",
+        json_schema_extra=edited("replaces all its nodes, which is refused while it serves"),
+    )
     service_cidr: ServiceCidr | None = Field(
         default=None,
         description="the range of Services; left out: EKS chooses; it cannot be changed later",
@@ -194,6 +218,20 @@ class Cluster(Model):
     def node_groups(self) -> dict[str, Nodes]:
         """Its node groups by name; where the file has one, that is called nodes."""
         return {ONE_GROUP: self.nodes} if isinstance(self.nodes, Nodes) else self.nodes
+
+    @property
+    def given_roles(self) -> dict[str, tuple[str, str]]:
+        """The roles that others made for it, by key: the ARN, and the service that is to take it, without its domain.
+
+        Those of add-ons are the add-ons' own (addons.py).
+        """
+        keys = {
+            "clusterRoleArn": (self.cluster_role_arn, "eks"),
+            "nodeRoleArn": (self.node_role_arn, "ec2"),
+            "controllers.loadBalancerRoleArn": (self.controllers.load_balancer_role_arn, "pods.eks"),
+            "controllers.appMeshRoleArn": (self.controllers.app_mesh_role_arn, "pods.eks"),
+        }
+        return {key: (arn, taker) for key, (arn, taker) in keys.items() if arn}
 
     @property
     def own(self) -> bool:

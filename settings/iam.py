@@ -1,6 +1,6 @@
-"""`iam`: what an organization asks of every role that a stack makes. What each key takes.
+"""`iam`: what an organization asks of every role that a stack makes, and roles that others make in their place.
 
-Refuses to own the roles (components/) and what they may do.
+What each key takes. Refuses to own the roles (components/) and what they may do.
 """
 
 from __future__ import annotations
@@ -18,6 +18,17 @@ PolicyArn = Annotated[
         text(r"arn:aws[a-z-]*:iam::(aws|[0-9]{12}):policy/.+"),
         "this is no ARN of a managed policy. IAM would refuse it. Take one from `aws iam list-policies`, such as "
         "arn:aws:iam::aws:policy/service-role/AmazonEBSCSIDriverPolicy",
+    ),
+]
+
+GivenRoleArn = Annotated[
+    str,
+    rule(
+        "CUT440",
+        text(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/.+"),
+        "this is no ARN of an IAM role, and nothing else can be taken by a cluster, its nodes or its pods. EKS would "
+        "refuse it once the network is up. Write e.g. arn:aws:iam::123456789012:role/eks-nodes, not the ARN of an "
+        "instance profile",
     ),
 ]
 

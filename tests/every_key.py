@@ -39,6 +39,8 @@ COGNITO = {
     "userPoolDomain": "shop",
     "onUnauthenticatedRequest": "deny",
 }
+ROLES = {"clusterRoleArn": "eks", "nodeRoleArn": "nodes", "controllers.loadBalancerRoleArn": "controller"}
+"""Roles that others made for the newer cluster: their names, under /org/, by key."""
 
 BATCH: dict[str, Any] = {
     "instanceTypes": ["m7i.large"],
@@ -59,6 +61,10 @@ def every_key() -> dict[str, Any]:
         cluster["addons"]["aws-ebs-csi-driver"] = copy.deepcopy(EBS)
         cluster["encryptionKeyArn"] = KEY
         cluster["nodes"] = {"nodes": cluster["nodes"], "batch": copy.deepcopy(BATCH)}
+    for key, role in ROLES.items():
+        of, _, name = key.rpartition(".")
+        newer = config["eks-cutover:clusters"]["v1-36"]
+        (newer[of] if of else newer)[name] = f"{ACCOUNT}:role/org/{role}"
     config["eks-cutover:iam"] = {"path": "/eks/", "permissionsBoundary": f"{ACCOUNT}:policy/boundary"}
     config["eks-cutover:mirrors"] = {"charts": f"oci://{REGISTRY}/charts", "images": f"{REGISTRY}/eks"}
     config["eks-cutover:podIdentities"] = {"orders/orders": f"{ACCOUNT}:role/orders"}

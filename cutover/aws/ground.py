@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from cutover.aws import existing_network, log_buckets, places
+from cutover.aws import existing_network, given_roles, log_buckets, places
 from cutover.aws.described import described
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, at_once, client, pages, threads
@@ -51,6 +51,7 @@ def read(settings: Settings) -> Ground:
         "standing": lambda: _read_standing(settings, sessions),
         "given": lambda: existing_network.read(settings, account),
         "account": lambda: _read_account(settings, account),
+        "roles": lambda: given_roles.read(settings, account),
         "buckets": lambda: log_buckets.read(settings, account),
     }
     with threads(len(asks)) as pool:

@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cutover.rules import apart, elsewhere, existing_network, log_buckets, places
+from cutover.rules import apart, elsewhere, existing_network, given_roles, log_buckets, places
 from cutover.rules.places import Place
 from settings.bindings import AUTO_MODE
 from settings.network import NewNetwork
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cutover.rules.apart import Standing
     from cutover.rules.existing_network import Subnet
+    from cutover.rules.given_roles import GivenRole
     from cutover.rules.listener import Listener
     from cutover.rules.log_buckets import LogBucket
     from settings import Settings
@@ -46,7 +47,8 @@ class Ground:
     of Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of
     a VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
     ``standing`` each cluster that was to exist, None where one does not, ``account`` that of the stack, where one may
-    be in another, ``buckets`` those for logs, None for one that does not exist.
+    be in another, ``buckets`` those for logs, ``roles`` those that others made for clusters, by ARN, None
+    for one that does not exist.
     """
 
     hosted: Mapping[tuple[str, str], Sequence[bool]] = field(default_factory=dict[tuple[str, str], "Sequence[bool]"])
@@ -62,6 +64,7 @@ class Ground:
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
     account: str = ""
     buckets: Mapping[str, LogBucket | None] = field(default_factory=dict[str, "LogBucket | None"])
+    roles: Mapping[str, GivenRole | None] = field(default_factory=dict[str, "GivenRole | None"])
 
 
 def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
@@ -71,6 +74,7 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
     found += log_buckets.mistakes(settings, ground.buckets)
+    found += given_roles.mistakes(settings, ground.roles)
     found += [*given, *elsewhere.mistakes(settings, ground.elsewhere)]
     return [*found, *places.mistakes(settings, on_listeners)]
 

@@ -29,6 +29,12 @@ _SEALED = "rehearsal-of-a-secret"  # what stands for a value that only the stack
 _RANGE, _SUBNET, _SUBNET_STEP = "10.0.0.0/16", "10.0.{}.0/20", 16
 _ISSUED_WITHIN_SECONDS = 15.0
 _LOGS = ("accessLogs", "connectionLogs")
+_GIVEN_ROLES = {"clusterRoleArn", "nodeRoleArn", "loadBalancerRoleArn", "appMeshRoleArn"}
+_TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": [f"{one}.amazonaws.com" for one in ("eks", "ec2", "pods.eks")]},
+    "Action": ["sts:AssumeRole", "sts:TagSession"],
+}
 _DELIVERY = {
     "Effect": "Allow",
     "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
@@ -48,6 +54,7 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
     make_zones(sandbox, config)
     _make_certificates(sandbox, config)
     _make_what_load_balancers_use(sandbox, config)
+    _make_roles(sandbox, config)
     _make_network(sandbox, config)
 
     secrets = {path: holder[name] for path, holder, name in _secrets(config)}
@@ -229,6 +236,25 @@ def _make_what_load_balancers_use(sandbox: Sandbox, config: Config) -> None:
             seen = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": name}
             made = waf.create_web_acl(Name=name, Scope="REGIONAL", DefaultAction={"Allow": {}}, VisibilityConfig=seen)
             balancer["webAclArn"] = made["Summary"]["ARN"]
+
+
+def _make_roles(sandbox: Sandbox, config: Config) -> None:
+    """Make the roles that the file gives to clusters, and name them in their place."""
+    iam = sandbox.aws("iam")
+    clusters = config["eks-cutover:clusters"].values()
+    given = [keys for cluster in clusters for keys in (cluster, cluster.get("controllers", {}))]
+    named = {keys[key] for keys in given for key in _GIVEN_ROLES & keys.keys()}
+    made = {arn: _role(iam, arn) for arn in sorted(named)}
+    for keys in given:
+        keys.update({key: made[keys[key]] for key in _GIVEN_ROLES & keys.keys()})
+
+
+def _role(iam: Any, arn: str) -> str:
+    """Make the role of an ARN in this account, for whoever may be given one, and return its ARN."""
+    path, _, name = arn.partition(":role")[2].rpartition("/")
+    trust = {"Version": "2012-10-17", "Statement": [_TRUST]}
+    made = iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(trust))
+    return made["Role"]["Arn"]
 
 
 def _make_network(sandbox: Sandbox, config: Config) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from settings.rules.clusters import cluster_mistakes, key_mistakes, login_mistakes, security_group_mistakes
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
 from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
+from settings.rules.given_roles import given_role_mistakes
 from settings.rules.imports import import_mistakes
 from settings.rules.listeners import listener_mistakes
 from settings.rules.load_balancers import load_balancer_mistakes
@@ -35,6 +36,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         cluster_mistakes,
         addon_mistakes,
         key_mistakes,
+        given_role_mistakes,
         workload_mistakes,
         existing_cluster_mistakes,
         joined_group_mistakes,

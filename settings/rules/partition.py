@@ -54,6 +54,7 @@ def _of_cluster(cluster: Cluster) -> Mapping[str, str | None]:
         f"accessEntries.{name}.principalArn": entry.principal_arn for name, entry in cluster.access_entries.items()
     }
     arns["encryptionKeyArn"] = cluster.encryption_key_arn
+    arns |= {key: arn for key, (arn, _) in cluster.given_roles.items()}
     for name, role in ((name, addon.role) for name, addon in cluster.addons.others.items() if addon.role):
         arns[f"addons.{name}.role.roleArn"] = role.role_arn
         arns |= {f"addons.{name}.role.policyArns[{place}]": arn for place, arn in enumerate(role.policy_arns)}

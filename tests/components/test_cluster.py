@@ -94,6 +94,17 @@ def test_every_addon_is_pinned_and_wins_over_what_it_finds() -> None:
         assert addon.inputs["resolveConflictsOnCreate"] == addon.inputs["resolveConflictsOnUpdate"] == "OVERWRITE"
 
 
+def test_roles_that_others_made_are_taken_and_none_is_made_or_given_rights() -> None:
+    arn = "arn:aws:iam::123456789012:role/org"
+    recorder = _recorded(clusterRoleArn=f"{arn}/eks", nodeRoleArn=f"{arn}/nodes", nodes={"a": _GROUP, "b": _GROUP})
+    assert not recorder.of("Role")
+    assert not recorder.of("RolePolicyAttachment")
+    assert "serviceRole" in _eks(recorder), "or the EKS component would make one"
+    groups = recorder.of("ManagedNodeGroup").values()
+    assert {group.inputs["nodeRoleArn"] for group in groups} == {f"{arn}/nodes"}
+    assert "serviceRole" not in _eks(_recorded())
+
+
 _EBS = {
     "version": "v1.54.0-eksbuild.1",
     "configuration": {"controller": {"replicaCount": 2}},

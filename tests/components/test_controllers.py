@@ -24,7 +24,7 @@ _PUBLIC = Mirrors()
 REGISTRY = "111111111111.dkr.ecr.eu-central-1.amazonaws.com/eks"
 
 
-def _load_balancer_controller(mirrors: Mirrors = _PUBLIC) -> Recorder:
+def _load_balancer_controller(role_arn: str | None = None, mirrors: Mirrors = _PUBLIC) -> Recorder:
     def declare() -> None:
         args = LoadBalancerControllerArgs(
             cluster_name="dev-v1-36",
@@ -34,6 +34,7 @@ def _load_balancer_controller(mirrors: Mirrors = _PUBLIC) -> Recorder:
             iam=Iam(),
             mirrors=mirrors,
             own_groups=OWN,
+            role_arn=role_arn,
             deleted_with=stand_in("cluster"),
         )
         LoadBalancerController("v1-36", args)
@@ -66,6 +67,14 @@ def test_the_load_balancer_controller_changes_targets_of_its_own_clusters_groups
     assert writes["Action"] == ["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"]
     assert writes["Condition"] == {"StringEquals": {f"aws:ResourceTag/{key}": value for key, value in OWN.items()}}
     assert all(":Describe" in action for action in reads["Action"])
+
+
+def test_a_controller_takes_the_role_that_others_made_for_it_and_none_is_made() -> None:
+    recorder = _load_balancer_controller("arn:aws:iam::123456789012:role/org/lbc")
+    assert recorder.of("PodIdentityAssociation")[ALBC].inputs["roleArn"] == "arn:aws:iam::123456789012:role/org/lbc"
+    assert not recorder.of("Role")
+    assert not recorder.of("RolePolicy")
+    assert ALBC in recorder.waits_for(recorder.of("Release")[ALBC])
 
 
 def test_the_load_balancer_controller_binds_and_does_nothing_else() -> None:
@@ -137,7 +146,7 @@ def test_a_mirror_has_charts_and_images_under_the_last_part_of_their_names() -> 
 
 
 def test_a_repository_of_charts_alone_leaves_the_images_to_the_charts() -> None:
-    albc = _load_balancer_controller(Mirrors(charts="https://charts.example.com/eks")).of("Release")[ALBC].inputs
+    albc = _load_balancer_controller(mirrors=Mirrors(charts="https://charts.example.com/eks")).of("Release")[ALBC].inputs
     assert (albc["chart"], albc["repositoryOpts"]) == (
         "aws-load-balancer-controller",
         {"repo": "https://charts.example.com/eks"},

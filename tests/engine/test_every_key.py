@@ -14,7 +14,7 @@ from rehearsal.engine.sandbox import Sandbox
 from rehearsal.play import stackfile
 from tests.engine.policies import denied
 from tests.engine.standing import Standing
-from tests.every_key import BATCH, LOGS, SECRET, every_key
+from tests.every_key import BATCH, LOGS, ROLES, SECRET, every_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -28,8 +28,13 @@ _RULES_OF_BETA = ("beta-weighted", "beta-v1-35-preview", "beta-v1-36-preview")
 
 
 def _made_beforehand(sandbox: Sandbox) -> str:
-    """Make the bucket of the logs and a web ACL, and return the ARN of that."""
-    s3, waf = sandbox.aws("s3"), sandbox.aws("wafv2")
+    """Make the bucket of the logs, the roles that others make, and a web ACL, and return the ARN of that."""
+    s3, waf, iam = sandbox.aws("s3"), sandbox.aws("wafv2"), sandbox.aws("iam")
+    trusted = {"Service": [f"{one}.amazonaws.com" for one in ("eks", "ec2", "pods.eks")]}
+    trust = {"Effect": "Allow", "Principal": trusted, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+    for name in ROLES.values():
+        document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+        iam.create_role(RoleName=name, Path="/org/", AssumeRolePolicyDocument=document)
     s3.create_bucket(Bucket=LOGS, CreateBucketConfiguration={"LocationConstraint": sandbox.region})
     delivery = {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
     write = {"Effect": "Allow", "Principal": delivery, "Action": "s3:PutObject", "Resource": "*"}
@@ -84,11 +89,11 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
     def shift(config: Config) -> None:
         config["eks-cutover:weights"] = {"v1-35": 90, "v1-36": 10}
 
-    assert not every.preview().steps
+    assert not touched(every.preview())
     assert "web: v1-36 has no share yet, and nobody has asked its probes" in every.preview(shift).failure
     every.answered(_NEW)
     run = every.preview(shift)
-    assert (run.failure, {step.name for step in run.steps}) == (
+    assert (run.failure, {step.name for step in touched(run)}) == (
         "",
         {"web-weighted", "orders-weighted", "beta-weighted"},
     )
@@ -155,6 +160,22 @@ def test_an_answer_of_the_load_balancer_goes_and_comes_and_is_no_clusters(every:
 
 def test_how_targets_are_spoken_to_is_refused_to_change_while_they_serve(every: Standing) -> None:
     assert "unable to replace resource" in every.preview(_route("web", protocol="HTTP")).failure
+
+
+def test_roles_that_others_made_stay_theirs_and_no_other_takes_their_place_while_their_cluster_serves(
+    every: Standing,
+) -> None:
+    def others(**keys: str) -> Callable[[Config], None]:
+        return lambda config: config["eks-cutover:clusters"][_OLD].update(keys)
+
+    iam, role = every.sandbox.aws("iam"), "arn:aws:iam::123456789012:role/org"
+    made = [one["RoleName"] for one in iam.list_roles(PathPrefix="/eks/")["Roles"]]
+    assert not [name for name in made if name.startswith((f"{_NEW}-nodes", f"{_NEW}-eksRole", f"{_NEW}-aws-load"))]
+    for name in ROLES.values():
+        assert not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+        assert not iam.list_role_policies(RoleName=name)["PolicyNames"]
+    assert "unable to replace resource" in every.preview(others(clusterRoleArn=f"{role}/eks")).failure
+    assert "unable to replace resource" in every.preview(others(nodeRoleArn=f"{role}/nodes")).failure
 
 
 def test_a_database_lets_every_cluster_in_and_no_more_once_it_is_left_out(every: Standing) -> None:

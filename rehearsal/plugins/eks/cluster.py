@@ -38,6 +38,7 @@ _INPUTS = frozenset(
         "privateSubnetIds",
         "publicAccessCidrs",
         "publicSubnetIds",
+        "serviceRole",
         "skipDefaultNodeGroup",
         "skipDefaultSecurityGroups",
         "subnetIds",
@@ -57,7 +58,8 @@ class Cluster(pulumi.ComponentResource):
         _check(inputs)
         super().__init__("eks:index:Cluster", name, inputs, options)
         child = pulumi.ResourceOptions(parent=self)
-        role = ServiceRole(f"{name}-eksRole", inputs.get("tags"), child)
+        made = None if "serviceRole" in inputs else ServiceRole(f"{name}-eksRole", inputs.get("tags"), child)
+        role = pulumi.Output.from_input(made.role if made else inputs["serviceRole"])
         subnets = inputs.get("subnetIds") or pulumi.Output.all(
             inputs.get("publicSubnetIds") or [], inputs.get("privateSubnetIds") or []
         ).apply(lambda halves: [*halves[0], *halves[1]])
@@ -69,7 +71,7 @@ class Cluster(pulumi.ComponentResource):
         self.cluster = aws.eks.Cluster(
             f"{name}-eksCluster",
             name=inputs.get("name"),
-            role_arn=role.role.arn,
+            role_arn=role.arn,
             bootstrap_self_managed_addons=inputs.get("bootstrapSelfManagedAddons", True),
             vpc_config=without_none(  # pyright: ignore[reportArgumentType]
                 subnet_ids=subnets,
@@ -94,7 +96,7 @@ class Cluster(pulumi.ComponentResource):
             deletion_protection=inputs.get("deletionProtection"),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[role.role, role.attachment],
+                depends_on=[made.role, made.attachment] if made else [],
                 ignore_changes=["accessConfig.bootstrapClusterCreatorAdminPermissions", "bootstrapSelfManagedAddons"],
             ),
         )
@@ -117,7 +119,7 @@ class Cluster(pulumi.ComponentResource):
             self._give_access(f"{name}-{entry}", rules)
         self._core = {
             "cluster": self.cluster,
-            "clusterIamRole": role.role,
+            "clusterIamRole": role,
             "endpoint": self.cluster.endpoint,
             "instanceRoles": [],
             "kubeconfig": self.kubeconfig,

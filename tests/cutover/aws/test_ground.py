@@ -11,9 +11,10 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from cutover.aws import ground, log_buckets
+from cutover.aws import given_roles, ground, log_buckets
 from cutover.aws.ground import is_principal, read
 from cutover.engine import ground as engine_ground
+from cutover.rules.given_roles import GivenRole
 from cutover.rules.ground import Ground, mistakes, warnings
 from cutover.rules.log_buckets import LogBucket
 from cutover.rules.places import Place
@@ -309,3 +310,37 @@ def test_a_bucket_for_logs_is_read_with_its_region_and_its_policy(
     assert old == {"shop-logs": LogBucket("eu-west-1", "{}")}
     assert bare == {"shop-logs": LogBucket(REGION, None), "no-such-bucket-of-ours": None}
     assert found["shop-logs"] == LogBucket(REGION, json.dumps({"Statement": []}))
+
+
+NODES = f"{ME.rpartition(':')[0]}:role/org/nodes"
+GIVEN = {"clusters.v1-36.nodeRoleArn": NODES}
+TRUST = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+
+
+@pytest.mark.parametrize(
+    ("role", "says"),
+    [
+        (None, f"there is no role {NODES}. EKS would refuse it"),
+        (GivenRole(NODES.replace("org/", ""), {"Statement": TRUST}), "whose path is another"),
+        (GivenRole(NODES.replace("123456789012", "210987654321"), {"Statement": TRUST}), "in the account in which"),
+        (GivenRole(NODES, {"Statement": [{**TRUST, "Principal": {"Service": ["eks.amazonaws.com"]}}]}), "does not tru"),
+        (GivenRole(NODES, {"Statement": [{**TRUST, "Effect": "Deny"}, {**TRUST, "Principal": "*"}]}), "does not trust"),
+        (GivenRole(NODES, {"Statement": [{**TRUST, "Principal": {"Service": "ec2.amazonaws.com.cn"}}]}), ""),
+        (GivenRole(NODES, {"Statement": TRUST}), ""),
+    ],
+)
+def test_a_role_that_is_given_and_could_not_be_taken_is_told(role: GivenRole | None, says: str) -> None:
+    found = mistakes(settings_of("prod", GIVEN), Ground(roles={NODES: role}))
+    assert [one.key for one in found] == (["clusters.v1-36.nodeRoleArn"] if says else [])
+    assert all(says in one.text for one in found)
+    assert mistakes(settings_of("prod", GIVEN), Ground()) == []
+
+
+def test_roles_that_are_given_are_read_with_whom_they_trust(cloud: Cloud) -> None:
+    iam, statement = cloud.client("iam"), {"Version": "2012-10-17", "Statement": [TRUST]}
+    made = iam.create_role(RoleName="nodes", Path="/org/", AssumeRolePolicyDocument=json.dumps(statement))
+    there = made["Role"]["Arn"]
+    missing = there.replace("nodes", "missing")
+    changes = {"clusters.v1-36.nodeRoleArn": there, "clusters.v1-36.clusterRoleArn": missing}
+    found = given_roles.read(settings_of("prod", changes), boto3.Session("somebody", "somebody", region_name=REGION))
+    assert found == {there: GivenRole(there, statement), missing: None}
