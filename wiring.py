@@ -176,7 +176,7 @@ class _Layers:
                 login=settings.aws.login,
                 iam=settings.iam,
                 vpc_id=network.vpc_id,
-                private_subnet_ids=network.private_subnet_ids,
+                private_subnets=network.private_subnets,
                 load_balancers=self._access(key),
                 node_counts=node_counts,
             ),

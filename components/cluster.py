@@ -38,7 +38,8 @@ class ClusterArgs:
     """A cluster in a network. ``eks_name`` is its name in EKS, unique in account and region; ``partition`` AWS's.
 
     ``login`` is what `aws eks get-token` needs besides, to be whom the provider of AWS is: EKS knows nobody else yet.
-    ``node_counts`` is how many nodes a group is to have now; the number of one that it does not name is left alone.
+    ``private_subnets`` are by the places that a node group may name. ``node_counts`` is how many nodes a group is to
+    have now; the number of one that it does not name is left alone.
     """
 
     cluster: ClusterSettings
@@ -47,7 +48,7 @@ class ClusterArgs:
     login: Sequence[str]
     iam: Iam
     vpc_id: pulumi.Input[str]
-    private_subnet_ids: Sequence[pulumi.Input[str]]
+    private_subnets: Mapping[str, pulumi.Input[str]]
     load_balancers: Mapping[str, access.LoadBalancerAccess]
     node_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -136,7 +137,7 @@ class Cluster(pulumi.ComponentResource):
             name=self._args.eks_name,
             version=cluster.version,
             vpc_id=self._args.vpc_id,
-            private_subnet_ids=self._args.private_subnet_ids,
+            private_subnet_ids=list(self._args.private_subnets.values()),
             authentication_mode=eks.AuthenticationMode.API,
             skip_default_node_group=True,
             skip_default_security_groups=True,
@@ -162,7 +163,7 @@ class Cluster(pulumi.ComponentResource):
             cluster=self.eks,
             groups=self._args.cluster.node_groups,
             counts=self._args.node_counts,
-            subnet_ids=self._args.private_subnet_ids,
+            subnets=self._args.private_subnets,
             partition=self._args.partition,
             iam=self._args.iam,
             role_arn=self._args.cluster.node_role_arn,

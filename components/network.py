@@ -19,21 +19,29 @@ EVERYWHERE = "0.0.0.0/0"
 
 
 class Network(pulumi.ComponentResource):
-    """A VPC with public and private subnets; for an existing VPC it only hands on the ids."""
+    """A VPC with public and private subnets; for an existing VPC it only hands on the ids.
+
+    ``private_subnets`` has ids by zone, or for an existing VPC by themselves.
+    """
 
     vpc_id: pulumi.Output[str]
     public_subnet_ids: list[pulumi.Output[str]]
-    private_subnet_ids: list[pulumi.Output[str]]
+    private_subnets: dict[str, pulumi.Output[str]]
 
     def __init__(self, name: str, network: NewNetwork | ExistingNetwork, opts: ResourceOptions | None = None) -> None:
         super().__init__("eks-cutover:network:Network", name, None, opts)
         if isinstance(network, ExistingNetwork):
             self.vpc_id = pulumi.Output.from_input(network.vpc_id)
             self.public_subnet_ids = [pulumi.Output.from_input(i) for i in network.public_subnet_ids]
-            self.private_subnet_ids = [pulumi.Output.from_input(i) for i in network.private_subnet_ids]
+            self.private_subnets = {i: pulumi.Output.from_input(i) for i in network.private_subnet_ids}
         else:
             self._make(name, network)
         self.register_outputs({"vpcId": self.vpc_id})
+
+    @property
+    def private_subnet_ids(self) -> list[pulumi.Output[str]]:
+        """The ids of all private subnets."""
+        return list(self.private_subnets.values())
 
     def _make(self, name: str, network: NewNetwork) -> None:
         child = ResourceOptions(parent=self)
@@ -45,7 +53,7 @@ class Network(pulumi.ComponentResource):
             tags={"Name": f"{pulumi.get_stack()}-{name}"},
             opts=child,
         )
-        self.vpc_id, self.public_subnet_ids, self.private_subnet_ids = vpc.id, [], []
+        self.vpc_id, self.public_subnet_ids, self.private_subnets = vpc.id, [], {}
         gateway = aws.ec2.InternetGateway(f"{name}-internet", vpc_id=vpc.id, opts=child)
         public_routes = aws.ec2.RouteTable(f"{name}-public", vpc_id=vpc.id, opts=child)
         public_way_out = aws.ec2.Route(
@@ -77,7 +85,7 @@ class Network(pulumi.ComponentResource):
                 opts=child,
             )
             private_id = self._subnet(f"{name}-{zone.zone}-private", vpc.id, zone.zone, zone.private, private_way_out)
-            self.private_subnet_ids.append(private_id)
+            self.private_subnets[zone.zone] = private_id
 
     def _subnet(
         self, name: str, vpc_id: pulumi.Input[str], zone: str, cidr: str, way_out: aws.ec2.Route

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pulumi import ResourceTransformArgs
 
     from settings.iam import Iam
-    from settings.nodes import Nodes
+    from settings.nodes import Nodes, UpdatePolicy
 
 _POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2ContainerRegistryReadOnly")
 
@@ -34,13 +34,13 @@ _POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC2Cont
 class NodeGroupsArgs:
     """Groups by name. ``counts`` are how many nodes are to be in a group now; ``after`` is what nodes wait for.
 
-    ``role_arn`` is that of a role which others made for them.
+    ``subnets`` are by the places that a group may name. ``role_arn`` is that of a role which others made for them.
     """
 
     cluster: eks.Cluster
     groups: Mapping[str, Nodes]
     counts: Mapping[str, int]
-    subnet_ids: Sequence[pulumi.Input[str]]
+    subnets: Mapping[str, pulumi.Input[str]]
     partition: str
     iam: Iam
     role_arn: str | None
@@ -78,13 +78,14 @@ class NodeGroups:
             resource_name(self._name, name),
             cluster=self._args.cluster,
             node_role_arn=role,
-            subnet_ids=self._args.subnet_ids,
+            subnet_ids=[self._args.subnets[place] for place in nodes.places or self._args.subnets],
             operating_system=eks.OperatingSystem[nodes.operating_system],
             instance_types=nodes.instance_types,
             capacity_type=nodes.capacity_type,
             scaling_config=aws.eks.NodeGroupScalingConfigArgs(
                 min_size=nodes.min_size, desired_size=nodes.desired_size, max_size=nodes.max_size
             ),
+            release_version=nodes.release_version,
             disk_size=nodes.disk_size,
             labels=nodes.labels or None,
             taints=[
@@ -99,7 +100,7 @@ class NodeGroups:
                 ResourceOptions(
                     parent=self._parent,
                     depends_on=[*self._args.after, *attachments],
-                    transforms=[_counting(self._args.counts.get(name))],
+                    transforms=[_counting(self._args.counts.get(name)), _updating(nodes.update_policy)],
                 ),
             ),
         )
@@ -122,3 +123,20 @@ def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTran
         return ResourceTransformResult(args.props, ResourceOptions.merge(args.opts, left))
 
     return counting
+
+
+def _updating(policy: UpdatePolicy | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+    """Return what says how the nodes of the group of the EKS component are rolled, which the component is not asked."""
+
+    def updating(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+        if args.type_ != NODE_GROUP or policy is None:
+            return None
+        asked = {
+            "maxUnavailable": policy.max_unavailable,
+            "maxUnavailablePercentage": policy.max_unavailable_percentage,
+            "updateStrategy": policy.strategy,
+        }
+        known = {key: value for key, value in asked.items() if value is not None}
+        return ResourceTransformResult({**args.props, "updateConfig": known}, args.opts)
+
+    return updating

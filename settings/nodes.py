@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from settings.kinds import WITH, WITHOUT
+from settings.network import SubnetId
 from settings.values import Model, Several, edited, refused, rule, text, whole
 
 if TYPE_CHECKING:
@@ -116,6 +117,27 @@ LabelValue = Annotated[
 ]
 
 
+ReleaseVersion = Annotated[
+    str,
+    rule(
+        "CUT443",
+        text(r"1\.[0-9]{2}\.[0-9]+-([0-9]{8}|[0-9a-f]{8})"),
+        "this is no release of a node image that EKS has. It would refuse the node group once the cluster is up. Write "
+        "e.g. 1.36.0-20260801, as `aws ssm get-parameter` tells it for the image (EKS user guide, AMI versions)",
+    ),
+]
+
+Unavailable = Annotated[
+    int,
+    rule(
+        "CUT448",
+        whole(1, 100),
+        "that many nodes at a time, or percent of them, is 1 to 100. EKS would refuse the node group once the cluster "
+        "is up. Write e.g. 1, without quotes",
+    ),
+]
+
+
 def resource_name(cluster: str, group: str) -> str:
     """Return what a group's resource is called: the only one, and one that is called so, after its cluster alone."""
     return f"{cluster}-{ONE_GROUP}" if group == ONE_GROUP else f"{cluster}-{ONE_GROUP}-{group}"
@@ -128,6 +150,19 @@ class Taint(Model):
     value: LabelValue | None = Field(default=None, description="its value")
     effect: Literal["NO_SCHEDULE", "PREFER_NO_SCHEDULE", "NO_EXECUTE"] = Field(
         description="what it does, as EKS has it"
+    )
+
+
+class UpdatePolicy(Model):
+    """How EKS rolls the nodes of a group: to another release, or another disk."""
+
+    max_unavailable: Unavailable | None = Field(default=None, description="how many nodes may be gone at a time")
+    max_unavailable_percentage: Unavailable | None = Field(
+        default=None, description="how many percent of them, in place of a number"
+    )
+    strategy: Literal["DEFAULT", "MINIMAL"] = Field(
+        default="DEFAULT",
+        description="DEFAULT: a new node comes before an old one goes; MINIMAL: after it, where no more can be had",
     )
 
 
@@ -181,6 +216,34 @@ class Nodes(Model):
         description="what keeps pods off its nodes that do not tolerate it",
         json_schema_extra=edited("in place, of the nodes that are there too; NO_EXECUTE throws pods out"),
     )
+    zones: Several[str] = Field(
+        default=(),
+        description="some of the network's zones, such as the one of its volumes; left out: all; another zone is "
+        "another group: add that beside it",
+        json_schema_extra=edited("replaces the nodes, which is refused while the cluster serves"),
+    )
+    subnet_ids: Several[SubnetId] = Field(
+        default=(),
+        description="some of privateSubnetIds of a network that was made elsewhere, in place of zones; left out: all",
+        json_schema_extra=edited("replaces the nodes, which is refused while the cluster serves"),
+    )
+    release_version: ReleaseVersion | None = Field(
+        default=None,
+        description="the release of its image, such as 1.36.0-20260801; left out: the newest when the group is made",
+        json_schema_extra=edited(
+            "rolls the nodes, as updatePolicy has it; left out later, it changes nothing, and nodes stay as they are"
+        ),
+    )
+    update_policy: UpdatePolicy | None = Field(
+        default=None,
+        description="how its nodes are rolled; left out: one at a time, a new one first",
+        json_schema_extra=edited("in place, for the next time; left out later, it changes nothing"),
+    )
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The zones, or the subnets, of its nodes; none: all of the network."""
+        return self.zones or self.subnet_ids
 
     @property
     def leaving(self) -> bool:

@@ -30,6 +30,7 @@ from pulumi.runtime.mocks import MockMonitor, Mocks
 from rehearsal.cloud import session
 from rehearsal.cloud.api import complete_moto
 from rehearsal.cloud.refused import Refused
+from rehearsal.play.beforehand import make_roles
 from rehearsal.plugins.aws.provider import AwsProvider
 from rehearsal.plugins.plugin import Resource
 from tests.conftest import KUBECONFIG, PROJECT, Recorder, record_program
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 _USED = ("acm", "ec2", "eks", "elbv2", "iam", "route53", "servicediscovery", "sts")
 _WITHOUT_A_LIMIT = frozenset(  # that anything in a stack file could reach: left out, since making them takes long
     {"Eip", "InternetGateway", "NatGateway", "Route", "RouteTable", "RouteTableAssociation", "RolePolicyAttachment"}
+)
+_OF_A_NODE_GROUP = frozenset(
+    {"capacityType", "instanceTypes", "labels", "nodeRoleArn", "releaseVersion", "scalingConfig", "subnetIds", "taints"}
 )
 _ACCOUNTS = count(200_000_000_000)
 _ACCOUNT = [""]
@@ -126,6 +130,7 @@ def _furnished(config: dict[str, Any]) -> dict[str, Any]:
                 )
                 network[key][place] = made["Subnet"]["SubnetId"]
                 third += 1
+    make_roles(_client("iam", region), played)
     balancers = played[f"{PROJECT}:loadBalancers"]
     named = [balancer["zone"] for balancer in balancers.values() if "zone" in balancer]
     named += [zone for balancer in balancers.values() for zone in balancer.get("zones", [])]
@@ -171,6 +176,8 @@ class _EmulatedAws(Mocks):
 
     def _new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs: Any = _whole(args.inputs)
+        if args.resource_id:  # a role that is there
+            return args.resource_id, {"arn": f"arn:aws:iam::{_ACCOUNT[0]}:role/{args.resource_id}"}
         if args.typ == "pulumi:providers:aws":
             self._provider.configure({"region": inputs["region"], "defaultTags": inputs["defaultTags"]})
         elif args.typ == "eks:index:Cluster":
@@ -207,7 +214,10 @@ class _EmulatedAws(Mocks):
 
     def _cluster(self, name: str, inputs: dict[str, Any]) -> dict[str, str]:
         """Make the component's children, and return the reference to the one that the program reads."""
-        _, role = self._make("aws:iam/role:Role", f"{name}-eksRole-role", {"assumeRolePolicy": json.dumps(_TRUST)})
+        role = f"arn:aws:iam::{_ACCOUNT[0]}:role/eks"
+        if "serviceRole" not in inputs:
+            trust = {"assumeRolePolicy": json.dumps(_TRUST)}
+            role = self._make("aws:iam/role:Role", f"{name}-eksRole-role", trust)[1]["arn"]
         network = ("endpointPrivateAccess", "endpointPublicAccess", "publicAccessCidrs")
         same = ("name", "version", "enabledClusterLogTypes", "upgradePolicy", "deletionProtection")
         services = inputs.get("kubernetesServiceIpAddressRange")
@@ -216,7 +226,7 @@ class _EmulatedAws(Mocks):
             f"{name}-eksCluster",
             {
                 **{key: inputs[key] for key in same if key in inputs},
-                "roleArn": role["arn"],
+                "roleArn": role,
                 "vpcConfig": {
                     "subnetIds": inputs["privateSubnetIds"],
                     **{key: inputs[key] for key in network if key in inputs},
@@ -231,8 +241,7 @@ class _EmulatedAws(Mocks):
         return {rpc._special_sig_key: rpc._special_resource_sig, "urn": urn, "id": made}  # pyright: ignore[reportPrivateUsage]
 
     def _node_group(self, name: str, inputs: dict[str, Any]) -> None:
-        same = ("capacityType", "instanceTypes", "labels", "nodeRoleArn", "scalingConfig", "subnetIds", "taints")
-        given = {key: inputs[key] for key in same if key in inputs}
+        given = {key: inputs[key] for key in _OF_A_NODE_GROUP if key in inputs}
         cluster = self._cluster_of(inputs)["name"]
         self._make("aws:eks/nodeGroup:NodeGroup", name, {**given, "clusterName": cluster})
 

@@ -49,6 +49,8 @@ BATCH: dict[str, Any] = {
     "maxSize": 4,
     "capacityType": "SPOT",
     "diskSize": 100,
+    "zones": ["ap-northeast-1c"],
+    "updatePolicy": {"maxUnavailable": 2, "strategy": "MINIMAL"},
     "labels": {"pool": "batch"},
     "taints": [{"key": "batch", "value": "yes", "effect": "NO_SCHEDULE"}],
 }
@@ -60,7 +62,8 @@ def every_key() -> dict[str, Any]:
     for cluster in config["eks-cutover:clusters"].values():
         cluster["addons"]["aws-ebs-csi-driver"] = copy.deepcopy(EBS)
         cluster["encryptionKeyArn"] = KEY
-        cluster["nodes"] = {"nodes": cluster["nodes"], "batch": copy.deepcopy(BATCH)}
+        release = {"releaseVersion": f"{cluster['version']}.0-20260801"}
+        cluster["nodes"] = {"nodes": cluster["nodes"], "batch": {**copy.deepcopy(BATCH), **release}}
     for key, role in ROLES.items():
         of, _, name = key.rpartition(".")
         newer = config["eks-cutover:clusters"]["v1-36"]

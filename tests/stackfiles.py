@@ -211,6 +211,9 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
             draw,
             labels=st.dictionaries(label, st.sampled_from(["v" * 63, "1.b_c"]), max_size=3),
             taints=st.lists(taint, max_size=2, unique_by=lambda one: one["key"]),
+            updatePolicy=st.sampled_from([{"maxUnavailable": 100}, {"maxUnavailablePercentage": 1}]),
+            releaseVersion=st.sampled_from([f"1.{minor}.0-20260801", "1.36.1-943d9a41"]),
+            zones=st.sampled_from([[region + letter] for letter in "abc"]),
             diskSize=st.sampled_from([1, 16384]),
         ),
     }

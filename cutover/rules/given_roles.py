@@ -30,7 +30,7 @@ def mistakes(settings: Settings, roles: Mapping[str, GivenRole | None]) -> Itera
     for key, cluster in settings.own_clusters.items():
         for where, (arn, taker) in cluster.given_roles.items():
             role, at = roles.get(arn), f"clusters.{key}.{where}"
-            if arn in roles and (role is None or role.arn != arn):
+            if arn in roles and (role is None or _whose(role.arn) != _whose(arn)):
                 there = f", but {_elsewhere(arn, role.arn)}" if role else ""
                 yield Mistake(
                     "CUT337",
@@ -54,6 +54,11 @@ _CONSEQUENCES = {
     "ec2": "EKS would refuse the nodes once the cluster is up",
     "pods.eks": "The controller would register no target",
 }
+
+
+def _whose(arn: str) -> str:
+    """Return the account and the name of a role, with its path. The partition is judged without AWS (settings/)."""
+    return arn.split(":", 4)[4]
 
 
 def _elsewhere(arn: str, found: str) -> str:

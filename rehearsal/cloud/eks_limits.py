@@ -62,6 +62,15 @@ def judge_instance_types(types: Sequence[str]) -> None:
         raise _refuse("CreateNodegroup", f"instanceTypes must have at most {_INSTANCE_TYPES} entries")
 
 
+def judge_release(operation: str, image: str | None, kubernetes: str) -> None:
+    """Refuse a release of a node image that is none of a version of Kubernetes.
+
+    :raises AwsError: it is none
+    """
+    if image and release(image) != release(kubernetes):
+        raise _refuse(operation, f"Requested release version {image} is not valid for kubernetes version {kubernetes}.")
+
+
 def compatible(store: Store, addon: str, version: str, kubernetes: str) -> bool:
     """Tell whether EKS has a version of an add-on for a version of Kubernetes.
 

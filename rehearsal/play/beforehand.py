@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.play import elsewhere, stackfile
 from rehearsal.play.foreign_cluster import land
+from settings.aws import account_of
 from settings.values import order_of, version_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def prepare(sandbox: Sandbox, stack: str) -> tuple[Config, list[str]]:
     make_zones(sandbox, config)
     _make_certificates(sandbox, config)
     _make_what_load_balancers_use(sandbox, config)
-    _make_roles(sandbox, config)
+    make_roles(sandbox.aws("iam"), config)
     _make_network(sandbox, config)
 
     secrets = {path: holder[name] for path, holder, name in _secrets(config)}
@@ -238,9 +239,8 @@ def _make_what_load_balancers_use(sandbox: Sandbox, config: Config) -> None:
             balancer["webAclArn"] = made["Summary"]["ARN"]
 
 
-def _make_roles(sandbox: Sandbox, config: Config) -> None:
+def make_roles(iam: Any, config: Config) -> None:
     """Make the roles that the file gives to clusters, and name them in their place."""
-    iam = sandbox.aws("iam")
     clusters = config["eks-cutover:clusters"].values()
     given = [keys for cluster in clusters for keys in (cluster, cluster.get("controllers", {}))]
     named = {keys[key] for keys in given for key in _GIVEN_ROLES & keys.keys()}
@@ -254,7 +254,8 @@ def _role(iam: Any, arn: str) -> str:
     path, _, name = arn.partition(":role")[2].rpartition("/")
     trust = {"Version": "2012-10-17", "Statement": [_TRUST]}
     made = iam.create_role(RoleName=name, Path=f"{path}/", AssumeRolePolicyDocument=json.dumps(trust))
-    return made["Role"]["Arn"]
+    # Not the ARN that is told, since moto knows the partitions of regions and not those of IAM.
+    return arn.replace(account_of(arn), account_of(made["Role"]["Arn"]), 1)
 
 
 def _make_network(sandbox: Sandbox, config: Config) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settings.nodes import Nodes
 from settings.rules.load_balancers import MAX_SECURITY_RULES
 from settings.rules.mistake import Mistake, alike, as_far_as_known
+from settings.rules.nodes import mistakes_of_nodes
 from settings.values import KEY_FORM
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iter
             f"{cluster.addons.kube_proxy} is newer than the cluster's {cluster.version}. EKS has none such for it, "
             f"and would refuse the add-on once the cluster is up. Write one that begins with v{cluster.version}",
         )
-    yield from _mistakes_of_nodes(f"clusters.{key}.nodes", cluster)
+    yield from mistakes_of_nodes(settings, key, cluster)
     principals = {name: entry.principal_arn for name, entry in cluster.access_entries.items()}
     for name, first in alike(principals):
         yield Mistake(
@@ -83,25 +83,6 @@ def _mistakes_of_cluster(settings: Settings, key: str, cluster: Cluster) -> Iter
             f"clusters.{key}.controllers.appMesh",
             "missing while mesh.kind is appMesh. The mesh's objects would find no controller. "
             "Give the chart version of appmesh-controller, or set mesh.kind to none",
-        )
-
-
-@as_far_as_known
-def _mistakes_of_nodes(key: str, cluster: Cluster) -> Iterator[Mistake]:
-    for name, nodes in cluster.node_groups.items():
-        if not nodes.min_size <= nodes.desired_size <= nodes.max_size:
-            yield Mistake(
-                "CUT204",
-                key if isinstance(cluster.nodes, Nodes) else f"{key}.{name}",
-                f"minSize {nodes.min_size}, desiredSize {nodes.desired_size}, maxSize {nodes.max_size} are not in "
-                "order. EKS would refuse the node group once the cluster is up. Order them",
-            )
-    if all(nodes.leaving or nodes.keeps_off for nodes in cluster.node_groups.values()):
-        yield Mistake(
-            "CUT254",
-            key,
-            "no group has a node that takes any pod: each is empty (desiredSize: 0) or tainted. CoreDNS would find no "
-            "place, and the update would wait for it until it gives up. Let one group without taints have a node",
         )
 
 

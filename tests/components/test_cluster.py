@@ -37,7 +37,7 @@ def _recorded(
         login=login,
         iam=iam or Iam(),
         vpc_id="vpc-1",
-        private_subnet_ids=["private-1", "private-2"],
+        private_subnets={"a": "private-1", "c": "private-2"},
         load_balancers={"public": NODE_PORTS} if balancers is None else balancers,
     )
 
@@ -173,6 +173,14 @@ def test_several_node_groups_share_a_role_and_the_one_called_nodes_is_the_only_o
     assert {"v1-36-nodes", "v1-36-nodes-batch"} <= waits
 
 
+def test_a_group_may_stand_in_one_zone_with_a_release_and_a_policy_of_its_own() -> None:
+    more = {"zones": ["c"], "releaseVersion": "1.36.0-20260801", "updatePolicy": {"maxUnavailablePercentage": 33}}
+    groups = _recorded(nodes={"nodes": _GROUP, "disks": {**_GROUP, **more}}).of("ManagedNodeGroup")
+    disks, nodes = groups["v1-36-nodes-disks"].inputs, groups["v1-36-nodes"].inputs
+    assert (disks["subnetIds"], nodes["subnetIds"]) == (["private-2"], ["private-1", "private-2"])
+    assert (disks["releaseVersion"], "releaseVersion" in nodes) == ("1.36.0-20260801", False)
+
+
 def test_of_a_cluster_that_serves_a_group_that_is_to_be_empty_may_leave() -> None:
     empty = {**_GROUP, "desiredSize": 0}
     groups = _recorded(protect=True, nodes={"nodes": _GROUP, "old": empty}).of("ManagedNodeGroup")
@@ -304,7 +312,7 @@ def test_two_clusters_differ_in_their_data_only() -> None:
             login=(),
             iam=Iam(),
             vpc_id="vpc-1",
-            private_subnet_ids=["private-1"],
+            private_subnets={"a": "private-1"},
             load_balancers={"public": NODE_PORTS},
         )
         recorder = record(lambda: Cluster(key, args))

@@ -130,7 +130,7 @@ def test_charts_are_pinned_and_come_from_eks_charts() -> None:
 
 def test_a_mirror_has_charts_and_images_under_the_last_part_of_their_names() -> None:
     mirrors = Mirrors(charts=f"oci://{REGISTRY}", images=REGISTRY)
-    albc = _load_balancer_controller(mirrors).of("Release")[ALBC].inputs
+    albc = _load_balancer_controller(mirrors=mirrors).of("Release")[ALBC].inputs
     mesh = _mesh_controller(mirrors).of("Release")[MESH].inputs
     assert (albc["chart"], albc["name"]) == (f"oci://{REGISTRY}/aws-load-balancer-controller", ALBC[len("v1-36-") :])
     assert "repositoryOpts" not in albc

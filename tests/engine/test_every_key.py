@@ -104,6 +104,11 @@ def test_nothing_changes_by_itself_and_a_shift_beside_all_of_it_is_one_update_a_
     [
         (_nodes(batch={**BATCH, "labels": {"pool": "other"}, "taints": []}), {("update", "v1-36-nodes-batch")}),
         (_nodes(extra=BATCH), {("create", "v1-36-nodes-extra"), ("create", "v1-36-nodes-extra-launchTemplate")}),
+        (
+            _nodes(batch={**BATCH, "releaseVersion": "1.36.1-20260901", "updatePolicy": {"maxUnavailable": 1}}),
+            {("update", "v1-36-nodes-batch")},
+        ),
+        (_nodes(batch={key: value for key, value in BATCH.items() if key != "updatePolicy"}), set()),
         (_route("page", fixedResponse={"code": "404", "body": "Gone"}), {("update", "page-answer")}),
         (_route("old", redirect={"host": "new.example.com"}, priority=5), {("update", "old-answer")}),
         (
@@ -156,6 +161,13 @@ def test_an_answer_of_the_load_balancer_goes_and_comes_and_is_no_clusters(every:
     assert kind(gone) is Kind.RETIRE
     back = every.up()
     assert (back.failure, [(step.op, step.name) for step in touched(back)]) == ("", [("create", "old-answer")])
+
+
+def test_a_group_is_refused_another_zone_while_its_cluster_serves_and_gets_another_beside_it(every: Standing) -> None:
+    zone = {**BATCH, "zones": ["ap-northeast-1a"]}
+    assert "unable to replace resource" in every.preview(_nodes(_OLD, batch=zone)).failure
+    beside = every.preview(_nodes(_OLD, other=zone))
+    assert (beside.failure, {step.op for step in touched(beside)}) == ("", {"create"})
 
 
 def test_how_targets_are_spoken_to_is_refused_to_change_while_they_serve(every: Standing) -> None:

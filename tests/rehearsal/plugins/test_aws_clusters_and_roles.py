@@ -176,6 +176,29 @@ def test_a_node_group_scales_and_labels_in_place(account: Account, network: Netw
         account.update(nodes, **wanted, version="1.36")
 
 
+def test_a_node_group_takes_another_release_and_policy_in_place_and_other_subnets_by_a_replacement(
+    account: Account, network: Network, role: Made
+) -> None:
+    made = cluster(account, network, role)
+    given = node_group_inputs(network, role, made.id)
+    nodes = account.create(NODE_GROUP, "nodes", **given, releaseVersion="1.35.0-20260701")
+    more = {"releaseVersion": "1.35.0-20260801", "updateConfig": {"maxUnavailablePercentage": 33}}
+    assert not any(change.replace for change in account.diff(nodes, **given, **more).changes)
+    nodes = account.update(nodes, **given, **more)
+    assert (nodes.state["releaseVersion"], nodes.state["updateConfig"]["maxUnavailablePercentage"]) == (
+        "1.35.0-20260801",
+        33,
+    )
+    assert account.diff(nodes, **given) == Diff(), "left out, both stay as they are"
+    assert all(change.replace for change in account.diff(nodes, **{**given, "subnetIds": ["subnet-1"]}).changes)
+    with pytest.raises(
+        Refused, match=r"Requested release version 1\.36\.0-1 is not valid for kubernetes version 1\.35"
+    ):
+        account.update(nodes, **given, releaseVersion="1.36.0-1")
+    with pytest.raises(Refused, match="exactly one of"):
+        account.create(NODE_GROUP, "others", **given, updateConfig={"updateStrategy": "MINIMAL"})
+
+
 @pytest.mark.parametrize(
     ("sizes", "says"),
     [

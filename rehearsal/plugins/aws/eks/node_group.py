@@ -23,6 +23,7 @@ from rehearsal.plugins.aws.table import (
     REQUIRED_REPLACES,
     Field,
     Type,
+    between,
     block,
     list_of,
     one_of,
@@ -30,6 +31,8 @@ from rehearsal.plugins.aws.table import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rehearsal.cloud.refused import Props
     from rehearsal.cloud.session import Aws
 
@@ -47,6 +50,7 @@ def _create(aws: Aws, inputs: Props) -> str:
         )
     _judge_sizes("CreateNodegroup", inputs["scalingConfig"])
     eks_limits.judge_instance_types(inputs.get("instanceTypes", ()))
+    eks_limits.judge_release("CreateNodegroup", inputs.get("releaseVersion"), inputs.get("version", own["version"]))
     asked = ("amiType", "capacityType", "diskSize", "instanceTypes", "labels", "launchTemplate", "releaseVersion")
     aws.ask(
         "eks",
@@ -58,6 +62,7 @@ def _create(aws: Aws, inputs: Props) -> str:
         scalingConfig=inputs["scalingConfig"],
         taints=inputs.get("taints", []),
         tags=inputs["tagsAll"],
+        updateConfig=inputs.get("updateConfig", {"maxUnavailable": 1}),
         version=inputs.get("version", own["version"]),
         **{key: inputs[key] for key in asked if key in inputs},
     )
@@ -101,6 +106,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
             "InvalidRequestException",
             f"Nodegroup Kubernetes version {version} is newer than the version of cluster {cluster}, {own['version']}",
         )
+    eks_limits.judge_release("UpdateNodegroupVersion", new.get("releaseVersion"), version)
     # Before all else, as the provider does.
     aws.store.put(NODE_GROUP_TAGS, made, new["tagsAll"])
     if changed & {"scalingConfig", "labels", "taints", "updateConfig"}:
@@ -114,6 +120,7 @@ def _update(aws: Aws, made: str, old: Props, new: Props, changed: frozenset[str]
             clusterName=cluster,
             nodegroupName=name,
             scalingConfig=new["scalingConfig"],
+            updateConfig=new.get("updateConfig", {"maxUnavailable": 1}),
             labels={"addOrUpdateLabels": labels, "removeLabels": gone},
             taints={
                 "addOrUpdateTaints": taints,
@@ -126,6 +133,12 @@ def _delete(aws: Aws, made: str, state: Props) -> None:  # noqa: ARG001
     cluster, name = made.split(":", 1)
     aws.found(GONE, "eks", "delete_nodegroup", clusterName=cluster, nodegroupName=name)
     aws.store.delete(NODE_GROUP_TAGS, made)
+
+
+def _rule(inputs: Props) -> Iterator[str]:
+    policy = inputs.get("updateConfig", {"maxUnavailable": 1})
+    if ("maxUnavailable" in policy) == ("maxUnavailablePercentage" in policy):
+        yield "update_config: exactly one of `max_unavailable`, `max_unavailable_percentage` must be specified"
 
 
 def _judge_sizes(operation: str, scaling: Props) -> None:
@@ -160,7 +173,14 @@ TYPE = Type(
         "subnetIds": set_of(required=True, replaces=ALWAYS),
         "tags": GIVEN,
         "taints": set_of({"effect": REQUIRED, "key": REQUIRED, "value": GIVEN}),
-        "updateConfig": block({"maxUnavailable": GIVEN, "maxUnavailablePercentage": GIVEN}, computed=True),
+        "updateConfig": block(
+            {
+                "maxUnavailable": Field(check=between(1, 100)),
+                "maxUnavailablePercentage": Field(check=between(1, 100)),
+                "updateStrategy": Field(computed=True, check=one_of("DEFAULT", "MINIMAL")),
+            },
+            computed=True,
+        ),
         "version": COMPUTED,
         "arn": OUTPUT,
         "resources": OUTPUT,
@@ -170,6 +190,7 @@ TYPE = Type(
     read=_read,
     update=_update,
     delete=_delete,
+    rule=_rule,
     named="nodeGroupName",
     longest=63,
 )
