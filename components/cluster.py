@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_aws as aws
@@ -53,24 +53,25 @@ class ClusterArgs:
     node_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def _opening(cidrs: Sequence[str]) -> list[_Transform]:
-    """Return what gives the cluster of the EKS component a public endpoint, if any CIDRs may reach it.
+def _network(cidrs: Sequence[str], groups: Sequence[str]) -> list[_Transform]:
+    """Return what gives the cluster of the EKS component a public endpoint, if any CIDRs may reach it, and more groups.
 
-    The component is not told: it would wait five minutes in every update for an API that does not answer.
+    The component is not told of the endpoint: it would wait five minutes in every update for an API that does not
+    answer. Of groups it takes one alone, as a resource.
     """
+    opened = {"endpointPublicAccess": True, "publicAccessCidrs": list(cidrs)} if cidrs else {}
+    more = {**opened, **({"securityGroupIds": list(groups)} if groups else {})}
     # Each transform is asked of each part of the component, and costs a preview two hundredths of a second there.
-    if not cidrs:
+    if not more:
         return []
 
-    def opened(network: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**network, "endpointPublicAccess": True, "publicAccessCidrs": list(cidrs)}
-
-    def opening(args: ResourceTransformArgs) -> ResourceTransformResult | None:
+    def giving(args: ResourceTransformArgs) -> ResourceTransformResult | None:
         if args.type_ != "aws:eks/cluster:Cluster":
             return None
-        return ResourceTransformResult(with_part(args.props, "vpcConfig", opened), args.opts)
+        given = with_part(args.props, "vpcConfig", lambda network: {**network, **more})
+        return ResourceTransformResult(given, args.opts)
 
-    return [opening]
+    return [giving]
 
 
 def _roles(iam: Iam) -> list[_Transform]:
@@ -148,15 +149,33 @@ class Cluster(pulumi.ComponentResource):
             endpoint_private_access=True,
             endpoint_public_access=False,
             upgrade_policy=aws.eks.ClusterUpgradePolicyArgs(support_type=cluster.support_type),
+            cluster_tags=cluster.tags or None,
             enabled_cluster_log_types=cluster.log_types,
             encryption_config_key_arn=cluster.encryption_key_arn,
             kubernetes_service_ip_address_range=cluster.service_cidr,
             deletion_protection=cluster.deletion_protection,
             service_role=roles.given(f"{self._name}-role", cluster.cluster_role_arn, ResourceOptions(parent=self)),
             opts=ResourceOptions(
-                parent=self, transforms=[*_opening(cluster.endpoint.public_cidrs), *_roles(self._args.iam)]
+                parent=self,
+                depends_on=self._logs(),
+                transforms=[
+                    *_network(cluster.endpoint.public_cidrs, cluster.security_group_ids),
+                    *_roles(self._args.iam),
+                ],
             ),
         )
+
+    def _logs(self) -> Sequence[pulumi.Resource]:
+        """Make the log group that EKS would make, with a retention. It outlives the cluster, as what it was asked does.
+
+        Not protected, so that it may be left to itself at any time.
+        """
+        days = self._args.cluster.log_retention_days
+        if days is None:
+            return ()
+        name = f"/aws/eks/{self._args.eks_name}/cluster"
+        kept = ResourceOptions(parent=self, protect=False, retain_on_delete=True)
+        return [aws.cloudwatch.LogGroup(f"{self._name}-logs", name=name, retention_in_days=days, opts=kept)]
 
     def _node_groups_args(self, after: Sequence[pulumi.Resource]) -> NodeGroupsArgs:
         return NodeGroupsArgs(
@@ -167,6 +186,7 @@ class Cluster(pulumi.ComponentResource):
             partition=self._args.partition,
             iam=self._args.iam,
             role_arn=self._args.cluster.node_role_arn,
+            tags=self._args.cluster.tags,
             after=after,
         )
 

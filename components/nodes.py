@@ -44,6 +44,7 @@ class NodeGroupsArgs:
     partition: str
     iam: Iam
     role_arn: str | None
+    tags: Mapping[str, str]
     after: Sequence[pulumi.Resource]
 
 
@@ -94,7 +95,7 @@ class NodeGroups:
             ]
             or None,
             enable_imd_sv2=True,
-            tags={SIZES_TAG: "/".join(map(str, nodes.sizes))},
+            tags={**self._args.tags, SIZES_TAG: "/".join(map(str, nodes.sizes))},
             opts=ResourceOptions.merge(
                 unprotected,
                 ResourceOptions(

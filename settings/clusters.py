@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from settings.addons import Addons
-from settings.aws import RoleArn
+from settings.aws import RoleArn, Tags
 from settings.bindings import CONTROLLERS, BindingApi
 from settings.iam import GivenRoleArn
+from settings.network import SecurityGroupId
 from settings.nodes import ONE_GROUP, AnyNodes, Nodes
 from settings.values import (
     DNS_LABEL,
@@ -62,6 +63,24 @@ KeyArn = Annotated[
         "describe-key`; the ARN of an alias is none",
     ),
 ]
+
+_RETENTIONS = (
+    *(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731),
+    *(1096, 1827, 2192, 2557, 2922, 3288, 3653),
+)
+"""Days, of CloudWatch Logs (API reference, PutRetentionPolicy)."""
+
+RetentionDays = Annotated[
+    int,
+    rule(
+        "CUT450",
+        lambda value: type(value) is int and value in _RETENTIONS,
+        f"CloudWatch keeps logs for {', '.join(map(str, _RETENTIONS[:-1]))} or {_RETENTIONS[-1]} days. It would refuse "
+        "another number, and the cluster waits for its log group. Write one of these, or leave it out",
+    ),
+]
+
+MAX_SECURITY_GROUPS = 5  # beside the one that EKS makes (API reference, VpcConfigRequest)
 
 ClusterName = Annotated[
     str,
@@ -168,6 +187,26 @@ class Cluster(Model):
     access_entries: dict[Name, AccessEntry] = Field(default={}, description="who may use its API")
     log_types: Several[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]] = Field(
         default=("api", "audit", "authenticator"), description="control-plane logs"
+    )
+    log_retention_days: RetentionDays | None = Field(
+        default=None,
+        description="how long CloudWatch keeps them; the log group is then made before the cluster, and stays behind "
+        "when that is retired, until its logs have expired; left out: EKS makes it, and they are kept for good",
+        json_schema_extra=edited(
+            "in place; left out later, the log group is no longer the stack's and stays as it is; given to a cluster "
+            "that stands, it is refused, since its log group is there already"
+        ),
+    )
+    tags: Tags = Field(
+        default={},
+        description="tags of the cluster and its node groups in EKS, beside those of aws:defaultTags, of which one of "
+        "the same key gives way; instances get none of them",
+    )
+    security_group_ids: Several[SecurityGroupId] = Field(
+        default=(),
+        max_length=MAX_SECURITY_GROUPS,
+        description="more security groups of the control plane's network interfaces, beside the one that EKS makes; "
+        "nodes have that one alone",
     )
     support_type: Literal["STANDARD", "EXTENDED"] = Field(
         default="EXTENDED",

@@ -14,6 +14,7 @@ from settings.aws import AssumableRoleArn, ExternalId
 from settings.bindings import AUTO_MODE, CONTROLLERS, BindingApi, level
 from settings.clusters import ChartVersion, Cluster
 from settings.kinds import WITH, WITHOUT, told_by
+from settings.network import SecurityGroupId
 from settings.values import Cidr, Model, Several, edited, rule, text
 
 EksName = Annotated[
@@ -23,16 +24,6 @@ EksName = Annotated[
         text(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"),
         "a cluster's name in EKS is at most 100 letters, digits, hyphens and underscores. EKS would find none. Take "
         "one from `aws eks list-clusters`",
-    ),
-]
-
-SecurityGroupId = Annotated[
-    str,
-    rule(
-        "CUT185",
-        text(r"sg-([0-9a-f]{8}|[0-9a-f]{17})"),
-        "this is no id of a security group. EC2 would find none. Take one from `aws ec2 describe-security-groups`, "
-        "such as sg-0a1b2c3d4e5f67890",
     ),
 ]
 

@@ -46,6 +46,17 @@ SubnetId = Annotated[
 ]
 
 
+SecurityGroupId = Annotated[
+    str,
+    rule(
+        "CUT185",
+        text(r"sg-([0-9a-f]{8}|[0-9a-f]{17})"),
+        "this is no id of a security group. EC2 would find none. Take one from `aws ec2 describe-security-groups`, "
+        "such as sg-0a1b2c3d4e5f67890",
+    ),
+]
+
+
 class NewNetwork(Model):
     """A VPC of the stack's own, with a public and a private subnet in every zone."""
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from settings.existing_clusters import SecurityGroupId
+from settings.network import SecurityGroupId
 from settings.values import DNS_LABEL, Model, Port, Several, edited, rule, text
 
 ServiceAccount = Annotated[

@@ -232,6 +232,8 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
             serviceCidr=st.sampled_from(_SERVICES),
             name=st.sampled_from(["shop", "s" * 63, "9"]),
             deletionProtection=st.booleans(),
+            logRetentionDays=st.sampled_from([1, 3653]),
+            tags=st.dictionaries(_TAGS, _TAGS, max_size=2),
             clusterRoleArn=st.just(f"arn:{partition}:iam::123456789012:role/org/eks"),
             nodeRoleArn=st.sampled_from([f"arn:{partition}:iam::123456789012:role/{name}" for name in ("n", "ci")]),
             encryptionKeyArn=st.just(f"arn:{partition}:kms:{region}:123456789012:key/1"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from cutover.aws import existing_network, given_roles, log_buckets, places
+from cutover.aws import existing_network, given_roles, log_buckets, log_groups, places
 from cutover.aws.described import described
 from cutover.aws.session import Sessions, session
 from cutover.calls import OutsideError, at_once, client, pages, threads
@@ -52,6 +52,7 @@ def read(settings: Settings) -> Ground:
         "given": lambda: existing_network.read(settings, account),
         "account": lambda: _read_account(settings, account),
         "roles": lambda: given_roles.read(settings, account),
+        "log_groups": lambda: log_groups.read(settings, account),
         "buckets": lambda: log_buckets.read(settings, account),
     }
     with threads(len(asks)) as pool:

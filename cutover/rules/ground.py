@@ -10,7 +10,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cutover.rules import apart, elsewhere, existing_network, given_roles, log_buckets, places
+from cutover.rules import apart, elsewhere, existing_network, given_roles, log_buckets, log_groups, places
 from cutover.rules.places import Place
 from settings.bindings import AUTO_MODE
 from settings.network import NewNetwork
@@ -47,8 +47,9 @@ class Ground:
     of Services by cluster, ``places`` what stands on listeners, by load balancer and priority, ``given`` the subnets of
     a VPC that was made elsewhere, by id, ``elsewhere`` the listeners of load balancers that were made elsewhere,
     ``standing`` each cluster that was to exist, None where one does not, ``account`` that of the stack, where one may
-    be in another, ``buckets`` those for logs, ``roles`` those that others made for clusters, by ARN, None
-    for one that does not exist.
+    be in another, ``buckets`` those for logs, ``log_groups`` has by cluster whether a stack made the one
+    of its control plane that is there, ``roles`` are those that others made for clusters, by ARN, None for one that
+    does not exist.
     """
 
     hosted: Mapping[tuple[str, str], Sequence[bool]] = field(default_factory=dict[tuple[str, str], "Sequence[bool]"])
@@ -64,6 +65,7 @@ class Ground:
     elsewhere: Mapping[str, Sequence[Listener]] = field(default_factory=dict[str, "Sequence[Listener]"])
     account: str = ""
     buckets: Mapping[str, LogBucket | None] = field(default_factory=dict[str, "LogBucket | None"])
+    log_groups: Mapping[str, bool] = field(default_factory=dict[str, bool])
     roles: Mapping[str, GivenRole | None] = field(default_factory=dict[str, "GivenRole | None"])
 
 
@@ -74,6 +76,7 @@ def mistakes(settings: Settings, ground: Ground) -> list[Mistake]:
     given = existing_network.mistakes(settings, ground.given)
     on_listeners = {**ground.places, **elsewhere.standing(settings, ground.elsewhere)}
     found += log_buckets.mistakes(settings, ground.buckets)
+    found += log_groups.mistakes(settings, ground.log_groups)
     found += given_roles.mistakes(settings, ground.roles)
     found += [*given, *elsewhere.mistakes(settings, ground.elsewhere)]
     return [*found, *places.mistakes(settings, on_listeners)]

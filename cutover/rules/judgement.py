@@ -33,7 +33,10 @@ _ANSWER = "answer"
 _NOTHING_IN_AWS = ("eks-cutover:", "eks:index:")  # components, whose parts are steps of their own
 _WEIGHT = re.compile(r"actions\[\d+\]\.forward\.targetGroups\[\d+\]\.weight")
 _GROUPS = re.compile(r"actions\[\d+\]\.forward\.targetGroups(\[\d+\](\.(arn|weight))?)?")
-_ACCESS = ("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation")
+_BESIDE_REQUESTS = (  # what of a cluster may go while it serves
+    *("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"),
+    "aws:cloudwatch/logGroup:LogGroup",  # which goes from the state alone
+)
 _TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _CLUSTER = "aws:eks/cluster:Cluster"
 _EXISTING = "eks-cutover:existing_cluster:ExistingCluster"
@@ -314,7 +317,7 @@ class _Judge:
         if step.type == INGRESS_RULE:
             return step.protected  # ports through which nothing goes are not
         kept = _component(step) == "namespaces" and step.op == "delete"  # dropped from the state alone
-        return not kept and step.type not in _ACCESS and not self._empty(step)
+        return not kept and step.type not in _BESIDE_REQUESTS and not self._empty(step)
 
     def _empty(self, step: Step) -> bool:
         """Tell whether a step is of a node group that has, or is to have, no node."""

@@ -39,7 +39,7 @@ _LOADED = (
 )
 # The SDKs load a module of these only when something in it is used.
 _LAZY = {
-    "pulumi_aws": ("acm", "ec2", "eks", "iam", "lb", "route53", "servicediscovery", "vpc"),
+    "pulumi_aws": ("acm", "cloudwatch", "ec2", "eks", "iam", "lb", "route53", "servicediscovery", "sqs", "vpc"),
     "pulumi_kubernetes": ("apiextensions", "core.v1", "helm.v3", "meta.v1"),
 }
 _ASKED = ("acm", "cloudwatch", "ec2", "eks", "elbv2", "iam", "route53", "servicediscovery", "ssm", "sts")

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settings.rules.clusters import cluster_mistakes, key_mistakes, login_mistakes, security_group_mistakes
+from settings.rules.clusters import (
+    cluster_mistakes,
+    key_mistakes,
+    login_mistakes,
+    security_group_mistakes,
+    tag_mistakes,
+)
 from settings.rules.discovery import discovery_mistakes, mesh_mistakes
 from settings.rules.existing_clusters import existing_cluster_mistakes, joined_group_mistakes
 from settings.rules.given_roles import given_role_mistakes
@@ -36,6 +42,7 @@ def mistakes(settings: Settings) -> list[Mistake]:
         cluster_mistakes,
         addon_mistakes,
         key_mistakes,
+        tag_mistakes,
         given_role_mistakes,
         workload_mistakes,
         existing_cluster_mistakes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settings.aws import MAX_TAGS
 from settings.rules.load_balancers import MAX_SECURITY_RULES
 from settings.rules.mistake import Mistake, alike, as_far_as_known
 from settings.rules.nodes import mistakes_of_nodes
@@ -97,6 +98,20 @@ def key_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"clusters.{key}.encryptionKeyArn",
                 f"{arn} is a key of another region than {settings.aws.region}. EKS would refuse the cluster once the "
                 "network is up. Take a key of the cluster's region, or the replica there of one of several regions",
+            )
+
+
+@as_far_as_known
+def tag_mistakes(settings: Settings) -> Iterator[Mistake]:
+    """Yield more tags of a cluster than AWS takes."""
+    everywhere = settings.aws.default_tags.tags if settings.aws.default_tags else {}
+    for key, cluster in settings.own_clusters.items():
+        if cluster.tags and len(both := {**everywhere, **cluster.tags}) > MAX_TAGS:
+            yield Mistake(
+                "CUT449",
+                f"clusters.{key}.tags",
+                f"{len(both)} tags, those of aws:defaultTags counted, and a node group has room for {MAX_TAGS} beside "
+                "those of the program and of Pulumi. EKS would refuse it halfway through the update. Leave some out",
             )
 
 

@@ -173,6 +173,23 @@ def test_several_node_groups_share_a_role_and_the_one_called_nodes_is_the_only_o
     assert {"v1-36-nodes", "v1-36-nodes-batch"} <= waits
 
 
+def test_a_cluster_has_tags_of_its_own_in_eks_and_its_groups_keep_that_of_the_stack() -> None:
+    recorder = _recorded(tags={"team": "data"})
+    assert _eks(recorder)["clusterTags"] == {"team": "data"}
+    group = recorder.of("ManagedNodeGroup")["v1-36-nodes"].inputs
+    assert (group["tags"]["team"], set(group["tags"])) == ("data", {"team", "eks-cutover:sizes"})
+    assert "clusterTags" not in _eks(_recorded())
+
+
+def test_the_log_group_is_made_before_eks_would_make_it_and_outlives_the_cluster() -> None:
+    recorder = _recorded(protect=True, logRetentionDays=90)
+    group = recorder.of("LogGroup")["v1-36-logs"]
+    assert (group.inputs["name"], group.inputs["retentionInDays"]) == ("/aws/eks/prod-v1-36/cluster", 90)
+    assert (group.protect, group.retained) == (False, True)
+    assert "v1-36-logs" in recorder.waits_for(recorder.of("eks:index:Cluster")["v1-36"])
+    assert not _recorded().of("LogGroup")
+
+
 def test_a_group_may_stand_in_one_zone_with_a_release_and_a_policy_of_its_own() -> None:
     more = {"zones": ["c"], "releaseVersion": "1.36.0-20260801", "updatePolicy": {"maxUnavailablePercentage": 33}}
     groups = _recorded(nodes={"nodes": _GROUP, "disks": {**_GROUP, **more}}).of("ManagedNodeGroup")

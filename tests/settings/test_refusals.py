@@ -44,6 +44,16 @@ def many_clusters(*keys: str) -> dict[str, Any]:
     return edited("prod", {"clusters": clusters, "weights": dict.fromkeys(keys, 0) | {keys[0]: 100}})
 
 
+def test_tags_of_a_cluster_and_those_of_everything_are_counted_together() -> None:
+    everywhere = {f"k{number}": "v" for number in range(40)}
+    tags = {f"k{number}": "w" for number in range(36, 45)}
+    changes = {"aws:defaultTags": {"tags": everywhere}, "clusters.v1-36.tags": tags}
+    [told] = lines("dev", edited("dev", changes))
+    assert told.startswith("eks-cutover:clusters.v1-36.tags: 45 tags, those of aws:defaultTags counted")
+    del tags["k44"]
+    settings_of("dev", changes)
+
+
 @pytest.mark.parametrize("refusal", REFUSALS, ids=[refusal["when"] for refusal in REFUSALS])
 def test_a_bad_configuration_is_refused_when(refusal: dict[str, Any]) -> None:
     stack = refusal["stack"]

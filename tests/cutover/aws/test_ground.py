@@ -11,7 +11,7 @@ import pulumi
 import pytest
 from botocore.exceptions import ClientError
 
-from cutover.aws import given_roles, ground, log_buckets
+from cutover.aws import given_roles, ground, log_buckets, log_groups
 from cutover.aws.ground import is_principal, read
 from cutover.engine import ground as engine_ground
 from cutover.rules.given_roles import GivenRole
@@ -344,3 +344,22 @@ def test_roles_that_are_given_are_read_with_whom_they_trust(cloud: Cloud) -> Non
     changes = {"clusters.v1-36.nodeRoleArn": there, "clusters.v1-36.clusterRoleArn": missing}
     found = given_roles.read(settings_of("prod", changes), boto3.Session("somebody", "somebody", region_name=REGION))
     assert found == {there: GivenRole(there, statement), missing: None}
+
+
+KEPT = {"clusters.v1-35.logRetentionDays": 90, "clusters.v1-36.logRetentionDays": 90}
+
+
+def test_a_log_group_that_eks_has_made_already_is_told() -> None:
+    [mistake] = mistakes(settings_of("prod", KEPT), Ground(log_groups={"v1-35": False, "v1-36": True}))
+    assert (mistake.code, mistake.key) == ("CUT339", "clusters.v1-35.logRetentionDays")
+    assert "--log-group-name /aws/eks/prod-v1-35/cluster --retention-in-days 90" in mistake.text
+
+
+def test_log_groups_are_read_with_whose_they_are(cloud: Cloud) -> None:
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName="/aws/eks/prod-v1-35/cluster")
+    logs.create_log_group(logGroupName="/aws/eks/prod-v1-35/cluster-b")
+    account = boto3.Session("somebody", "somebody", region_name=REGION)
+    assert log_groups.read(settings_of("prod", KEPT), account) == {"v1-35": False}
+    logs.create_log_group(logGroupName="/aws/eks/prod-v1-36/cluster", tags={"pulumi:stack": "prod"})
+    assert log_groups.read(settings_of("prod", KEPT), account) == {"v1-35": False, "v1-36": True}

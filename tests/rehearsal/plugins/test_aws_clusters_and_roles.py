@@ -490,3 +490,20 @@ def test_every_property_of_a_type_is_one_that_the_sdk_has() -> None:
         ours = {re.sub("([A-Z0-9]+)", lambda part: f"_{part[1].lower()}", key) for key in kind.shape}
         squeezed = {key.replace("_", "") for key in outputs}
         assert {key for key in ours if key.replace("_", "") not in squeezed} == set(), token
+
+
+def test_a_log_group_keeps_what_is_logged_for_a_time_and_is_refused_a_second_time(account: Account) -> None:
+    kind, name = "aws:cloudwatch/logGroup:LogGroup", "/aws/eks/shop/cluster"
+    made = account.create(kind, "logs", name=name, retentionInDays=90)
+    assert (made.id, made.state["retentionInDays"]) == (name, 90)
+    assert made.state["arn"].endswith(f":log-group:{name}")
+    assert account.diff(made, name=name, retentionInDays=90) == Diff()
+    made = account.update(made, name=name, retentionInDays=30)
+    [group] = account.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    assert group["retentionInDays"] == 30
+    with pytest.raises(Refused, match="ResourceAlreadyExistsException"):
+        account.create(kind, "again", name=name)
+    with pytest.raises(Refused, match="expected retention_in_days to be one of"):
+        account.create(kind, "others", name=f"{name}-b", retentionInDays=100)
+    account.delete(made)
+    assert account.refresh(made) is None
