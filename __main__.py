@@ -46,6 +46,7 @@ pulumi.export(
             "kubeconfig": pulumi.Output.format(
                 "aws eks update-kubeconfig --region {0} --name {1}", settings.aws.region, cluster.eks_name
             ),
+            **cluster.told,
         }
         for key, cluster in clusters.items()
     },

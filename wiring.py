@@ -172,6 +172,7 @@ class _Layers:
             ClusterArgs(
                 cluster=wanted,
                 eks_name=settings.eks_name(key),
+                region=settings.aws.region,
                 partition=settings.aws.partition,
                 login=settings.aws.login,
                 iam=settings.iam,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
@@ -18,6 +18,7 @@ from pulumi import ResourceOptions, ResourceTransformResult
 
 from components import access, roles
 from components.addons import Addons
+from components.karpenter import Karpenter, KarpenterArgs
 from components.nodes import NodeGroups, NodeGroupsArgs
 from components.transforms import with_part
 
@@ -44,6 +45,7 @@ class ClusterArgs:
 
     cluster: ClusterSettings
     eks_name: str
+    region: str
     partition: str
     login: Sequence[str]
     iam: Iam
@@ -93,7 +95,8 @@ class Cluster(pulumi.ComponentResource):
     """An EKS cluster.
 
     ``eks`` is what objects inside the cluster are ``deleted_with``; ``kubernetes`` is the provider for them, and waits
-    until nodes and add-ons work. Protected as a whole while it serves: the caller sets ``protect``.
+    until nodes and add-ons work; ``told`` is what others are told who work in it. Protected as a whole while it serves:
+    the caller sets ``protect``.
     """
 
     eks: eks.Cluster
@@ -102,19 +105,22 @@ class Cluster(pulumi.ComponentResource):
     vpc_id: pulumi.Output[str]
     security_group_id: pulumi.Output[str]
     kubernetes: k8s.Provider
+    told: Mapping[str, Any]
 
     def __init__(self, name: str, args: ClusterArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("eks-cutover:cluster:Cluster", name, None, opts)
         self._name, self._args = name, args
         self.eks = self._control_plane()
         addons = Addons(self, name, self.eks, args.cluster.addons, args.iam)
-        nodes = NodeGroups(self, name, self._node_groups_args(addons.before_nodes())).groups
+        groups = NodeGroups(self, name, self._node_groups_args(addons.before_nodes()))
+        nodes = groups.groups
         on_nodes = addons.on_nodes(nodes)
         # Managed nodes have only the security group that EKS makes for the cluster.
         self.security_group_id = self.eks.eks_cluster.vpc_config.cluster_security_group_id
         access.let_in(self, name, self.security_group_id, args.load_balancers)
         self.eks_name, self.vpc_id = self.eks.eks_cluster.name, pulumi.Output.from_input(args.vpc_id)
         self.version = self.eks.eks_cluster.version
+        self.told = self._karpenter(groups.role_arn)
         for entry, granted in args.cluster.access_entries.items():
             self._grant_access(entry, granted)
         self.kubernetes = access.kubernetes(
@@ -164,6 +170,30 @@ class Cluster(pulumi.ComponentResource):
                 ],
             ),
         )
+
+    def _karpenter(self, node_role_arn: pulumi.Output[str]) -> Mapping[str, Any]:
+        wanted = self._args.cluster.karpenter
+        if wanted is None:
+            return {}
+        args = KarpenterArgs(
+            karpenter=wanted,
+            cluster_name=self.eks_name,
+            eks_name=self._args.eks_name,
+            region=self._args.region,
+            partition=self._args.partition,
+            node_role_arn=node_role_arn,
+            iam=self._args.iam,
+        )
+        made = Karpenter(self._name, args, ResourceOptions(parent=self))
+        return {
+            "karpenter": {
+                "interruptionQueue": made.queue,
+                "instanceProfile": made.instance_profile,
+                "serviceAccount": wanted.account,
+                "securityGroupId": self.security_group_id,
+                "subnetIds": list(self._args.private_subnets.values()),
+            }
+        }
 
     def _logs(self) -> Sequence[pulumi.Resource]:
         """Make the log group that EKS would make, with a retention. It outlives the cluster, as what it was asked does.

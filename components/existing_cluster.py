@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi_aws as aws
@@ -50,12 +50,13 @@ class ExistingCluster(pulumi.ComponentResource):
     version: pulumi.Output[str]
     vpc_id: pulumi.Output[str]
     kubernetes: k8s.Provider | None
+    told: Mapping[str, Any]
 
     def __init__(self, name: str, args: ExistingClusterArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("eks-cutover:existing_cluster:ExistingCluster", name, None, opts)
         wanted = args.cluster
         found = aws.eks.get_cluster_output(name=wanted.existing.name, opts=InvokeOptions(provider=args.cloud))
-        self.eks, self.eks_name, self.version = None, found.name, found.version
+        self.eks, self.eks_name, self.version, self.told = None, found.name, found.version, {}
         self.vpc_id = found.vpc_config.vpc_id
         if wanted.security_group_rules == "manage":
             given = wanted.existing.target_security_group_ids

@@ -54,6 +54,7 @@ class NodeGroups:
     def __init__(self, parent: pulumi.Resource, name: str, args: NodeGroupsArgs) -> None:
         self._parent, self._name, self._args = parent, name, args
         role, attachments = self._role()
+        self.role_arn = pulumi.Output.from_input(role)
         self.groups = [self._group(group, nodes, role, attachments) for group, nodes in args.groups.items()]
 
     def _role(self) -> tuple[pulumi.Input[str], Sequence[pulumi.Resource]]:

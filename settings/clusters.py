@@ -11,6 +11,7 @@ from settings.addons import Addons
 from settings.aws import RoleArn, Tags
 from settings.bindings import CONTROLLERS, BindingApi
 from settings.iam import GivenRoleArn
+from settings.karpenter import Karpenter
 from settings.network import SecurityGroupId
 from settings.nodes import ONE_GROUP, AnyNodes, Nodes
 from settings.values import (
@@ -183,6 +184,13 @@ class Cluster(Model):
     nodes: AnyNodes = Field(description="its nodes: one group, or groups by name ({NAME: {...}})")
     addons: Addons = Field(description="its add-ons")
     controllers: Controllers = Field(description="its controllers")
+    karpenter: Karpenter | None = Field(
+        default=None,
+        description="what Karpenter needs of AWS ({}); left out: nothing",
+        json_schema_extra=edited(
+            "given: in place; left out again: taken from Karpenter, which is refused while the cluster serves"
+        ),
+    )
     endpoint: Endpoint = Field(default=Endpoint(), description="its API endpoint")
     access_entries: dict[Name, AccessEntry] = Field(default={}, description="who may use its API")
     log_types: Several[Literal["api", "audit", "authenticator", "controllerManager", "scheduler"]] = Field(
@@ -267,6 +275,7 @@ class Cluster(Model):
         keys = {
             "clusterRoleArn": (self.cluster_role_arn, "eks"),
             "nodeRoleArn": (self.node_role_arn, "ec2"),
+            "karpenter.roleArn": (self.karpenter.role_arn if self.karpenter else None, "pods.eks"),
             "controllers.loadBalancerRoleArn": (self.controllers.load_balancer_role_arn, "pods.eks"),
             "controllers.appMeshRoleArn": (self.controllers.app_mesh_role_arn, "pods.eks"),
         }

@@ -62,6 +62,7 @@ def every_key() -> dict[str, Any]:
     for cluster in config["eks-cutover:clusters"].values():
         cluster["addons"]["aws-ebs-csi-driver"] = copy.deepcopy(EBS)
         cluster["encryptionKeyArn"] = KEY
+        cluster["karpenter"] = {}
         cluster |= {"logRetentionDays": 90, "tags": {"team": "shop"}}
         release = {"releaseVersion": f"{cluster['version']}.0-20260801"}
         cluster["nodes"] = {"nodes": cluster["nodes"], "batch": {**copy.deepcopy(BATCH), **release}}

@@ -232,6 +232,7 @@ def _clusters(draw: DrawFn, key: str, region: str) -> dict[str, Any]:
             serviceCidr=st.sampled_from(_SERVICES),
             name=st.sampled_from(["shop", "s" * 63, "9"]),
             deletionProtection=st.booleans(),
+            karpenter=st.sampled_from([{}, {"namespace": "k" * 63, "serviceAccount": "a.b"}]),
             logRetentionDays=st.sampled_from([1, 3653]),
             tags=st.dictionaries(_TAGS, _TAGS, max_size=2),
             clusterRoleArn=st.just(f"arn:{partition}:iam::123456789012:role/org/eks"),

@@ -52,7 +52,7 @@ _ACTIONS = {"eks": "sts:AssumeRole", "ec2": "sts:AssumeRole", "pods.eks": "sts:A
 _CONSEQUENCES = {
     "eks": "EKS would refuse the cluster once the network is up",
     "ec2": "EKS would refuse the nodes once the cluster is up",
-    "pods.eks": "The controller would register no target",
+    "pods.eks": "The controller would be denied every call, and do nothing",
 }
 
 

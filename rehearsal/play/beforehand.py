@@ -30,7 +30,7 @@ _SEALED = "rehearsal-of-a-secret"  # what stands for a value that only the stack
 _RANGE, _SUBNET, _SUBNET_STEP = "10.0.0.0/16", "10.0.{}.0/20", 16
 _ISSUED_WITHIN_SECONDS = 15.0
 _LOGS = ("accessLogs", "connectionLogs")
-_GIVEN_ROLES = {"clusterRoleArn", "nodeRoleArn", "loadBalancerRoleArn", "appMeshRoleArn"}
+_GIVEN_ROLES = {"clusterRoleArn", "nodeRoleArn", "loadBalancerRoleArn", "appMeshRoleArn", "roleArn"}
 _TRUST = {
     "Effect": "Allow",
     "Principal": {"Service": [f"{one}.amazonaws.com" for one in ("eks", "ec2", "pods.eks")]},
@@ -241,8 +241,9 @@ def _make_what_load_balancers_use(sandbox: Sandbox, config: Config) -> None:
 
 def make_roles(iam: Any, config: Config) -> None:
     """Make the roles that the file gives to clusters, and name them in their place."""
-    clusters = config["eks-cutover:clusters"].values()
-    given = [keys for cluster in clusters for keys in (cluster, cluster.get("controllers", {}))]
+    given: list[dict[str, Any]] = []
+    for cluster in config["eks-cutover:clusters"].values():
+        given += [cluster, cluster.get("controllers", {}), cluster.get("karpenter", {})]
     named = {keys[key] for keys in given for key in _GIVEN_ROLES & keys.keys()}
     made = {arn: _role(iam, arn) for arn in sorted(named)}
     for keys in given:

@@ -43,9 +43,11 @@ def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
     """Yield roles of add-ons that are two, or none, and ServiceAccounts that two would give one."""
     for key, cluster in settings.own_clusters.items():
         accounts = {name: _account(addon.role) for name, addon in cluster.addons.others.items() if addon.role}
+        karpenter = cluster.karpenter.account if cluster.karpenter else None
         twice = {
             **dict(alike(accounts)),
             **{name: "the stack" for name, one in accounts.items() if one in _CONTROLLERS},
+            **{name: f"clusters.{key}.karpenter" for name, one in accounts.items() if one == karpenter},
         }
         for name, first in twice.items():
             yield Mistake(
@@ -53,6 +55,13 @@ def addon_mistakes(settings: Settings) -> Iterator[Mistake]:
                 f"clusters.{key}.addons.{name}.role",
                 f"{accounts[name]} has a role already, which {first} gives it. EKS has one role for a ServiceAccount, "
                 "and would refuse the second once the cluster is up. Name the ServiceAccount of its own pods",
+            )
+        if karpenter in _CONTROLLERS:
+            yield Mistake(
+                "CUT451",
+                f"clusters.{key}.karpenter",
+                f"{karpenter} is the ServiceAccount of a controller of the stack's own. EKS has one role for a "
+                "ServiceAccount, and would refuse the second once the cluster is up. Name that of Karpenter's own pods",
             )
         for name, addon in cluster.addons.others.items():
             if addon.role and bool(addon.role.role_arn) is bool(addon.role.policy_arns):
@@ -76,5 +85,10 @@ def _taken(settings: Settings) -> Mapping[str, str]:
         for key, cluster in settings.own_clusters.items()
         for name, addon in cluster.addons.others.items()
         if addon.role
+    }
+    addons |= {
+        cluster.karpenter.account: f"clusters.{key}.karpenter"
+        for key, cluster in settings.own_clusters.items()
+        if cluster.karpenter
     }
     return {**addons, **dict.fromkeys(_CONTROLLERS, "the stack")}

@@ -33,6 +33,7 @@ def _recorded(
     args = ClusterArgs(
         cluster=ClusterSettings.model_validate_json(json.dumps(wanted)),
         eks_name="prod-v1-36",
+        region="ap-northeast-1",
         partition=partition,
         login=login,
         iam=iam or Iam(),
@@ -190,6 +191,39 @@ def test_the_log_group_is_made_before_eks_would_make_it_and_outlives_the_cluster
     assert not _recorded().of("LogGroup")
 
 
+def test_what_karpenter_needs_of_aws_is_there_and_its_rights_end_at_the_cluster() -> None:
+    recorder = _recorded(karpenter={}, protect=True)
+    name = "v1-36-karpenter"
+    association = recorder.of("PodIdentityAssociation")[name].inputs
+    assert (association["namespace"], association["serviceAccount"]) == ("kube-system", "karpenter")
+    assert recorder.of("InstanceProfile")[name].inputs["role"] == "arn:v1-36-nodes"
+    statements = json.loads(recorder.of("RolePolicy")[name].inputs["policy"])["Statement"]
+    changes = [one for one in statements if any(not _reads(action) for action in one["Action"])]
+    free = [one for one in changes if "Condition" not in one and "*" in "".join(one["Resource"])]
+    assert [one["Action"] for one in free] == [["ec2:CreateFleet", "ec2:RunInstances"]], "what is used, and not made"
+    assert "owned" in json.dumps([one for one in statements if "ec2:TerminateInstances" in one["Action"]])
+    assert "kubernetes.io/cluster/prod-v1-36" in json.dumps(statements)
+    assert len(json.dumps(statements, separators=(",", ":"))) < 10_240
+    pattern = json.loads(recorder.of("EventRule")[name].inputs["eventPattern"])
+    assert "EC2 Spot Instance Interruption Warning" in pattern["detail-type"]
+    assert name in recorder.of("QueuePolicy")
+    assert {name} <= recorder.waits_for(recorder.of("EventTarget")[name])
+    assert not _recorded().of("Queue")
+
+
+def _reads(action: str) -> bool:
+    return action.split(":")[1].startswith(("Describe", "Get", "List"))
+
+
+def test_karpenter_takes_roles_that_others_made() -> None:
+    arn = "arn:aws:iam::123456789012:role/org"
+    recorder = _recorded(karpenter={"roleArn": f"{arn}/karpenter", "namespace": "k"}, nodeRoleArn=f"{arn}/nodes")
+    association = recorder.of("PodIdentityAssociation")["v1-36-karpenter"].inputs
+    assert (association["roleArn"], association["namespace"]) == (f"{arn}/karpenter", "k")
+    assert recorder.of("InstanceProfile")["v1-36-karpenter"].inputs["role"] == "nodes"
+    assert not recorder.of("Role")
+
+
 def test_a_group_may_stand_in_one_zone_with_a_release_and_a_policy_of_its_own() -> None:
     more = {"zones": ["c"], "releaseVersion": "1.36.0-20260801", "updatePolicy": {"maxUnavailablePercentage": 33}}
     groups = _recorded(nodes={"nodes": _GROUP, "disks": {**_GROUP, **more}}).of("ManagedNodeGroup")
@@ -325,6 +359,7 @@ def test_two_clusters_differ_in_their_data_only() -> None:
         args = ClusterArgs(
             cluster=cluster,
             eks_name=f"prod-{key}",
+            region="ap-northeast-1",
             partition="aws",
             login=(),
             iam=Iam(),

@@ -1,0 +1,1 @@
+"""The emulated EventBridge types: state lies in moto, and nothing happens of which a rule would tell."""

@@ -1,0 +1,1 @@
+"""The emulated SQS types: state lies in moto, and nobody sends anything."""
