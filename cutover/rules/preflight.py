@@ -11,7 +11,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from cutover.rules import admission, borders, gate, parity, probes, rights, unmoved, way
+from cutover.rules import admission, borders, gate, parity, probes, rights, unmoved, way, written
 from cutover.rules.check import Check, ignoring
 from cutover.rules.verdict import Unread, Verdict, known, some
 
@@ -330,6 +330,7 @@ CHECKS = (
     ),
     rights.CHECK,
     *parity.CHECKS,
+    *written.CHECKS,
     *unmoved.CHECKS,
 )
 """Every check, in the order in which one would look."""

@@ -54,6 +54,7 @@ def test_status_of_a_cluster_reads_all_that_stands_around_and_inside_and_tells_w
         "other entrances",
         "rights to roll back",
         "add-ons",
+        "keys",
     )
     assert {check: verdicts[check] for check in well} == dict.fromkeys(well, "ok")
     assert rows["quota of vCPU"]["evidence"].startswith("0 of 5 used; v1-36 at maxSize")

@@ -257,7 +257,7 @@ def test_no_fact_that_could_not_be_read_counts_as_well() -> None:
         answers=[Answer("web", "https://www.example.com/", NOT_SEEN)],
     )
     rows = judge(blind)
-    assert {row.check for row in rows if row.verdict is not Verdict.UNKNOWN} == {"aws CLI"}
+    assert {row.check for row in rows if row.verdict is not Verdict.UNKNOWN} == {"aws CLI", "keys"}, "which ask nobody"
     assert all(row.cure for row in rows if row.verdict is Verdict.UNKNOWN)
 
 
@@ -1130,3 +1130,24 @@ def test_an_add_on_that_the_cluster_that_serves_has_and_the_other_lacks_is_told(
     said = _said("add-ons", _facts(there=_with("addons", *both)))
     assert said == ("warn", "not in v1-36: aws-ebs-csi-driver")
     assert _said("add-ons", _facts(here=_with("addons", *both)))[0] == "ok"
+
+
+def test_what_the_file_says_of_the_cluster_that_serves_alone_is_told_by_key() -> None:
+    group = {"instanceTypes": ["m7i.large"], "minSize": 1, "desiredSize": 1, "maxSize": 2}
+    changes = {
+        "clusters.v1-35.karpenter": {},
+        "clusters.v1-35.tags": {"team": "data"},
+        "clusters.v1-36.tags": {"team": "shop"},
+        "clusters.v1-35.nodes": {"nodes": {**group, "labels": {"pool": "web"}}, "batch": group},
+        "clusters.v1-36.nodes": group,
+        "clusters.v1-35.name": "old",
+    }
+    verdict, evidence = _said("keys", _facts(account=_account(settings=settings_of("prod", changes))))
+    assert verdict == "warn"
+    assert set(evidence.removeprefix("of v1-35 and not of v1-36: ").split(", ")) == {
+        "karpenter",
+        "nodes.nodes.labels",
+        "nodes.batch",
+    }
+    assert _said("keys", _facts())[0] == "ok"
+    assert _said("keys", _facts(peer="blue"))[0] == "ok"
