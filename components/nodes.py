@@ -102,7 +102,7 @@ class NodeGroups:
                 ResourceOptions(
                     parent=self._parent,
                     depends_on=[*self._args.after, *attachments],
-                    transforms=[_counting(self._args.counts.get(name)), _updating(nodes.update_policy)],
+                    transforms=[_counting(self._args.counts.get(name)), *_updating(nodes.update_policy)],
                 ),
             ),
         )
@@ -127,18 +127,22 @@ def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTran
     return counting
 
 
-def _updating(policy: UpdatePolicy | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+def _updating(
+    policy: UpdatePolicy | None,
+) -> list[Callable[[ResourceTransformArgs], ResourceTransformResult | None]]:
     """Return what says how the nodes of the group of the EKS component are rolled, which the component is not asked."""
+    if policy is None:
+        return []
+    asked = {
+        "maxUnavailable": policy.max_unavailable,
+        "maxUnavailablePercentage": policy.max_unavailable_percentage,
+        "updateStrategy": policy.strategy,
+    }
+    known = {key: value for key, value in asked.items() if value is not None}
 
     def updating(args: ResourceTransformArgs) -> ResourceTransformResult | None:
-        if args.type_ != NODE_GROUP or policy is None:
+        if args.type_ != NODE_GROUP:
             return None
-        asked = {
-            "maxUnavailable": policy.max_unavailable,
-            "maxUnavailablePercentage": policy.max_unavailable_percentage,
-            "updateStrategy": policy.strategy,
-        }
-        known = {key: value for key, value in asked.items() if value is not None}
         return ResourceTransformResult({**args.props, "updateConfig": known}, args.opts)
 
-    return updating
+    return [updating]

@@ -146,7 +146,9 @@ def test_a_mirror_has_charts_and_images_under_the_last_part_of_their_names() -> 
 
 
 def test_a_repository_of_charts_alone_leaves_the_images_to_the_charts() -> None:
-    albc = _load_balancer_controller(mirrors=Mirrors(charts="https://charts.example.com/eks")).of("Release")[ALBC].inputs
+    albc = (
+        _load_balancer_controller(mirrors=Mirrors(charts="https://charts.example.com/eks")).of("Release")[ALBC].inputs
+    )
     assert (albc["chart"], albc["repositoryOpts"]) == (
         "aws-load-balancer-controller",
         {"repo": "https://charts.example.com/eks"},
