@@ -35,6 +35,7 @@ GRPC_PORT = "443"
 """Where a load balancer of the stack takes gRPC: of an HTTPS listener alone."""
 
 _AT_ONCE = 20
+_OF_A_LOGIN = (302, 401)  # which the load balancer answers whom it does not know
 _AWAY = "Run this where the load balancer can be reached"
 
 
@@ -151,8 +152,9 @@ class Previews:
             return Answer(route, f"{'grpc://' if grpc else ''}{host}{path}", door, probe=probe)
         headers = {**wanted.sent, header: self._value}
         answer = _health(door, host, headers, probe) if grpc and probe else _http(door, host, path, headers, wanted)
-        kept = Answer(route, answer.asked, answer.status, answer.untrusted, probe, answer.method)
-        doubt = None if isinstance(answer.status, Unread) else _doubt(door)
+        status = _beyond_the_login(wanted, answer.status, f"{header}: {self._shown}")
+        kept = Answer(route, answer.asked, status, answer.untrusted, probe, answer.method)
+        doubt = None if isinstance(status, Unread) else _doubt(door)
         return kept if doubt is None else Answer(route, answer.asked, doubt, probe=probe, method=answer.method)
 
 
@@ -182,6 +184,14 @@ def _health(door: _Door, host: str, headers: Mapping[str, str], probe: Probe) ->
     with waiting(asked):
         status = grpc_health.ask(f"{door.dns_name}{door.port or f':{GRPC_PORT}'}", named, headers, probe.service or "")
     return Answer("", asked, Unread(status.why, _AWAY) if isinstance(status, grpc_health.Away) else status)
+
+
+def _beyond_the_login(route: Route, status: int | str | Unread, header: str) -> int | str | Unread:
+    """Return what a cluster has answered, or why none has: the load balancer asks first who that is."""
+    if not (route.authenticate and route.authenticate.keeps_out and status in _OF_A_LOGIN):
+        return status
+    cure = f"Look with a browser that has logged in, and with the header {header}"
+    return Unread(f"answered with {status} by the login, not by a cluster", cure)
 
 
 def _doubt(door: _Door) -> Unread | None:

@@ -61,6 +61,13 @@ def _own_mistakes(where: str, route: Route, probe: Probe) -> Iterator[Mistake]:
             f"{probe.codes} holds 404, or codes outside of 200 to 499. A gateway that knows nothing behind it answers "
             "so, and the probe would prove nothing. Ask for a path that answers with another code",
         )
+    if route.authenticate and route.authenticate.keeps_out:
+        yield Mistake(
+            "CUT431",
+            where,
+            "the users of the route log in, and who asks a probe does not. The login would answer it, and no cluster "
+            "would ever get a share. Give a path of its own, without a login, a route with this probe",
+        )
     if not route.harmless and not grpc:
         yield Mistake(
             "CUT426",

@@ -311,3 +311,21 @@ def test_a_grpc_route_is_asked_for_its_health(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(previews, "GRPC_PORT", "9")
     answers = _asks(settings, "127.0.0.1").probes(["grpc-api"])
     assert (wrong(answers), seen(answers), len(unasked(answers))) == ([], {}, 2)
+
+
+@pytest.mark.parametrize(("status", "known"), [(302, False), (401, False), (500, True)])
+def test_what_the_login_answers_tells_nothing_of_a_cluster(status: int, known: bool) -> None:
+    pool = "arn:aws:cognito-idp:ap-northeast-1:123456789012:userpool/ap-northeast-1_AbCdEf"
+    login = {"cognito": {"userPoolArn": pool, "userPoolClientId": "shop", "userPoolDomain": "shop"}}
+    # Over plain HTTP, which no login is on, so that no certificate is needed here.
+    settings = settings_of("prod", {"routes.web.authenticate": login, "preview.secret": SECRET})
+    plain = settings.own_load_balancers["public"].model_copy(update={"names": ()})
+    settings = settings.model_copy(update={"load_balancers": {**settings.load_balancers, "public": plain}})
+    with _answering(status) as (place, _):
+        (answer,) = [one for one in _asks(settings, place, value=f"{NEW}.{SECRET}").answers() if one.route == "web"]
+    if known:
+        assert answer.status == status
+    else:
+        assert isinstance(answer.status, Unread)
+        assert str(answer.status) == f"answered with {status} by the login, not by a cluster"
+        assert answer.status.cure.endswith(f"X-Cutover-Cluster: {NEW}.SECRET")
