@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pytest
 
-from cutover.engine.import_hooks import Imports
+from cutover.engine import import_hooks
 from tests.settings.editing import settings_of
 
 if TYPE_CHECKING:
@@ -31,11 +31,17 @@ class _Backend:
         return SimpleNamespace(value={"outputs": {URN: {"outputs": {"arn": OTHER}}}})
 
 
+def _unheard(*_: Any, **__: Any) -> None:
+    """Stand for a hook, of which no engine hears here."""
+
+
 def _check(monkeypatch: pytest.MonkeyPatch, *failures: str) -> None:
     monkeypatch.setattr("time.sleep", lambda _: None)
     monkeypatch.setattr(pulumi.runtime, "invoke", _Backend(*failures).invoke)
+    monkeypatch.setattr(import_hooks, "ResourceHook", _unheard)
+    monkeypatch.setattr(import_hooks, "ResourceHookBinding", _unheard)
     taken = {"import": {"formerOwner": "terraform", "ids": {"web-v1-35": GROUP}}}
-    Imports(settings_of("dev", taken)).check()
+    import_hooks.Imports(settings_of("dev", taken)).check()
 
 
 def test_the_state_is_read_again_while_the_engine_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
