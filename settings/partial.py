@@ -10,6 +10,8 @@ import difflib
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Union, get_args, get_origin
 
+from pydantic import JsonValue
+
 from settings.kinds import kind_of
 from settings.models import Settings
 from settings.values import Model
@@ -63,6 +65,8 @@ def _value(kind: Any, raw: Any, wrong: frozenset[Path], at: Path) -> Any:
     if at in wrong:
         return UNKNOWN
     kind = _kind(kind, raw)
+    if kind is JsonValue:  # what an add-on is told, of which nothing is known here
+        return raw
     if isinstance(raw, list):
         if any(path[: len(at)] == at for path in wrong):
             return UNKNOWN
@@ -70,9 +74,8 @@ def _value(kind: Any, raw: Any, wrong: frozenset[Path], at: Path) -> Any:
     if isinstance(raw, dict) and get_origin(kind) is dict:
         right = [key for key in raw if (*at, key, "[key]") not in wrong]
         values = {key: _value(get_args(kind)[1], raw[key], wrong, (*at, key)) for key in right}
-        if len(right) == len(raw):
-            return values
-        return _InDoubt(values) if values else UNKNOWN
+        partly = _InDoubt(values) if values else UNKNOWN
+        return values if len(right) == len(raw) else partly
     return _model(kind, raw, wrong, at) if isinstance(raw, dict) else raw
 
 

@@ -113,7 +113,7 @@ def make_zones(sandbox: Sandbox, config: Config) -> None:
 
 def played(config: Config) -> tuple[Config, list[str]]:
     """Return the configuration that is played, and what it says otherwise than the file, as sentences."""
-    found, said = _opened(copy.deepcopy(config)), list[str]()
+    found, said = opened(copy.deepcopy(config)), list[str]()
     if left := [key for key in _OF_THE_CALLER if found.pop(key, None) is not None]:
         said.append(f"{', '.join(left)}: left out, since the emulated account asks nobody who calls.")
     if found.pop("eks-cutover:import", None) is not None:
@@ -169,11 +169,11 @@ def _at_one_port(config: Config) -> list[str]:
     return [f"{named}: left out, since an emulated pod listens at one port."] if left else []
 
 
-def _opened(value: Any) -> Any:
+def opened(value: Any) -> Any:
     """Return a value with a word in the place of whatever is sealed."""
     if isinstance(value, dict):
-        return _SEALED if list(value) == ["secure"] else {key: _opened(part) for key, part in value.items()}
-    return [_opened(part) for part in value] if isinstance(value, list) else value
+        return _SEALED if list(value) == ["secure"] else {key: opened(part) for key, part in value.items()}
+    return [opened(part) for part in value] if isinstance(value, list) else value
 
 
 def _as_two_clusters(config: Config) -> list[str]:

@@ -13,6 +13,7 @@ from cutover.engine.run import watch
 from cutover.rules.probes import Record, asks
 from rehearsal.cloud.targets import Targets
 from rehearsal.play import stackfile
+from rehearsal.play.beforehand import opened
 from rehearsal.play.brownfield import tags_of
 from rehearsal.world.metrics import NAMESPACE, past
 from settings import parse
@@ -78,7 +79,7 @@ class Standing:
 
     def answered(self, cluster: str) -> None:
         """Let somebody have seen just now that a cluster answers the probes of all routes."""
-        known = parse(self.config, PROJECT, self.name)
+        known = parse(opened(self.config), PROJECT, self.name)
         for route in [name for name, one in known.routes.items() if one.probes]:
             record = Record(
                 who="sre@inside",

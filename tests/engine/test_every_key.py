@@ -237,6 +237,7 @@ def test_no_way_of_moving_traffic_loses_a_login_or_shows_its_secret(every: Stand
         assert _logins(every) == before
         return said
 
+    every.answered(_NEW)
     assert "update beta-weighted" not in ran(sandbox.cutover, "guard")
     ran(sandbox.cutover, "shift", f"{_NEW}=10", "--yes")
     assert every.live()["beta"] == {_OLD: 90, _NEW: 10}
