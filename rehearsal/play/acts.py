@@ -349,8 +349,8 @@ def _shifts_only(config: Config) -> Callable[[Run], list[str]]:
 
 
 def _acted(run: Run) -> list[Step]:
-    """Return what a run did: that it reads a role of others touches nothing."""
-    return [step for step in run.steps if step.op != "read"]
+    """Return what a run did: that it reads a role of others, or no longer does, touches nothing."""
+    return [step for step in run.steps if step.op not in {"read", "discard"}]
 
 
 def _adds_only(old: str) -> Callable[[Run], list[str]]:
