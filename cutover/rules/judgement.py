@@ -37,6 +37,7 @@ _BESIDE_REQUESTS = (  # what of a cluster may go while it serves
     *("aws:eks/accessEntry:AccessEntry", "aws:eks/accessPolicyAssociation:AccessPolicyAssociation"),
     "aws:cloudwatch/logGroup:LogGroup",  # which goes from the state alone
 )
+_READING = frozenset({"read", "refresh", "discard"})
 _TEMPLATE = "aws:ec2/launchTemplate:LaunchTemplate"
 _CLUSTER = "aws:eks/cluster:Cluster"
 _EXISTING = "eks-cutover:existing_cluster:ExistingCluster"
@@ -124,11 +125,14 @@ def violations(
 
 
 def touched(run: Run) -> list[Step]:
-    """Return one step for each resource that a plan touches, components left out; a replacement is one `replace`."""
+    """Return one step for each resource that a plan touches, components left out; a replacement is one `replace`.
+
+    What is read, or read no more, is touched by neither.
+    """
     found: dict[str, Step] = {}
     for step in run.steps:
         seen = step.urn in found and step.op != "replace"  # which alone of its three steps has all paths
-        if not seen and step.op not in {"read", "refresh"} and not _is_component(step):
+        if not seen and step.op not in _READING and not _is_component(step):
             found[step.urn] = replace(step, op="replace") if "replac" in step.op else step
     return list(found.values())
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from cutover.rules.judgement import weights_alone
-from cutover.rules.run import Run, Step
+from cutover.rules.judgement import touched, weights_alone
+from cutover.rules.run import Run
 from rehearsal.play import elsewhere, stackfile
 from rehearsal.play.brownfield import WHO
 from rehearsal.play.elsewhere import by_gitops
@@ -240,7 +240,7 @@ def _makes_no_more_than_its_own(run: Run) -> list[str]:
     theirs = ("aws:lb/loadBalancer:", "aws:lb/listener:", "aws:route53/", "aws:acm/")
     return [
         f"the first update touched more than its own: {step}"
-        for step in _acted(run)
+        for step in touched(run)
         if step.op != "create" or step.type.startswith(theirs) or step.name.endswith("-weighted")
     ]
 
@@ -248,7 +248,7 @@ def _makes_no_more_than_its_own(run: Run) -> list[str]:
 def _weighted_rules_alone(op: str) -> Callable[[Run], list[str]]:
     return lambda run: [
         f"more than weighted rules was touched: {step}"
-        for step in _acted(run)
+        for step in touched(run)
         if (step.op, step.type) != (op, LISTENER_RULE) or not step.name.endswith("-weighted")
     ]
 
@@ -308,7 +308,7 @@ def _serves_for_an_hour(cluster: str, pods: int) -> Callable[[Sandbox], None]:
 
 
 def _nothing(run: Run) -> list[str]:
-    return [f"nothing was to be touched: {step}" for step in _acted(run)]
+    return [f"nothing was to be touched: {step}" for step in touched(run)]
 
 
 def _only(key: str, weights: dict[str, int]) -> Callable[[Config], None]:
@@ -339,35 +339,30 @@ def _shifts_only(config: Config) -> Callable[[Run], list[str]]:
     live = [name for name, route in stackfile.routes(config).items() if route.get("live", True)]
 
     def faults(run: Run) -> list[str]:
-        wrong = [step for step in _acted(run) if not weights_alone(step)]
+        wrong = [step for step in touched(run) if not weights_alone(step)]
         found = [f"a shift touched more than weights: {step}" for step in wrong]
-        if len(_acted(run)) != len(live):
-            found.append(f"a shift took {len(_acted(run))} steps for {len(live)} routes")
+        if len(touched(run)) != len(live):
+            found.append(f"a shift took {len(touched(run))} steps for {len(live)} routes")
         return found
 
     return faults
 
 
-def _acted(run: Run) -> list[Step]:
-    """Return what a run did: that it reads a role of others, or no longer does, touches nothing."""
-    return [step for step in run.steps if step.op not in {"read", "discard"}]
-
-
 def _adds_only(old: str) -> Callable[[Run], list[str]]:
     return lambda run: [
         f"adding a cluster touched what was there: {step}"
-        for step in _acted(run)
+        for step in touched(run)
         if (step.op != "create" and not (step.op == "update" and step.type == LISTENER_RULE)) or old in step.name
     ]
 
 
 def _touches_only(key: str) -> Callable[[Run], list[str]]:
-    return lambda run: [f"it touched another cluster: {step}" for step in _acted(run) if key not in step.name]
+    return lambda run: [f"it touched another cluster: {step}" for step in touched(run) if key not in step.name]
 
 
 def _spares(new: str) -> Callable[[Run], list[str]]:
     return lambda run: [
         f"a retirement touched what stays: {step}"
-        for step in _acted(run)
+        for step in touched(run)
         if new in step.name or not (step.op == "delete" or (step.op == "update" and step.type == LISTENER_RULE))
     ]

@@ -242,6 +242,15 @@ def test_a_rule_that_takes_from_others_or_gives_back_moves_requests_and_stands_a
     assert [one.rule for one in violations(alone, OLD, ["web"])] == ([LIVE_RULE] if op == "delete" else [])
 
 
+def test_a_given_role_that_a_retired_cluster_no_longer_reads_is_no_change_beside_its_end() -> None:
+    role = "aws:iam/role:Role"
+    urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:cluster:Cluster${role}::v1-35-role"
+    retired = plans.play("retire")
+    forgetting = replace(retired, steps=(*retired.steps, Step("discard", role, "v1-35-role", urn=urn)))
+    assert kind(forgetting) == Kind.RETIRE
+    assert not violations(forgetting, NEW, LIVE)
+
+
 def test_what_is_only_taken_over_changes_nothing_and_what_takes_the_place_of_another_deletes_that() -> None:
     kind_of_it = "aws:lb/loadBalancer:LoadBalancer"
     urn = f"urn:pulumi:dev::eks-cutover::eks-cutover:load_balancer:SharedLoadBalancer${kind_of_it}::public"
