@@ -23,15 +23,14 @@ from components.nodes import NodeGroups, NodeGroupsArgs
 from components.transforms import with_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pulumi import ResourceTransformArgs
 
+    from components.transforms import Transform
     from settings.clusters import AccessEntry
     from settings.clusters import Cluster as ClusterSettings
     from settings.iam import Iam
-
-    _Transform = Callable[[ResourceTransformArgs], ResourceTransformResult | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class ClusterArgs:
     node_counts: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
-def _network(cidrs: Sequence[str], groups: Sequence[str]) -> list[_Transform]:
+def _network(cidrs: Sequence[str], groups: Sequence[str]) -> list[Transform]:
     """Return what gives the cluster of the EKS component a public endpoint, if any CIDRs may reach it, and more groups.
 
     The component is not told of the endpoint: it would wait five minutes in every update for an API that does not
@@ -76,7 +75,7 @@ def _network(cidrs: Sequence[str], groups: Sequence[str]) -> list[_Transform]:
     return [giving]
 
 
-def _roles(iam: Iam) -> list[_Transform]:
+def _roles(iam: Iam) -> list[Transform]:
     """Return what gives the role of the EKS component what every role has."""
     given = {"path": iam.path, "permissionsBoundary": iam.permissions_boundary}
     given = {key: value for key, value in given.items() if value}

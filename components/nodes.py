@@ -20,10 +20,11 @@ from settings.nodes import NODE_GROUP, resource_name
 from settings.owner import SIZES_TAG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pulumi import ResourceTransformArgs
 
+    from components.transforms import Transform
     from settings.iam import Iam
     from settings.nodes import Nodes, UpdatePolicy
 
@@ -108,7 +109,7 @@ class NodeGroups:
         )
 
 
-def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTransformResult | None]:
+def _counting(now: int | None) -> Transform:
     """Return what says how many nodes the group of the EKS component is to have now, or leaves their number alone.
 
     The component is told the same each time: what it is told it shows as a change, also where nothing is to be done.
@@ -127,9 +128,7 @@ def _counting(now: int | None) -> Callable[[ResourceTransformArgs], ResourceTran
     return counting
 
 
-def _updating(
-    policy: UpdatePolicy | None,
-) -> list[Callable[[ResourceTransformArgs], ResourceTransformResult | None]]:
+def _updating(policy: UpdatePolicy | None) -> list[Transform]:
     """Return what says how the nodes of the group of the EKS component are rolled, which the component is not asked."""
     if policy is None:
         return []

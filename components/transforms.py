@@ -9,6 +9,10 @@ import pulumi
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pulumi import ResourceTransformArgs, ResourceTransformResult
+
+    Transform = Callable[[ResourceTransformArgs], ResourceTransformResult | None]
+
 
 def with_part(props: Mapping[str, Any], key: str, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Any:
     """Return properties of which one is changed, be it known now or only once its parts are made."""

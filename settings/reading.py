@@ -209,8 +209,7 @@ def _field_mistake(detail: dict[str, Any], project: str, sealed: Collection[str]
         return Mistake("CUT100", key, _stranger(path))
     if kind == "missing":
         return Mistake("CUT101", key, f"missing ({_description(path)}). Nothing can be built without it. Write it")
-    secret = path[:2] in (["preview"], ["preview", "secret"]) or (path[0] == "preview" and bool(sealed))
-    shown = "the value" if secret or sealing.hides(key, sealed) else _shown(value)
+    shown = "the value" if sealing.hides(key, sealed) else _shown(value)
     if kind == "rule":
         return Mistake(detail["ctx"]["code"], key, f"{shown}: {detail['ctx']['text']}")
     cure = _CURES[kind].format(**detail.get("ctx", {})) if kind in _CURES else detail["msg"]

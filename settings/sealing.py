@@ -15,7 +15,9 @@ from settings.rules.mistake import Mistake
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-_LOGIN = re.compile(r"\.authenticate(\.oidc(\.clientSecret)?)?$")
+_AROUND = re.compile(
+    r":preview(\.secret\b.*)?$|\.authenticate(\.oidc(\.clientSecret)?)?$"
+)  # what is a secret or has one
 
 
 def of_logins(config: Mapping[str, Any], project: str) -> dict[str, bool]:
@@ -84,7 +86,9 @@ def opened(config: Mapping[str, Any], project: str, sealed: Collection[str]) -> 
 
 def hides(path: str, sealed: Collection[str]) -> bool:
     """Tell whether a value at ``path`` is sealed or ought to be, or may have something in it that is."""
-    return bool(_LOGIN.search(path)) or any(_within(path, one) or _within(one, path) for one in sealed)
+    if _AROUND.search(path) or (sealed and ":preview." in path):
+        return True
+    return any(_within(path, one) or _within(one, path) for one in sealed)
 
 
 def _within(path: str, other: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cutover.rules.policies import allowing, principals
 from settings.aws import account_of
 from settings.rules.mistake import Mistake
 
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from settings import Settings
+
+
+_ACTIONS = {"eks": "sts:AssumeRole", "ec2": "sts:AssumeRole", "pods.eks": "sts:AssumeRole and sts:TagSession"}
+
+_CONSEQUENCES = {
+    "eks": "EKS would refuse the cluster once the network is up",
+    "ec2": "EKS would refuse the nodes once the cluster is up",
+    "pods.eks": "The controller would be denied every call, and do nothing",
+}
 
 
 @dataclass(frozen=True)
@@ -47,15 +57,6 @@ def mistakes(settings: Settings, roles: Mapping[str, GivenRole | None]) -> Itera
                 )
 
 
-_ACTIONS = {"eks": "sts:AssumeRole", "ec2": "sts:AssumeRole", "pods.eks": "sts:AssumeRole and sts:TagSession"}
-
-_CONSEQUENCES = {
-    "eks": "EKS would refuse the cluster once the network is up",
-    "ec2": "EKS would refuse the nodes once the cluster is up",
-    "pods.eks": "The controller would be denied every call, and do nothing",
-}
-
-
 def _whose(arn: str) -> str:
     """Return the account and the name of a role, with its path. The partition is judged without AWS (settings/)."""
     return arn.split(":", 4)[4]
@@ -69,16 +70,4 @@ def _elsewhere(arn: str, found: str) -> str:
 
 def _trusts(trust: Mapping[str, Any], taker: str) -> bool:
     services = {f"{taker}.amazonaws.com", f"{taker}.amazonaws.com.cn"}
-    return any(
-        one["Effect"] == "Allow" and services & set(_several(_principals(one).get("Service", [])))
-        for one in _several(trust["Statement"])
-    )
-
-
-def _principals(statement: Mapping[str, Any]) -> Mapping[str, Any]:
-    told = statement.get("Principal", {})
-    return told if isinstance(told, dict) else {}
-
-
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return any(services & set(principals(one, "Service")) for one in allowing(trust))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from cutover.rules.policies import allowing, principals, several
 from settings.rules.mistake import Mistake
 
 if TYPE_CHECKING:
@@ -62,18 +63,11 @@ def mistakes(settings: Settings, buckets: Mapping[str, LogBucket | None]) -> Ite
 def _lets_write(policy: str | None) -> bool:
     if policy == "":
         return True
-    statements = json.loads(policy)["Statement"] if policy else []
-    return any(map(_lets, [statements] if isinstance(statements, dict) else statements))
+    return any(map(_lets, allowing(json.loads(policy)))) if policy else False
 
 
 def _lets(statement: Mapping[str, Any]) -> bool:
     """Tell whether a statement lets the service write, or an account, as ELB's own were that of older regions."""
-    principal = statement.get("Principal", {})
-    who = _several(principal.get("Service", [])) + _several(principal.get("AWS", [])) if principal != "*" else ["*"]
+    who = principals(statement, "Service", "AWS")
     known = any(one in {_DELIVERY, "*"} or one.isdigit() or one.endswith(":root") for one in who)
-    actions = _several(statement.get("Action", []))
-    return statement["Effect"] == "Allow" and known and any(fnmatchcase(_WRITE, action) for action in actions)
-
-
-def _several(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
+    return known and any(fnmatchcase(_WRITE, action) for action in several(statement.get("Action", [])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rehearsal.cloud.session import pairs
-from rehearsal.plugins.aws.calls import arn_of, named, retag, tags_shown
+from rehearsal.plugins.aws.calls import arn_of, named, retag, tags_asked, tags_shown
 from rehearsal.plugins.aws.table import COMPUTED_REPLACES, GIVEN, OUTPUT, Type, document
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ GONE = ("ResourceNotFoundException",)
 
 def _create(aws: Aws, inputs: Props) -> str:
     name = named(inputs)
-    tags = {"Tags": pairs(inputs["tagsAll"])} if inputs["tagsAll"] else {}
-    aws.ask("events", "put_rule", Name=name, EventPattern=inputs["eventPattern"], State="ENABLED", **tags)
+    asked = {"EventPattern": inputs["eventPattern"], "State": "ENABLED", **tags_asked(inputs)}
+    aws.ask("events", "put_rule", Name=name, **asked)
     return name
 
 
